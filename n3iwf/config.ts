@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { OperatorError } from './errors.ts';
+import { ipv4Octets } from './ue/address-pool.ts';
+
+const ipv4 = z
+  .string()
+  .refine((text) => ipv4Octets(text) !== undefined, 'must be an IPv4 address such as 192.0.2.1');
+const port = z.number().int().min(0).max(65535);
+const plmn = z.object({
+  mcc: z.string().regex(/^\d{3}$/, 'must be three digits in quotes, such as "001"'),
+  mnc: z.string().regex(/^\d{2,3}$/, 'must be two or three digits in quotes, such as "01"'),
+});
+const slice = z.object({
+  sst: z.number().int().min(0).max(255),
+  sd: z
+    .string()
+    .regex(/^[0-9a-fA-F]{6}$/, 'must be six hexadecimal digits in quotes, such as "010203"')
+    .optional(),
+});
+
+/** The configuration file of `n3iwf run`; every key is checked, unknown keys are errors. */
+export const configSchema = z.strictObject({
+  ike: z.strictObject({
+    address: ipv4.describe('local address of NWu'),
+    port: port.default(500),
+    natTraversalPort: port.default(4500),
+    identity: z.string().min(1).describe('FQDN sent as IDr'),
+    auth: z
+      .enum(['qkd', 'psk', 'certificate', 'eap-only'])
+      .default('qkd')
+      .describe('how the node proves itself to the UE'),
+    ppk: z.enum(['rfc8784', 'none']).default('rfc8784').describe('how a QKD key enters the keys of the SAs'),
+    ppkRequired: z.boolean().default(true).describe('refuse UEs that bring no quantum key'),
+    proposals: z
+      .array(z.string())
+      .nonempty()
+      .default(['aes256gcm16-prfsha256-x25519', 'aes256-sha256-prfsha256-ecp256']),
+    espProposals: z.array(z.string()).nonempty().default(['aes256gcm16', 'aes256-sha256']),
+    forceUdpEncapsulation: z
+      .boolean()
+      .default(true)
+      .describe('ESP in UDP even without NAT; the userspace plane needs it'),
+    certificate: z.strictObject({ chain: z.string(), key: z.string() }).optional().describe('PEM files'),
+    preSharedKeyFile: z.string().optional(),
+  }),
+  inner: z.strictObject({
+    pool: z.string().describe('IPv4 prefix of UEs, such as 10.45.0.0/16'),
+    address: ipv4.describe('inner address of this node: NAS listener and end of GRE'),
+    nasPort: port.default(20000),
+  }),
+  n2: z.strictObject({
+    name: z.string().max(150).default('qn3iwf'),
+    n3iwfId: z.number().int().min(0).max(65535),
+    plmn,
+    tac: z.string().regex(/^[0-9a-fA-F]{6}$/, 'must be six hexadecimal digits in quotes, such as "000001"'),
+    slices: z.array(slice).nonempty(),
+    amf: z.strictObject({ address: ipv4, port: port.default(38412) }),
+  }),
+  n3: z.strictObject({ address: ipv4, port: port.default(2152) }),
+  qkd: z
+    .strictObject({
+      kme: z.url(),
+      kmeId: z.string().min(1),
+      saeId: z.string().min(1),
+      ueSaeId: z.string().min(1),
+      ca: z.string(),
+      certificate: z.string(),
+      key: z.string(),
+      store: z.string().describe('file of the key store'),
+    })
+    .optional(),
+  timers: z
+    .strictObject({ attachMs: z.number().int().positive().default(30_000) })
+    .default({ attachMs: 30_000 }),
+  log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+function display(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    document,
+  );
+}
+
+/** Rules that join several keys. */
+function crossChecks(config: Config): string[] {
+  const findings: string[] = [];
+  if (config.ike.auth === 'certificate' && config.ike.certificate === undefined) {
+    findings.push('ike.certificate: is missing, and ike.auth is "certificate"');
+  }
+  if (config.ike.auth === 'psk' && config.ike.preSharedKeyFile === undefined) {
+    findings.push('ike.preSharedKeyFile: is missing, and ike.auth is "psk"');
+  }
+  if ((config.ike.auth === 'qkd' || config.ike.ppk !== 'none') && config.qkd === undefined) {
+    findings.push('qkd: is missing, and ike.auth or ike.ppk take keys from it');
+  }
+  return findings;
+}
+
+/**
+ * Checks a parsed configuration document.
+ *
+ * @returns the configuration with its defaults
+ * @throws OperatorError N3IWF_E_CONFIG listing every wrong key with its value and the right form
+ */
+export function readConfig(document: unknown, source: string): Config {
+  const parsed = configSchema.safeParse(document);
+  const findings = parsed.success
+    ? crossChecks(parsed.data)
+    : parsed.error.issues.map(
+        (issue) =>
+          `${issue.path.join('.') || '(top)'}: ${issue.message}, but it is ${display(valueAt(document, issue.path))}`,
+      );
+  if (!parsed.success || findings.length > 0) {
+    throw new OperatorError(
+      'N3IWF_E_CONFIG',
+      `${source} is not usable:\n${findings.map((line) => `  ${line}`).join('\n')}`,
+    );
+  }
+  return parsed.data;
+}

@@ -1,0 +1,259 @@
+import {
+  type AuthorizeAnswer,
+  type EndpointConfig,
+  IkeEndpoint,
+  type IkeEvent,
+  type Output,
+  type SocketAddress,
+} from '#ikev2';
+import type { NgapPdu } from '#ngap';
+import type { Log } from './log.ts';
+import { dispatchN2 } from './n2/dispatch.ts';
+import { sendUplinkNas } from './n2/procedures/nas-transport.ts';
+import { closeSession } from './n2/procedures/pdu-session-resource-release.ts';
+import {
+  endIkeSa,
+  sendUeContextReleaseComplete,
+  sendUeContextReleaseRequest,
+} from './n2/procedures/ue-context-release.ts';
+import type { KeySource, Node, NodeIdentity } from './node.ts';
+import { authorizeUe } from './nwu/authorize.ts';
+import { onIkeEvent } from './nwu/ike-events.ts';
+import { onNasOpened } from './nwu/nas-delivery.ts';
+import { NasEnvelopeReader } from './nwu/nas-envelope.ts';
+import { AddressPool } from './ue/address-pool.ts';
+import { NumberAllocator } from './ue/allocator.ts';
+import type { ReleaseReason, UeContext } from './ue/context.ts';
+import { UeRegistry } from './ue/registry.ts';
+import { UserspacePlane } from './userplane/plane.ts';
+
+/** Where the gateway's output goes and where its time and randomness come from. */
+export interface GatewayPorts {
+  now(): number;
+  random(length: number): Uint8Array;
+  sendIke(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void;
+  sendEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress, udp: boolean): void;
+  sendGtpu(datagram: Uint8Array, remote: SocketAddress): void;
+  sendN2(pdu: NgapPdu, ue: number | undefined): void;
+  verifyCertificate?: NonNullable<ConstructorParameters<typeof IkeEndpoint>[1]['verifyCertificate']>;
+  /** Sees every IKE event, for captures, metrics and the lab's progress. */
+  observe?(event: IkeEvent, ue: UeContext | undefined): void;
+}
+
+export interface GatewayConfig {
+  readonly ike: EndpointConfig;
+  readonly identity: NodeIdentity;
+  readonly innerPool: string;
+}
+
+/** How long a UE whose IKE SA is gone waits for the AMF's release command, in ms. */
+const releaseWaitMs = 10_000;
+
+/**
+ * The N3IWF without its descriptors: composes the IKE engine, the user plane and the N2 procedures around one context
+ * per UE. `receive*` take what the world did, `tick` what the clock did; everything that must happen leaves by the ports.
+ */
+export class Gateway implements Node {
+  readonly identity: NodeIdentity;
+  readonly log: Log;
+  readonly keys: KeySource | undefined;
+  readonly ues = new UeRegistry();
+  readonly innerAddresses: AddressPool;
+  readonly teids = new NumberAllocator(1, 0xffffffff);
+  readonly plane: UserspacePlane;
+  n2Ready = false;
+  private readonly engine: IkeEndpoint;
+  private readonly ports: GatewayPorts;
+  private readonly envelopes = new Map<number, NasEnvelopeReader>();
+  /** UEs that wait for a release command, in the order of their deadlines. */
+  private readonly releaseWaits: { readonly ue: UeContext; readonly at: number }[] = [];
+
+  constructor(config: GatewayConfig, ports: GatewayPorts, keys: KeySource | undefined, log: Log) {
+    this.identity = config.identity;
+    this.ports = ports;
+    this.keys = keys;
+    this.log = log;
+    this.innerAddresses = new AddressPool(config.innerPool, [config.identity.innerAddress]);
+    this.plane = new UserspacePlane(
+      {
+        nasAddress: config.identity.innerAddress,
+        nasPort: config.identity.nasPort,
+        upAddress: config.identity.innerAddress,
+        n3Address: config.identity.n3Address,
+      },
+      {
+        random: (length) => ports.random(length),
+        sendEsp: (packet, local, remote, udp) => ports.sendEsp(packet, local, remote, udp),
+        sendGtpu: (datagram, remote) => ports.sendGtpu(datagram, remote),
+        nasOpened: (ueId) => this.withUe(ueId, (ue) => onNasOpened(this, ue)),
+        nasReceived: (ueId, octets) => this.withUe(ueId, (ue) => this.onNasOctets(ue, octets)),
+        nasClosed: (ueId) => this.withUe(ueId, (ue) => this.onNasClosed(ue)),
+        dropped: (cause, ueId) => log.debug({ cause, ue: ueId }, 'packet dropped'),
+      },
+    );
+    this.engine = new IkeEndpoint(config.ike, {
+      random: (length) => ports.random(length),
+      authorize: (request): AuthorizeAnswer => authorizeUe(this, request),
+      ...(ports.verifyCertificate === undefined ? {} : { verifyCertificate: ports.verifyCertificate }),
+    });
+  }
+
+  now(): number {
+    return this.ports.now();
+  }
+
+  random(length: number): Uint8Array {
+    return this.ports.random(length);
+  }
+
+  receiveIke(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void {
+    this.carryOut(this.engine.receive(this.now(), datagram, local, remote));
+  }
+
+  receiveEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress): void {
+    this.plane.receiveEsp(this.now(), packet, local, remote);
+  }
+
+  receiveGtpu(datagram: Uint8Array, remote: SocketAddress): void {
+    this.plane.receiveGtpu(this.now(), datagram, remote);
+  }
+
+  receiveN2(pdu: NgapPdu): void {
+    dispatchN2(this, pdu);
+  }
+
+  /** The AMF accepted this node (or is gone: then every UE it knew goes too). */
+  setN2Ready(ready: boolean): void {
+    this.n2Ready = ready;
+    if (ready) return;
+    for (const ue of [...this.ues]) {
+      ue.amfUeNgapId = undefined;
+      this.release(ue, {
+        group: 'transport',
+        cause: 'unspecified',
+        text: 'the association with the AMF is lost',
+      });
+    }
+  }
+
+  tick(): void {
+    const now = this.now();
+    this.carryOut(this.engine.tick(now));
+    this.plane.tick(now);
+    while ((this.releaseWaits[0]?.at ?? Number.POSITIVE_INFINITY) <= now) {
+      const due = this.releaseWaits.shift();
+      if (due !== undefined && this.ues.ofId(due.ue.id) === due.ue) {
+        this.log.warn({ ue: due.ue.id }, 'the AMF never released the UE; its context is dropped');
+        this.ues.remove(due.ue);
+      }
+    }
+  }
+
+  /** When `tick` must be called next, in ms of the clock, or undefined when nothing waits. */
+  deadline(): number | undefined {
+    const candidates = [this.engine.deadline(), this.plane.deadline(), this.releaseWaits[0]?.at];
+    return candidates.reduce(
+      (least, at) => (least === undefined || (at !== undefined && at < least) ? at : least),
+      undefined,
+    );
+  }
+
+  ike(command: (engine: IkeEndpoint, now: number) => Output[]): void {
+    this.carryOut(command(this.engine, this.now()));
+  }
+
+  sendN2(pdu: NgapPdu, ue: UeContext | undefined): void {
+    this.ports.sendN2(pdu, ue?.id);
+  }
+
+  release(ue: UeContext, reason: ReleaseReason): void {
+    this.log.warn({ ue: ue.id, reason: reason.text }, 'releasing the UE');
+    if (ue.amfUeNgapId === undefined || !this.n2Ready) endIkeSa(this, ue);
+    else sendUeContextReleaseRequest(this, ue, reason, [...ue.sessions.keys()]);
+  }
+
+  /** Takes the UE out of the user plane, then settles with the AMF: complete what it commanded, or ask it to. */
+  ikeSaGone(ue: UeContext, reason: string): void {
+    const sessionIds = [...ue.sessions.keys()];
+    for (const setup of [...ue.sessionSetups.keys()]) this.abandonSetup(ue, setup);
+    for (const id of sessionIds) closeSession(this, ue, id, false);
+    this.plane.removeUe(ue.id);
+    this.envelopes.delete(ue.id);
+    if (ue.innerAddress !== undefined) this.innerAddresses.release(ue.innerAddress);
+    ue.innerAddress = undefined;
+    ue.advance('closed');
+    ue.closedSessionIds = sessionIds;
+    if (ue.releaseCommanded || ue.amfUeNgapId === undefined || !this.n2Ready) {
+      this.forget(ue);
+      return;
+    }
+    this.releaseWaits.push({ ue, at: this.now() + releaseWaitMs });
+    const lost: ReleaseReason = {
+      group: 'radioNetwork',
+      cause: 'radio-connection-with-ue-lost',
+      text: reason,
+    };
+    sendUeContextReleaseRequest(this, ue, lost, sessionIds);
+  }
+
+  forget(ue: UeContext): void {
+    if (ue.releaseCommanded) sendUeContextReleaseComplete(this, ue, ue.closedSessionIds);
+    this.ues.remove(ue);
+  }
+
+  /** Deletes every IKE SA, as an orderly end of the process. */
+  shutDown(): void {
+    for (const ue of [...this.ues]) endIkeSa(this, ue);
+  }
+
+  private abandonSetup(ue: UeContext, pduSessionId: number): void {
+    const setup = ue.sessionSetups.get(pduSessionId);
+    ue.sessionSetups.delete(pduSessionId);
+    if (setup !== undefined) this.teids.release(setup.session.dlTeid);
+  }
+
+  private carryOut(outputs: readonly Output[]): void {
+    for (const output of outputs) {
+      if (output.kind === 'transmit') {
+        this.ports.sendIke(output.data, output.local, output.remote);
+      } else {
+        this.ports.observe?.(output.event, this.ues.ofIkeSa(output.event.ikeSaId ?? -1));
+        this.guard(output.event);
+      }
+    }
+  }
+
+  /** One UE's fault ends that UE alone: nothing that an event stirs up may reach the process. */
+  private guard(event: IkeEvent): void {
+    try {
+      onIkeEvent(this, event);
+    } catch (error) {
+      this.log.error({ event: event.type, error: String(error) }, 'a procedure of the UE failed');
+      if (event.ikeSaId !== undefined && event.type !== 'ikeSaClosed') {
+        const { ikeSaId } = event;
+        this.carryOut(this.engine.deleteIkeSa(this.now(), ikeSaId));
+      }
+    }
+  }
+
+  private withUe(ueId: number, action: (ue: UeContext) => void): void {
+    const ue = this.ues.ofId(ueId);
+    if (ue !== undefined) action(ue);
+  }
+
+  private onNasOctets(ue: UeContext, octets: Uint8Array): void {
+    let reader = this.envelopes.get(ue.id);
+    if (reader === undefined) {
+      reader = new NasEnvelopeReader();
+      this.envelopes.set(ue.id, reader);
+    }
+    for (const nasPdu of reader.push(octets)) {
+      if (nasPdu.length > 0) sendUplinkNas(this, ue, nasPdu);
+    }
+  }
+
+  private onNasClosed(ue: UeContext): void {
+    ue.nasConnected = false;
+    this.envelopes.delete(ue.id);
+  }
+}

@@ -1,0 +1,67 @@
+import type { Cause, UEContextReleaseCommand } from '#ngap';
+import type { Node } from '../../node.ts';
+import { eapFailure } from '../../nwu/eap5g.ts';
+import type { ReleaseReason, UeContext } from '../../ue/context.ts';
+import { userLocation } from '../user-location.ts';
+
+/** The AMF ends the UE: the IKE SA goes first, the answer follows when it is gone [TS38413 8.3.3]. */
+export function onUeContextReleaseCommand(node: Node, ue: UeContext, ies: UEContextReleaseCommand): void {
+  node.log.info({ ue: ue.id, cause: ies.cause.value }, 'the AMF releases the UE');
+  ue.releaseCommanded = true;
+  if (ue.state === 'closed') node.forget(ue);
+  else endIkeSa(node, ue);
+}
+
+/** Ends the UE's IKE SA the way its state asks for: EAP-Failure before it is authenticated, a Delete after. */
+export function endIkeSa(node: Node, ue: UeContext): void {
+  const authenticating = ue.state === 'starting' || ue.state === 'registering';
+  if (!ue.advance('release')) return;
+  node.ike((engine, now) =>
+    authenticating
+      ? engine.sendEap(now, ue.ikeSaId, eapFailure(ue.eapIdentifier))
+      : engine.deleteIkeSa(now, ue.ikeSaId),
+  );
+}
+
+/** Sent once nothing of the UE is left here; names its sessions for the AMF to end at the SMF. */
+export function sendUeContextReleaseComplete(node: Node, ue: UeContext, sessionIds: readonly number[]): void {
+  if (ue.amfUeNgapId === undefined) return;
+  node.sendN2(
+    {
+      message: 'UEContextReleaseComplete',
+      ies: {
+        amfUeNgapId: ue.amfUeNgapId,
+        ranUeNgapId: ue.ranUeNgapId,
+        userLocationInformation: userLocation(ue),
+        ...(sessionIds.length === 0
+          ? {}
+          : { pduSessionResourceListCxtRelCpl: sessionIds.map((pduSessionId) => ({ pduSessionId })) }),
+      },
+    },
+    ue,
+  );
+}
+
+/** Asks the AMF to release a UE that is gone or must go, with its sessions listed [TS38413 8.3.2]. */
+export function sendUeContextReleaseRequest(
+  node: Node,
+  ue: UeContext,
+  reason: ReleaseReason,
+  sessionIds: readonly number[],
+): void {
+  if (ue.amfUeNgapId === undefined) return;
+  node.sendN2(
+    {
+      message: 'UEContextReleaseRequest',
+      ies: {
+        amfUeNgapId: ue.amfUeNgapId,
+        ranUeNgapId: ue.ranUeNgapId,
+        ...(sessionIds.length === 0
+          ? {}
+          : { pduSessionResourceListCxtRelReq: sessionIds.map((pduSessionId) => ({ pduSessionId })) }),
+        cause: { choice: reason.group, value: reason.cause } as Cause,
+      },
+    },
+    ue,
+  );
+}

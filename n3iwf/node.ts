@@ -1,0 +1,47 @@
+import type { IkeEndpoint, Output } from '#ikev2';
+import type { NgapPdu } from '#ngap';
+import type { KeyReply } from '#qkd';
+import type { Log } from './log.ts';
+import type { AddressPool } from './ue/address-pool.ts';
+import type { NumberAllocator } from './ue/allocator.ts';
+import type { ReleaseReason, UeContext } from './ue/context.ts';
+import type { UeRegistry } from './ue/registry.ts';
+import type { UserspacePlane } from './userplane/plane.ts';
+
+/** Where QKD keys come from by their key ID: the node is the slave SAE of ETSI GS QKD 014. */
+export interface KeySource {
+  fetch(peerSae: string, keyId: string): Promise<KeyReply>;
+}
+
+/** What this node is called and where it stands, as its UEs and the AMF see it. */
+export interface NodeIdentity {
+  readonly innerAddress: string;
+  readonly nasPort: number;
+  readonly n3Address: string;
+  readonly ueSaeId: string;
+  /** Secret for `psk` authentication of a UE, or undefined when there is none. */
+  preSharedKey(peerId: string): Uint8Array | undefined;
+}
+
+/** The node as its procedures see it: cores, registries and the few things they may ask of the composition. */
+export interface Node {
+  readonly identity: NodeIdentity;
+  readonly log: Log;
+  readonly plane: UserspacePlane;
+  readonly keys: KeySource | undefined;
+  readonly ues: UeRegistry;
+  readonly innerAddresses: AddressPool;
+  readonly teids: NumberAllocator;
+  readonly n2Ready: boolean;
+  now(): number;
+  random(length: number): Uint8Array;
+  /** Runs commands on the IKE engine and carries out what it answers. */
+  ike(command: (engine: IkeEndpoint, now: number) => Output[]): void;
+  sendN2(pdu: NgapPdu, ue: UeContext | undefined): void;
+  /** The IKE SA of the UE ended, for whatever reason. */
+  ikeSaGone(ue: UeContext, reason: string): void;
+  /** The UE's IKE SA is gone and so is the AMF's interest: answers what the AMF is owed and drops the context. */
+  forget(ue: UeContext): void;
+  /** Ends a UE from this side: tells the UE and, when the AMF knows it, asks the AMF to release it. */
+  release(ue: UeContext, reason: ReleaseReason): void;
+}

@@ -1,0 +1,48 @@
+import { sendInitialUeMessage, sendUplinkNas } from '../n2/procedures/nas-transport.ts';
+import type { Node } from '../node.ts';
+import type { UeContext } from '../ue/context.ts';
+import { decodeEap5g, eapFailure } from './eap5g.ts';
+
+/** One EAP-Response of the UE while it authenticates [TS24502 7.3.3]. Anything but 5G-NAS ends with EAP-Failure. */
+export function onEapResponse(node: Node, ue: UeContext, packet: Uint8Array): void {
+  const decoded = decodeEap5g(packet);
+  if (!decoded.ok) {
+    fail(node, ue, `EAP packet unreadable: ${decoded.error.message}`);
+    return;
+  }
+  const message = decoded.value;
+  if (message.code !== 'response' || message.identifier !== ue.eapIdentifier) {
+    fail(
+      node,
+      ue,
+      `EAP ${message.code} with identifier ${message.identifier}, expected a response to ${ue.eapIdentifier}`,
+    );
+  } else if (message.kind === 'nas') {
+    onNas(node, ue, message.nasPdu, message.anParameters);
+  } else {
+    fail(
+      node,
+      ue,
+      message.kind === 'stop' ? 'the UE stopped EAP-5G' : `EAP-5G ${message.kind} is not for the network`,
+    );
+  }
+}
+
+type AnParameters = Parameters<typeof sendInitialUeMessage>[3];
+
+function onNas(node: Node, ue: UeContext, nasPdu: Uint8Array, an: AnParameters): void {
+  const isFirst = ue.state === 'starting';
+  if (!ue.advance('nasFromUe')) {
+    fail(node, ue, `NAS message in state ${ue.state}`);
+  } else if (isFirst) {
+    sendInitialUeMessage(node, ue, nasPdu, an);
+  } else if (nasPdu.length > 0) {
+    sendUplinkNas(node, ue, nasPdu);
+  }
+}
+
+function fail(node: Node, ue: UeContext, reason: string): void {
+  node.log.warn({ ue: ue.id, reason }, 'EAP-5G ended without success');
+  const failure = eapFailure(ue.eapIdentifier);
+  node.ike((engine, now) => engine.sendEap(now, ue.ikeSaId, failure));
+}

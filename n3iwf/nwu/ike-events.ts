@@ -1,0 +1,108 @@
+import type { IkeEvent } from '#ikev2';
+import { completeInitialContextSetup } from '../n2/procedures/initial-context-setup.ts';
+import { onSessionChildSa, onSessionChildSaFailed } from '../n2/procedures/pdu-session-resource-setup.ts';
+import type { Node } from '../node.ts';
+import { UeContext } from '../ue/context.ts';
+import { onEapResponse } from './eap-exchange.ts';
+import { eapStart } from './eap5g.ts';
+import { onPpkRequested, onSharedSecretRequested } from './quantum-keys.ts';
+
+type EventOf<T extends IkeEvent['type']> = Extract<IkeEvent, { type: T }>;
+type Handlers = { [T in IkeEvent['type']]?: (node: Node, event: EventOf<T>) => void };
+
+/** What each event of the IKE engine means for the UE behind it. Events without a row are for logs and captures only. */
+const handlers: Handlers = {
+  eapStarted,
+  eapReceived: (node, event) => {
+    const ue = node.ues.ofIkeSa(event.ikeSaId);
+    if (ue !== undefined) onEapResponse(node, ue, event.packet);
+  },
+  ppkRequested: (node, event) => onPpkRequested(node, event.ikeSaId, event.identity),
+  sharedSecretRequested: (node, event) =>
+    onSharedSecretRequested(node, event.ikeSaId, event.localId, event.peerId),
+  childSaEstablished,
+  childSaFailed: (node, event) => {
+    const ue = node.ues.ofIkeSa(event.ikeSaId);
+    if (ue !== undefined && event.tag !== undefined)
+      onSessionChildSaFailed(node, ue, event.tag, event.reason);
+  },
+  childSaDeleted,
+  ikeSaClosed,
+};
+
+export function onIkeEvent(node: Node, event: IkeEvent): void {
+  const handler = handlers[event.type] as ((node: Node, event: IkeEvent) => void) | undefined;
+  handler?.(node, event);
+}
+
+/** The first IKE_AUTH request without AUTH: the UE wants EAP, and EAP-5G begins with 5G-Start [TS24502 7.3.3]. */
+function eapStarted(node: Node, event: EventOf<'eapStarted'>): void {
+  const id = node.n2Ready ? node.ues.allocateId() : undefined;
+  const identifier = node.random(1)[0] ?? 0;
+  if (id === undefined) {
+    node.log.warn({ remote: event.remote.address }, 'UE refused: no AMF is connected');
+    node.ike((engine, now) => engine.failEap(now, event.ikeSaId, congestionNotifyType));
+    return;
+  }
+  node.ues.add(new UeContext(id, event.ikeSaId, event.remote, identifier, node.now()));
+  node.log.info({ ue: id, remote: `${event.remote.address}:${event.remote.port}` }, 'UE started EAP-5G');
+  node.ike((engine, now) => engine.sendEap(now, event.ikeSaId, eapStart(identifier)));
+}
+
+/** CONGESTION, the error notify with which a node without an AMF turns UEs away [TS24502 9.2.4.2]. */
+const congestionNotifyType = 15500;
+
+function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): void {
+  const ue = node.ues.ofIkeSa(event.ikeSaId);
+  if (ue === undefined) return;
+  const { child, rekeyed, tag } = event;
+  node.log.info(
+    { ue: ue.id, child: child.id, suite: child.suiteName, keyId: keyIdOf(child.ppkIdentity), rekeyed },
+    'Child SA is up',
+  );
+  if (rekeyed !== undefined) {
+    replaceChildSa(node, ue, rekeyed, event);
+  } else if (tag !== undefined) {
+    onSessionChildSa(node, ue, tag, child);
+  } else {
+    ue.childUses.set(child.id, { kind: 'signalling' });
+    node.plane.installChildSa(ue.id, child, { kind: 'signalling' });
+    if (ue.advance('signallingUp')) completeInitialContextSetup(node, ue);
+  }
+}
+
+function keyIdOf(identity: { readonly data: Uint8Array } | undefined): string | undefined {
+  return identity === undefined ? undefined : new TextDecoder().decode(identity.data);
+}
+
+function replaceChildSa(node: Node, ue: UeContext, old: number, event: EventOf<'childSaEstablished'>): void {
+  const use = ue.childUses.get(old);
+  if (use === undefined) return;
+  ue.childUses.set(event.child.id, use);
+  node.plane.installChildSa(ue.id, event.child, use, old);
+  if (use.kind !== 'pduSession') return;
+  const session = ue.sessions.get(use.pduSessionId);
+  if (session !== undefined) session.childSaId = event.child.id;
+}
+
+function childSaDeleted(node: Node, event: EventOf<'childSaDeleted'>): void {
+  node.plane.removeChildSa(event.childSaId);
+  const ue = node.ues.ofIkeSa(event.ikeSaId);
+  const use = ue?.childUses.get(event.childSaId);
+  if (ue === undefined || use === undefined) return;
+  ue.childUses.delete(event.childSaId);
+  if (use.kind !== 'pduSession' || ue.sessions.get(use.pduSessionId)?.childSaId !== event.childSaId) return;
+  node.log.warn({ ue: ue.id, pduSession: use.pduSessionId }, 'the UE deleted the Child SA of a session');
+  node.release(ue, {
+    group: 'radioNetwork',
+    cause: 'radio-connection-with-ue-lost',
+    text: 'the UE deleted the Child SA of a PDU session',
+  });
+}
+
+function ikeSaClosed(node: Node, event: EventOf<'ikeSaClosed'>): void {
+  const ue = node.ues.ofIkeSa(event.ikeSaId);
+  const level = event.cause === 'local' || (event.cause === 'peer' && event.established) ? 'info' : 'warn';
+  node.log[level]({ ue: ue?.id, cause: event.cause, reason: event.reason }, 'IKE SA closed');
+  if (ue !== undefined) node.ikeSaGone(ue, event.reason);
+}

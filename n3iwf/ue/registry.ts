@@ -1,0 +1,50 @@
+import { NumberAllocator } from './allocator.ts';
+import type { UeContext } from './context.ts';
+
+/** Highest RAN-UE-NGAP-ID handed out: 4294967295 means "unspecified" to some AMFs and is never allotted [TS38413 9.3.3.2]. */
+export const maxRanUeNgapId = 0xfffffffe;
+
+/** All UE contexts, found by each of the numbers that peers name them with. */
+export class UeRegistry {
+  private readonly ids = new NumberAllocator(1, maxRanUeNgapId);
+  private readonly byId = new Map<number, UeContext>();
+  private readonly byIkeSa = new Map<number, UeContext>();
+
+  allocateId(): number | undefined {
+    return this.ids.allocate();
+  }
+
+  add(ue: UeContext): void {
+    this.byId.set(ue.id, ue);
+    this.byIkeSa.set(ue.ikeSaId, ue);
+  }
+
+  remove(ue: UeContext): void {
+    if (!this.byId.delete(ue.id)) return;
+    this.byIkeSa.delete(ue.ikeSaId);
+    this.ids.release(ue.id);
+  }
+
+  /** Follows an IKE SA that was rekeyed. */
+  moveIkeSa(ue: UeContext, ikeSaId: number): void {
+    this.byIkeSa.delete(ue.ikeSaId);
+    ue.ikeSaId = ikeSaId;
+    this.byIkeSa.set(ikeSaId, ue);
+  }
+
+  ofIkeSa(ikeSaId: number): UeContext | undefined {
+    return this.byIkeSa.get(ikeSaId);
+  }
+
+  ofId(id: number): UeContext | undefined {
+    return this.byId.get(id);
+  }
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  [Symbol.iterator](): Iterator<UeContext> {
+    return this.byId.values();
+  }
+}

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { readConfig } from '../../n3iwf/config.ts';
+import { OperatorError } from '../../n3iwf/errors.ts';
+
+const usable = {
+  ike: { address: '192.0.2.1', identity: 'n3iwf.example', auth: 'eap-only', ppk: 'none' },
+  inner: { pool: '10.45.0.0/16', address: '10.45.0.1' },
+  n2: {
+    n3iwfId: 135,
+    plmn: { mcc: '208', mnc: '93' },
+    tac: '000001',
+    slices: [{ sst: 1, sd: '010203' }],
+    amf: { address: '192.0.2.10' },
+  },
+  n3: { address: '192.0.2.1' },
+};
+
+function complaint(document: unknown): string {
+  try {
+    readConfig(document, 'n3iwf.yaml');
+  } catch (error) {
+    expect(error).toBeInstanceOf(OperatorError);
+    return (error as Error).message;
+  }
+  return 'accepted';
+}
+
+describe('configuration', () => {
+  test('fills the defaults in', () => {
+    const config = readConfig(usable, 'n3iwf.yaml');
+    expect(config.ike).toMatchObject({ port: 500, natTraversalPort: 4500, ppkRequired: true });
+    expect(config.n2.amf.port).toBe(38412);
+    expect(config.inner.nasPort).toBe(20000);
+  });
+
+  test('names every wrong key with its value and the right form, all at once', () => {
+    const message = complaint({
+      ...usable,
+      ike: { ...usable.ike, address: '192.0.2', auth: 'quantum' },
+      n2: { ...usable.n2, plmn: { mcc: 208, mnc: '93' }, n3iwfId: 70_000 },
+    });
+    expect(message).toContain('n3iwf.yaml is not usable');
+    expect(message).toMatch(/ike\.address: must be an IPv4 address.*"192\.0\.2"/);
+    expect(message).toMatch(/ike\.auth: .*qkd.*but it is "quantum"/);
+    expect(message).toMatch(/n2\.plmn\.mcc: .*string.*but it is 208/);
+    expect(message).toMatch(/n2\.n3iwfId: .*65535.*but it is 70000/);
+  });
+
+  test('refuses a key that it does not know', () => {
+    expect(complaint({ ...usable, ike: { ...usable.ike, adress: '192.0.2.1' } })).toMatch(/ike: .*"adress"/);
+  });
+
+  test.each([
+    ['certificate', { auth: 'certificate' }, /ike\.certificate: is missing/],
+    ['psk', { auth: 'psk' }, /ike\.preSharedKeyFile: is missing/],
+    ['qkd', { auth: 'qkd' }, /qkd: is missing/],
+    ['PPK', { ppk: 'rfc8784' }, /qkd: is missing/],
+  ])('says what %s needs beside it', (_, ike, wanted) => {
+    expect(complaint({ ...usable, ike: { ...usable.ike, ...ike } })).toMatch(wanted);
+  });
+
+  test.each([undefined, null, [], 'text', 7])(
+    '%s as a whole document is refused, not thrown on',
+    (document) => {
+      expect(complaint(document)).toContain('not usable');
+    },
+  );
+});
