@@ -1,0 +1,76 @@
+/** Interfaces of the algorithms, and the names by which suites speak of them. */
+
+import type { Result } from '../wire/cursor.ts';
+
+export type EncrName =
+  | 'aes128-gcm16'
+  | 'aes256-gcm16'
+  | 'aes128-ccm16'
+  | 'aes256-ccm16'
+  | 'aes128-cbc'
+  | 'aes256-cbc'
+  | 'chacha20-poly1305'
+  | 'null';
+export type IntegName =
+  | 'none'
+  | 'hmac-sha1-96'
+  | 'hmac-sha2-256-128'
+  | 'hmac-sha2-384-192'
+  | 'hmac-sha2-512-256';
+export type PrfName = 'hmac-sha1' | 'hmac-sha2-256' | 'hmac-sha2-384' | 'hmac-sha2-512';
+export type KeName = 'x25519' | 'ecp256' | 'ecp384' | 'modp2048' | 'modp3072';
+
+/** The algorithms of an IKE SA; `integ` is 'none' with an AEAD. */
+export interface IkeSuite {
+  readonly encr: EncrName;
+  readonly integ: IntegName;
+  readonly prf: PrfName;
+  readonly ke: KeName;
+}
+
+/** The algorithms of a Child SA; `ke` only where keys were exchanged for it (PFS). */
+export interface EspSuite {
+  readonly encr: EncrName;
+  readonly integ: IntegName;
+  readonly esn: boolean;
+  readonly ke?: KeName;
+}
+
+/** One proposal of an IKE SA: choices in order of preference. */
+export interface IkeProposalConfig {
+  readonly encr: readonly EncrName[];
+  readonly integ: readonly IntegName[];
+  readonly prf: readonly PrfName[];
+  readonly ke: readonly KeName[];
+}
+
+/** One ESP proposal: `ke` empty means no PFS; `esn` lists the accepted choices, preferred first. */
+export interface ChildProposalConfig {
+  readonly encr: readonly EncrName[];
+  readonly integ: readonly IntegName[];
+  readonly ke: readonly KeName[];
+  readonly esn: readonly boolean[];
+}
+
+/** Keys of one direction of a Child SA: `encr` ends with the salt of an AEAD, `integ` is empty with an AEAD. */
+export interface ChildKeys {
+  readonly encr: Uint8Array;
+  readonly integ: Uint8Array;
+}
+
+/** Who computes the ciphers: OpenSSL by node:crypto, or `@noble/ciphers`. */
+export type CipherProvider = 'node' | 'noble';
+
+/** Source of fresh octets, handed in so that a run replays byte for byte. */
+export type RandomSource = (length: number) => Uint8Array;
+
+/** One side of a key exchange with its private value. */
+export interface KeyExchange {
+  readonly name: KeName;
+  /** Transform id, as in the KE payload. */
+  readonly method: number;
+  /** What the KE payload carries. */
+  readonly publicValue: Uint8Array;
+  /** The shared secret g^ir in its fixed length; an error for values that RFC 6989 or RFC 7748 refuse. */
+  computeSecret(peer: Uint8Array): Result<Uint8Array>;
+}

@@ -1,0 +1,25 @@
+/** What can be wrong with a message, and what the peer is told. */
+
+import { DecodeError } from './cursor.ts';
+import { NOTIFY } from './registry.ts';
+
+/** The ICV does not fit: the octets are nobody's, so nothing may be answered or changed. */
+export class IntegrityError extends DecodeError {
+  constructor(field: string, offset = 0) {
+    super(field, offset, 'integrity check failed');
+    this.name = 'IntegrityError';
+  }
+}
+
+/** A breach of the protocol with the Notify (type and data) that answers it. */
+export class IkeError extends Error {
+  readonly notifyType: number;
+  readonly notifyData: Uint8Array;
+
+  constructor(reason: string, notifyType: number = NOTIFY.INVALID_SYNTAX, notifyData = new Uint8Array(0)) {
+    super(reason);
+    this.name = 'IkeError';
+    this.notifyType = notifyType;
+    this.notifyData = notifyData;
+  }
+}
