@@ -1,0 +1,366 @@
+/**
+ * What goes into the engine and what comes out of it: configuration, ports, output and events. Nothing here runs.
+ * All times are milliseconds of the caller's clock; octet strings are handed over as they are on the wire.
+ */
+
+import type { KeyObject } from 'node:crypto';
+
+/** Body of an ID payload [RFC7296 3.5]. */
+export interface Identity {
+  readonly type: number;
+  readonly data: Uint8Array;
+}
+export interface Notify {
+  readonly protocol: number;
+  readonly spi: Uint8Array;
+  readonly notifyType: number;
+  readonly data: Uint8Array;
+}
+export interface CpAttribute {
+  readonly type: number;
+  readonly value: Uint8Array;
+}
+/** `start` and `end` are 4 or 16 octets. */
+export interface TrafficSelector {
+  readonly protocol: number;
+  readonly startPort: number;
+  readonly endPort: number;
+  readonly start: Uint8Array;
+  readonly end: Uint8Array;
+}
+export interface Transform {
+  readonly type: number;
+  readonly id: number;
+  readonly keyLength?: number;
+}
+/** One proposal; built by the helpers of the suite table. */
+export interface IkeProposalConfig {
+  readonly transforms: readonly Transform[];
+}
+export interface ChildProposalConfig {
+  readonly transforms: readonly Transform[];
+}
+export interface EspSuite {
+  readonly encr: 'aes128-gcm16' | 'aes256-gcm16' | 'aes128-cbc' | 'aes256-cbc' | 'chacha20-poly1305' | 'null';
+  readonly integ: 'none' | 'hmac-sha1-96' | 'hmac-sha2-256-128' | 'hmac-sha2-384-192' | 'hmac-sha2-512-256';
+  readonly esn: boolean;
+}
+
+/** A UDP endpoint; `address` is textual IPv4 or IPv6. */
+export interface SocketAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Local handle of an IKE SA, never reused in a process. */
+export type IkeSaId = number;
+
+export type Role = 'initiator' | 'responder';
+
+/** What the caller has to do, in this order. */
+export type Output = TransmitOutput | EventOutput;
+
+export interface TransmitOutput {
+  readonly kind: 'transmit';
+  /** A whole UDP payload; the non-ESP marker is in front already where it belongs. */
+  readonly data: Uint8Array;
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
+}
+
+export interface EventOutput {
+  readonly kind: 'event';
+  readonly event: IkeEvent;
+}
+
+/** The timers of an IKE SA; each is one row of its timer table. */
+export type TimerName =
+  /** The request in flight got no response: send its octets again, or give the SA up. */
+  | 'retransmit'
+  /** An initiator that never got past IKE_SA_INIT is forgotten. */
+  | 'halfOpen'
+  /** The whole set-up, EAP and key look-ups included, took too long. */
+  | 'setUp'
+  /** Nothing authentic was heard for a while: ask whether the peer lives. */
+  | 'liveness'
+  /** A closed SA stays long enough to answer a repeated last request. */
+  | 'linger';
+
+/** All in ms but `retransmitFactor` and `retransmitTries`. */
+export interface TimerConfig {
+  /** First wait for a response; the n-th is `retransmitFactor ** n` as long. */
+  readonly retransmit: number;
+  readonly retransmitFactor: number;
+  /** Transmissions of one request, the first included, before the peer is given up. */
+  readonly retransmitTries: number;
+  readonly halfOpen: number;
+  readonly setUp: number;
+  /** Silence after which liveness is checked; 0 turns it off. */
+  readonly liveness: number;
+  readonly linger: number;
+}
+
+/** Certificate chain in DER, leaf first, and the private key of the leaf. */
+export interface CertificateConfig {
+  readonly chain: readonly Uint8Array[];
+  readonly privateKey: KeyObject;
+}
+
+export type PpkMode = 'off' | 'optional' | 'required';
+export type ResponderAuth = 'certificate' | 'psk' | 'qkd' | 'eap-only';
+export type InitiatorAuth = 'eap' | 'psk' | 'certificate';
+
+export interface EndpointConfig {
+  /** Port on which IKE carries the non-ESP marker: 4500. */
+  readonly natTraversalPort: number;
+  /** Port on which it does not: 500. */
+  readonly ikePort: number;
+  /** IKE proposals in order of preference. */
+  readonly proposals: readonly IkeProposalConfig[];
+  /** ESP proposals in order of preference. */
+  readonly childProposals: readonly ChildProposalConfig[];
+  readonly localId: Identity;
+  readonly responderAuth: ResponderAuth;
+  readonly initiatorAuth: InitiatorAuth;
+  readonly certificate?: CertificateConfig;
+  readonly ppk: PpkMode;
+  readonly vendorId?: Uint8Array;
+  readonly timers?: Partial<TimerConfig>;
+  /** Lets `ikeKeysDerived` out, for captures in the lab. Never in production. */
+  readonly exposeKeys: boolean;
+}
+
+/** How one IKE SA that we start shall be; see {@link EndpointConfig} for the fields of the same name. */
+export interface InitiatorProfile {
+  readonly localId: Identity;
+  /** Sent as IDr. For AUTH `qkd` it is an ID_KEY_ID with the key ID as text. */
+  readonly expectedRemoteId?: Identity;
+  readonly remoteAuth: ResponderAuth;
+  readonly localAuth: InitiatorAuth;
+  readonly proposals: readonly IkeProposalConfig[];
+  readonly childProposals: readonly ChildProposalConfig[];
+  readonly ppk: PpkMode;
+  /** Attributes of the CFG_REQUEST; without them none is sent. */
+  readonly attributes?: readonly CpAttribute[];
+  readonly trafficSelectorsLocal: readonly TrafficSelector[];
+  readonly trafficSelectorsRemote: readonly TrafficSelector[];
+  readonly certificate?: CertificateConfig;
+  /** Sent with the first IKE_AUTH request. */
+  readonly notifies?: readonly Notify[];
+}
+
+/** A name for a post-quantum preshared key: type 1 opaque, 2 fixed [RFC8784 5.1]. */
+export interface PpkIdentity {
+  readonly type: number;
+  readonly data: Uint8Array;
+}
+
+export interface Ppk {
+  readonly secret: Uint8Array;
+  /** Needed from an initiator, which names the key to its peer. */
+  readonly identity?: PpkIdentity;
+}
+
+export interface AuthorizeRequest {
+  readonly ikeSaId: IkeSaId;
+  readonly peerId: Identity;
+  readonly remote: SocketAddress;
+  /** Of the CFG_REQUEST, when there was one. */
+  readonly attributes: readonly CpAttribute[] | undefined;
+  readonly trafficSelectorsInitiator: readonly TrafficSelector[];
+  readonly trafficSelectorsResponder: readonly TrafficSelector[];
+}
+
+export interface AdmitChildSaRequest {
+  readonly ikeSaId: IkeSaId;
+  readonly trafficSelectorsInitiator: readonly TrafficSelector[];
+  readonly trafficSelectorsResponder: readonly TrafficSelector[];
+  readonly notifies: readonly Notify[];
+}
+
+/** What the peer gets, or the notify type of the refusal. */
+export type AuthorizeAnswer = Admission | { readonly refuse: number };
+
+export interface Admission {
+  readonly attributes?: readonly CpAttribute[];
+  readonly trafficSelectorsInitiator: readonly TrafficSelector[];
+  readonly trafficSelectorsResponder: readonly TrafficSelector[];
+  readonly notifies?: readonly Notify[];
+}
+
+/** What the engine asks of its owner and gets at once; everything slow is an event and a command. */
+export interface EndpointPorts {
+  /** SPIs, nonces, IVs, private values of key exchanges, padding: all randomness. */
+  random(length: number): Uint8Array;
+  /** Responder, once, when the initiator is authenticated and the final IKE_AUTH answer is being built. */
+  authorize(request: AuthorizeRequest): AuthorizeAnswer;
+  /** A CREATE_CHILD_SA of the peer for a new Child SA. Without this port none is admitted. */
+  admitChildSa?(request: AdmitChildSaRequest): AuthorizeAnswer;
+  /** The public key of the leaf when the chain is trusted and belongs to `peerId`. */
+  verifyCertificate?(chain: readonly Uint8Array[], peerId: Identity): KeyObject | undefined;
+}
+
+export interface ChildSaRequest {
+  readonly trafficSelectorsLocal: readonly TrafficSelector[];
+  readonly trafficSelectorsRemote: readonly TrafficSelector[];
+  readonly notifies?: readonly Notify[];
+  /** Comes back in the events about this request. */
+  readonly tag?: string;
+}
+
+/** Keys of one direction. `encr` has the salt of an AEAD at its end; `integ` is empty for an AEAD. */
+export interface ChildKeys {
+  readonly encr: Uint8Array;
+  readonly integ: Uint8Array;
+}
+
+/** A Child SA as the user plane needs it. The keys are handed over: the engine keeps no copy. */
+export interface ChildSa {
+  readonly id: number;
+  readonly ikeSaId: IkeSaId;
+  readonly spiIn: number;
+  readonly spiOut: number;
+  readonly suite: EspSuite;
+  readonly suiteName: string;
+  readonly keysIn: ChildKeys;
+  readonly keysOut: ChildKeys;
+  readonly trafficSelectorsLocal: readonly TrafficSelector[];
+  readonly trafficSelectorsRemote: readonly TrafficSelector[];
+  readonly udpEncapsulation: boolean;
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
+  readonly ppkIdentity?: PpkIdentity;
+}
+
+export interface IkeSaSummary {
+  readonly ikeSaId: IkeSaId;
+  readonly role: Role;
+  readonly state: string;
+  readonly spiInitiator: Uint8Array;
+  readonly spiResponder: Uint8Array;
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
+  readonly peerId: Identity | undefined;
+  readonly suite: string | undefined;
+  readonly childSas: readonly { readonly id: number; readonly spiIn: number; readonly spiOut: number }[];
+}
+
+export type CloseCause = 'local' | 'peer' | 'timeout' | 'authentication' | 'protocol';
+
+/** What happened. Every event but an unattributable `messageRejected` names its IKE SA. */
+export type IkeEvent =
+  | {
+      readonly type: 'ikeSaInitCompleted';
+      readonly ikeSaId: IkeSaId;
+      readonly role: Role;
+      readonly spiInitiator: Uint8Array;
+      readonly spiResponder: Uint8Array;
+      readonly suite: string;
+      /** Which side sits behind a NAT. */
+      readonly natDetected: { readonly local: boolean; readonly remote: boolean };
+      readonly local: SocketAddress;
+      readonly remote: SocketAddress;
+    }
+  | {
+      readonly type: 'ikeKeysDerived';
+      readonly ikeSaId: IkeSaId;
+      readonly spiInitiator: Uint8Array;
+      readonly spiResponder: Uint8Array;
+      readonly skEi: Uint8Array;
+      readonly skEr: Uint8Array;
+      readonly skAi: Uint8Array;
+      readonly skAr: Uint8Array;
+      readonly encr: string;
+      readonly integ: string;
+    }
+  /** Responder: an IKE_AUTH request without AUTH asks for EAP. Answer with `sendEap` or `failEap`. */
+  | {
+      readonly type: 'eapStarted';
+      readonly ikeSaId: IkeSaId;
+      readonly peerId: Identity;
+      readonly local: SocketAddress;
+      readonly remote: SocketAddress;
+    }
+  /** Responder: an EAP Response. Initiator: a Request, Success or Failure. */
+  | { readonly type: 'eapReceived'; readonly ikeSaId: IkeSaId; readonly packet: Uint8Array }
+  /** Answer with `providePpk`. A responder gets the identity that the peer named, an initiator picks one. */
+  | {
+      readonly type: 'ppkRequested';
+      readonly ikeSaId: IkeSaId;
+      readonly role: Role;
+      readonly identity?: PpkIdentity;
+    }
+  /** Key of a shared-key AUTH, `psk` or `qkd`. Answer with `provideSharedSecret`. */
+  | {
+      readonly type: 'sharedSecretRequested';
+      readonly ikeSaId: IkeSaId;
+      readonly role: Role;
+      readonly localId: Identity;
+      readonly peerId: Identity;
+    }
+  | {
+      readonly type: 'ikeSaEstablished';
+      readonly ikeSaId: IkeSaId;
+      readonly role: Role;
+      readonly peerId: Identity;
+      readonly suite: string;
+      readonly auth: string;
+      readonly ppkIdentity?: PpkIdentity;
+      /** Initiator: of the CFG_REPLY. Responder: what it gave. */
+      readonly attributes?: readonly CpAttribute[];
+      /** The peer's, of its final IKE_AUTH message. */
+      readonly notifies: readonly Notify[];
+      readonly local: SocketAddress;
+      readonly remote: SocketAddress;
+    }
+  | {
+      readonly type: 'childSaEstablished';
+      readonly ikeSaId: IkeSaId;
+      readonly child: ChildSa;
+      /** The Child SA that this one replaces; it goes by its own `childSaDeleted`. */
+      readonly rekeyed?: number;
+      readonly tag?: string;
+      readonly notifies: readonly Notify[];
+    }
+  | {
+      readonly type: 'childSaFailed';
+      readonly ikeSaId: IkeSaId;
+      readonly tag?: string;
+      readonly notifyType?: number;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'childSaDeleted';
+      readonly ikeSaId: IkeSaId;
+      readonly childSaId: number;
+      readonly reason: string;
+    }
+  /** New SPIs and keys took over under the same handle. */
+  | {
+      readonly type: 'ikeSaRekeyed';
+      readonly ikeSaId: IkeSaId;
+      readonly spiInitiator: Uint8Array;
+      readonly spiResponder: Uint8Array;
+      readonly suite: string;
+    }
+  | {
+      readonly type: 'ikeSaClosed';
+      readonly ikeSaId: IkeSaId;
+      readonly reason: string;
+      readonly cause: CloseCause;
+      readonly notifyType?: number;
+      readonly established: boolean;
+    }
+  | {
+      readonly type: 'addressChanged';
+      readonly ikeSaId: IkeSaId;
+      readonly local: SocketAddress;
+      readonly remote: SocketAddress;
+    }
+  | { readonly type: 'livenessConfirmed'; readonly ikeSaId: IkeSaId }
+  | {
+      readonly type: 'messageRejected';
+      readonly ikeSaId?: IkeSaId;
+      readonly reason: string;
+      readonly remote: SocketAddress;
+    };
