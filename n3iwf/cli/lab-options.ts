@@ -1,0 +1,40 @@
+/** Options of `n3iwf lab`, as the command line gives them. */
+export interface LabOptions {
+  readonly ues: number;
+  readonly auth: 'qkd' | 'psk' | 'certificate' | 'eap-only';
+  readonly ppk: 'rfc8784' | 'none';
+  readonly once?: boolean;
+  readonly json?: boolean;
+  readonly pcap?: string;
+  readonly keylog?: string;
+  readonly sameSpi?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** What `n3iwf lab --json` prints of one UE; times in ms. */
+export interface LabUe {
+  readonly supi: string;
+  readonly auth: string;
+  readonly ppk: string;
+  suite: { ike: string; esp: string };
+  innerIp: string;
+  keyIds: string[];
+  pduSessions: LabSession[];
+  rekeys: { child: number; ike: number };
+  timesMs: { ikeSaInit: number; registration: number; pduSession: number };
+}
+
+export interface LabSession {
+  readonly id: number;
+  readonly ip: string;
+  readonly qfis: readonly number[];
+  readonly ping: { readonly sent: number; readonly received: number; readonly rttMs: number };
+}
+
+/** The one object that `n3iwf lab --json` prints. */
+export interface LabSummary {
+  ok: boolean;
+  readonly ues: LabUe[];
+  readonly qkd: { readonly delivered: number; readonly used: number; readonly burnt: number };
+  readonly errors: string[];
+}

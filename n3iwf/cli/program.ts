@@ -1,0 +1,79 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { exitCodes, OperatorError } from '../errors.ts';
+import type { LabOptions } from './lab-options.ts';
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 10_000) {
+    throw new InvalidArgumentError('must be a whole number from 1 to 10000');
+  }
+  return value;
+}
+
+/**
+ * Runs one command line.
+ *
+ * @returns the exit status: 0 when the command did what it says, 1 when it ran and failed, those of `exitCodes` for
+ *   faults of configuration and surroundings, which are printed as one message without a stack
+ */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  let status = 0;
+  const program = buildProgram((value) => {
+    status = value;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    console.error(`n3iwf: ${error.message}`);
+    status = exitCodes[error.code];
+  }
+  return status;
+}
+
+function buildProgram(done: (status: number) => void): Command {
+  const program = new Command('n3iwf').description('A 5G N3IWF whose IPsec keys come from quantum key distribution');
+  const config = ['-c, --config <file>', 'configuration file (YAML)'] as const;
+
+  program
+    .command('run')
+    .description('the N3IWF')
+    .requiredOption(...config)
+    .action(async (options: { config: string }) => done(await (await import('./run.ts')).runNode(options.config)));
+
+  program
+    .command('lab')
+    .description('N3IWF, two KMEs, simulated core, UPF and UEs in one process, on loopback')
+    .option('--ues <n>', 'how many UEs attach', positiveInteger, 1)
+    .addOption(
+      new Option('--auth <method>', 'how the N3IWF proves itself').choices(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'),
+    )
+    .addOption(new Option('--ppk <mode>', 'how QKD keys enter the SAs').choices(['rfc8784', 'none']).default('rfc8784'))
+    .option('--once', 'attach, ping, rekey, detach and exit; status 0 only if all of it worked')
+    .option('--json', 'print one summary object on standard output')
+    .option('--pcap <file>', 'record NWu and N2')
+    .option('--keylog <folder>', "write Wireshark's decryption tables into a folder")
+    .option('--same-spi', 'all UEs use the same initiator SPI')
+    .option('--verbose', 'log every step of the N3IWF')
+    .action(async (options: LabOptions) => done(await (await import('./lab.ts')).runLabCommand(options)));
+
+  program
+    .command('kme')
+    .description('a pair of ETSI GS QKD 014 KMEs with a simulated link')
+    .requiredOption(...config)
+    .action(async (options: { config: string }) => done(await (await import('./kme.ts')).runKme(options.config)));
+
+  program
+    .command('core')
+    .description('the simulated AMF and UPF')
+    .requiredOption(...config)
+    .action(async (options: { config: string }) => done(await (await import('./core.ts')).runCore(options.config)));
+
+  program
+    .command('ue')
+    .description('the UE simulator, against any N3IWF')
+    .requiredOption(...config)
+    .action(async (options: { config: string }) => done(await (await import('./ue.ts')).runUe(options.config)));
+
+  return program;
+}
