@@ -4,53 +4,8 @@
  */
 
 import type { KeyObject } from 'node:crypto';
-
-/** Body of an ID payload [RFC7296 3.5]. */
-export interface Identity {
-  readonly type: number;
-  readonly data: Uint8Array;
-}
-export interface Notify {
-  readonly protocol: number;
-  readonly spi: Uint8Array;
-  readonly notifyType: number;
-  readonly data: Uint8Array;
-}
-export interface CpAttribute {
-  readonly type: number;
-  readonly value: Uint8Array;
-}
-/** `start` and `end` are 4 or 16 octets. */
-export interface TrafficSelector {
-  readonly protocol: number;
-  readonly startPort: number;
-  readonly endPort: number;
-  readonly start: Uint8Array;
-  readonly end: Uint8Array;
-}
-export interface Transform {
-  readonly type: number;
-  readonly id: number;
-  readonly keyLength?: number;
-}
-/** One proposal; built by the helpers of the suite table. */
-export interface IkeProposalConfig {
-  readonly transforms: readonly Transform[];
-}
-export interface ChildProposalConfig {
-  readonly transforms: readonly Transform[];
-}
-export interface EspSuite {
-  readonly encr: 'aes128-gcm16' | 'aes256-gcm16' | 'aes128-cbc' | 'aes256-cbc' | 'chacha20-poly1305' | 'null';
-  readonly integ: 'none' | 'hmac-sha1-96' | 'hmac-sha2-256-128' | 'hmac-sha2-384-192' | 'hmac-sha2-512-256';
-  readonly esn: boolean;
-}
-
-/** A UDP endpoint; `address` is textual IPv4 or IPv6. */
-export interface SocketAddress {
-  readonly address: string;
-  readonly port: number;
-}
+import type { ChildKeys, ChildProposalConfig, EspSuite, IkeProposalConfig } from './crypto/types.ts';
+import type { CpAttribute, Identity, Notify, SocketAddress, TrafficSelector } from './wire/types.ts';
 
 /** Local handle of an IKE SA, never reused in a process. */
 export type IkeSaId = number;
@@ -126,6 +81,8 @@ export interface EndpointConfig {
   readonly ppk: PpkMode;
   readonly vendorId?: Uint8Array;
   readonly timers?: Partial<TimerConfig>;
+  /** Makes every peer see a NAT, so that ESP runs in UDP where a process may not send it bare. */
+  readonly forceUdpEncapsulation?: boolean;
   /** Lets `ikeKeysDerived` out, for captures in the lab. Never in production. */
   readonly exposeKeys: boolean;
 }
@@ -206,12 +163,6 @@ export interface ChildSaRequest {
   readonly notifies?: readonly Notify[];
   /** Comes back in the events about this request. */
   readonly tag?: string;
-}
-
-/** Keys of one direction. `encr` has the salt of an AEAD at its end; `integ` is empty for an AEAD. */
-export interface ChildKeys {
-  readonly encr: Uint8Array;
-  readonly integ: Uint8Array;
 }
 
 /** A Child SA as the user plane needs it. The keys are handed over: the engine keeps no copy. */
