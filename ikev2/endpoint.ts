@@ -7,8 +7,8 @@ import type {
   InitiatorProfile,
   Output,
   Ppk,
-  SocketAddress,
 } from './output.ts';
+import type { SocketAddress } from './wire/types.ts';
 
 /** All IKE SAs of one node, sans-I/O. */
 export class IkeEndpoint {
