@@ -1,0 +1,108 @@
+/** Security Association payload: proposals, transforms and the Key Length attribute. [RFC7296 3.3] */
+
+import type { OctetReader, OctetWriter } from '../cursor.ts';
+import { PAYLOAD } from '../registry.ts';
+import type { Proposal, SaPayload, Transform } from '../types.ts';
+import { LIMITS, type PayloadCodec } from './codec.ts';
+
+const LAST = 0;
+const MORE_PROPOSALS = 2;
+const MORE_TRANSFORMS = 3;
+const KEY_LENGTH = 14;
+const SHORT_FORM = 0x8000;
+
+export const saCodec: PayloadCodec<SaPayload> = {
+  number: PAYLOAD.SA,
+  name: 'SA',
+  decode: (body) => ({ type: 'SA', proposals: decodeProposals(body) }),
+  encode(writer, { proposals }) {
+    proposals.forEach((proposal, i) => {
+      encodeProposal(writer, proposal, i === proposals.length - 1);
+    });
+  },
+};
+
+function decodeProposals(body: OctetReader): Proposal[] {
+  const proposals: Proposal[] = [];
+  let more = true;
+  while (more) {
+    if (proposals.length === LIMITS.proposals) body.fail('SA', 'too many proposals');
+    more = readMore(body, MORE_PROPOSALS, 'Proposal');
+    proposals.push(decodeProposal(readBody(body, 'Proposal')));
+  }
+  if (body.remaining > 0) body.fail('SA', 'octets after the last proposal');
+  return proposals;
+}
+
+function decodeProposal(body: OctetReader): Proposal {
+  const number = body.u8('Proposal Num');
+  const protocol = body.u8('Protocol ID');
+  const spiSize = body.u8('SPI Size');
+  const count = body.u8('Num Transforms');
+  const spi = body.take(spiSize, 'SPI');
+  const transforms: Transform[] = [];
+  for (let i = 1; i <= count; i++) {
+    if (i > LIMITS.transforms) body.fail('Proposal', 'too many transforms');
+    const more = readMore(body, MORE_TRANSFORMS, 'Transform');
+    if (more !== i < count) body.fail('Transform', 'the last one is not where Num Transforms puts it');
+    transforms.push(decodeTransform(readBody(body, 'Transform')));
+  }
+  if (body.remaining > 0) body.fail('Proposal', 'octets after the last transform');
+  return { number, protocol, spi, transforms };
+}
+
+function decodeTransform(body: OctetReader): Transform {
+  const type = body.u8('Transform Type');
+  body.skip(1, 'RESERVED');
+  const id = body.u16('Transform ID');
+  let keyLength: number | undefined;
+  for (let count = 0; body.remaining > 0; count++) {
+    if (count === LIMITS.attributes) body.fail('Transform', 'too many attributes');
+    const value = decodeAttribute(body);
+    if (value !== undefined) keyLength = value;
+  }
+  return keyLength === undefined ? { type, id } : { type, id, keyLength };
+}
+
+/** The Key Length in bits; undefined for an attribute of another type, which makes its transform unknown to nobody. */
+function decodeAttribute(body: OctetReader): number | undefined {
+  const format = body.u16('Attribute Type');
+  const value = body.u16('Attribute Value');
+  if ((format & SHORT_FORM) !== 0) return (format & ~SHORT_FORM) === KEY_LENGTH ? value : undefined;
+  body.skip(value, 'Attribute Value');
+  return undefined;
+}
+
+function readMore(body: OctetReader, moreValue: number, field: string): boolean {
+  const last = body.u8(`${field} Last Substruc`);
+  if (last !== LAST && last !== moreValue) body.fail(`${field} Last Substruc`, `is ${last}`);
+  body.skip(1, 'RESERVED');
+  return last !== LAST;
+}
+
+/** A reader of what follows the four octets that every substructure starts with. */
+function readBody(body: OctetReader, field: string): OctetReader {
+  const length = body.u16(`${field} Length`);
+  return body.sub(length - 4, field);
+}
+
+function encodeProposal(writer: OctetWriter, proposal: Proposal, last: boolean): void {
+  const start = writer.length;
+  writer
+    .u8(last ? LAST : MORE_PROPOSALS)
+    .u8(0)
+    .u16(0);
+  writer.u8(proposal.number).u8(proposal.protocol).u8(proposal.spi.length).u8(proposal.transforms.length);
+  writer.bytes(proposal.spi);
+  proposal.transforms.forEach((transform, i) => {
+    encodeTransform(writer, transform, i === proposal.transforms.length - 1);
+  });
+  writer.patchU16(start + 2, writer.length - start);
+}
+
+function encodeTransform(writer: OctetWriter, { type, id, keyLength }: Transform, last: boolean): void {
+  writer.u8(last ? LAST : MORE_TRANSFORMS).u8(0);
+  writer.u16(keyLength === undefined ? 8 : 12);
+  writer.u8(type).u8(0).u16(id);
+  if (keyLength !== undefined) writer.u16(SHORT_FORM | KEY_LENGTH).u16(keyLength);
+}
