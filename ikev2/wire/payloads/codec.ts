@@ -4,7 +4,7 @@ import type { OctetReader, OctetWriter } from '../cursor.ts';
 import type { KnownPayload } from '../types.ts';
 
 /** Body of one payload type, without the generic header. `decode` gets a reader bounded to the body. */
-export interface PayloadCodec<P extends KnownPayload = KnownPayload> {
+export interface PayloadCodec<P extends { readonly type: string } = KnownPayload> {
   readonly number: number;
   readonly name: P['type'];
   decode(body: OctetReader): P;

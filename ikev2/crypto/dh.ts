@@ -1,0 +1,137 @@
+/**
+ * Key exchange methods: X25519 (RFC 8031), ECP-256 and ECP-384 (RFC 5903), MODP-2048 and MODP-3072 (RFC 3526).
+ * Private values come from the handed-in source, so that a run replays byte for byte.
+ */
+
+import {
+  createDiffieHellman,
+  createECDH,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  getDiffieHellman,
+  type KeyObject,
+} from 'node:crypto';
+import { DecodeError, type Result } from '../wire/cursor.ts';
+import { concatOctets } from './octets.ts';
+import { KE_ALGORITHMS } from './suites.ts';
+import type { KeName, KeyExchange, RandomSource } from './types.ts';
+
+type Maker = (name: KeName, random: RandomSource) => KeyExchange;
+
+const MAKERS: Readonly<Record<KeName, Maker>> = {
+  x25519: makeX25519,
+  ecp256: (name, random) => makeEcp(name, 'prime256v1', random),
+  ecp384: (name, random) => makeEcp(name, 'secp384r1', random),
+  modp2048: (name, random) => makeModp(name, 'modp14', 40, random),
+  modp3072: (name, random) => makeModp(name, 'modp15', 52, random),
+};
+
+/** Draws a private value and computes the public one. */
+export function createKeyExchange(name: KeName, random: RandomSource): KeyExchange {
+  return MAKERS[name](name, random);
+}
+
+/** `compute` may throw: OpenSSL refuses points off the curve and all-zero X25519 results. [RFC6989 2.3] */
+function makeKeyExchange(
+  name: KeName,
+  publicValue: Uint8Array,
+  compute: (peer: Uint8Array) => Uint8Array,
+): KeyExchange {
+  const { id, publicLength } = KE_ALGORITHMS[name];
+  return {
+    name,
+    method: id,
+    publicValue,
+    computeSecret(peer) {
+      if (peer.length !== publicLength) return refuse(`${name} value has ${peer.length} octets`);
+      try {
+        return { ok: true, value: compute(peer) };
+      } catch {
+        return refuse(`${name} value is not valid`);
+      }
+    },
+  };
+}
+
+function refuse(reason: string): Result<Uint8Array> {
+  return { ok: false, error: new DecodeError('KE', 0, reason) };
+}
+
+/** DER up to the 32 octets of a raw key: RFC 8410's SubjectPublicKeyInfo and PKCS #8 for X25519. */
+const X25519_PUBLIC = Buffer.from('302a300506032b656e032100', 'hex');
+const X25519_PRIVATE = Buffer.from('302e020100300506032b656e04220420', 'hex');
+
+function x25519Public(raw: Uint8Array): KeyObject {
+  return createPublicKey({ key: Buffer.concat([X25519_PUBLIC, raw]), format: 'der', type: 'spki' });
+}
+
+function makeX25519(name: KeName, random: RandomSource): KeyExchange {
+  const der = Buffer.from(concatOctets(X25519_PRIVATE, random(32)).buffer);
+  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  der.fill(0);
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  return makeKeyExchange(name, spki.subarray(X25519_PUBLIC.length), (peer) =>
+    diffieHellman({ privateKey, publicKey: x25519Public(peer) }),
+  );
+}
+
+/** The KE payload holds x | y without the point format octet; the secret is x alone. [RFC5903 7] */
+function makeEcp(name: KeName, curve: string, random: RandomSource): KeyExchange {
+  const ecdh = createECDH(curve);
+  const { secretLength } = KE_ALGORITHMS[name];
+  drawEcpPrivate(ecdh, secretLength, random);
+  return makeKeyExchange(name, ecdh.getPublicKey().subarray(1), (peer) =>
+    leftPad(ecdh.computeSecret(concatOctets(Uint8Array.of(4), peer)), secretLength),
+  );
+}
+
+const DRAWS = 64;
+
+/** Draws until the value is in 1..n-1, which OpenSSL checks; a source that never gets there is broken. */
+function drawEcpPrivate(ecdh: ReturnType<typeof createECDH>, length: number, random: RandomSource): void {
+  for (let draw = 0; draw < DRAWS; draw++) {
+    try {
+      ecdh.setPrivateKey(random(length));
+      return;
+    } catch {
+      // Out of range: probability 2^-32 for P-256.
+    }
+  }
+  throw new RangeError('no private value in range was drawn');
+}
+
+/** `privateLength`: octets of the exponent, well above twice the group's strength (RFC 3526 section 8). */
+function makeModp(name: KeName, group: string, privateLength: number, random: RandomSource): KeyExchange {
+  const prime = primeOf(group);
+  const dh = createDiffieHellman(prime, 2);
+  dh.setPrivateKey(random(privateLength));
+  const { publicLength, secretLength } = KE_ALGORITHMS[name];
+  return makeKeyExchange(name, leftPad(dh.generateKeys(), publicLength), (peer) => {
+    assertInRange(peer, prime);
+    return leftPad(dh.computeSecret(peer), secretLength);
+  });
+}
+
+const PRIMES = new Map<string, Uint8Array>();
+
+function primeOf(group: string): Uint8Array {
+  const prime = PRIMES.get(group) ?? getDiffieHellman(group).getPrime();
+  PRIMES.set(group, prime);
+  return prime;
+}
+
+/** 1 < value < p - 1; both have the same length. [RFC6989 2.1] */
+function assertInRange(value: Uint8Array, prime: Uint8Array): void {
+  const number = BigInt(`0x${Buffer.from(value).toString('hex')}`);
+  const limit = BigInt(`0x${Buffer.from(prime).toString('hex')}`) - 1n;
+  if (number <= 1n || number >= limit) throw new RangeError('out of range');
+}
+
+/** Public values and secrets keep the group's length, with zeros in front. [RFC7296 2.14] */
+function leftPad(octets: Uint8Array, length: number): Uint8Array {
+  if (octets.length === length) return octets;
+  const padded = new Uint8Array(length);
+  padded.set(octets, length - octets.length);
+  return padded;
+}

@@ -1,0 +1,19 @@
+/** Small helpers on octet strings. */
+
+import { timingSafeEqual } from 'node:crypto';
+
+/** Equality in time that depends on the lengths only. */
+export function equalOctets(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** The parts in a row, in memory of their own (not of Buffer's shared pool), so that it can be wiped. */
+export function concatOctets(...parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
