@@ -32,23 +32,33 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 }
 
 function buildProgram(done: (status: number) => void): Command {
-  const program = new Command('n3iwf').description('A 5G N3IWF whose IPsec keys come from quantum key distribution');
+  const program = new Command('n3iwf').description(
+    'A 5G N3IWF whose IPsec keys come from quantum key distribution',
+  );
   const config = ['-c, --config <file>', 'configuration file (YAML)'] as const;
 
   program
     .command('run')
     .description('the N3IWF')
     .requiredOption(...config)
-    .action(async (options: { config: string }) => done(await (await import('./run.ts')).runNode(options.config)));
+    .action(async (options: { config: string }) =>
+      done(await (await import('./run.ts')).runNode(options.config)),
+    );
 
   program
     .command('lab')
     .description('N3IWF, two KMEs, simulated core, UPF and UEs in one process, on loopback')
     .option('--ues <n>', 'how many UEs attach', positiveInteger, 1)
     .addOption(
-      new Option('--auth <method>', 'how the N3IWF proves itself').choices(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'),
+      new Option('--auth <method>', 'how the N3IWF proves itself')
+        .choices(['qkd', 'psk', 'certificate', 'eap-only'])
+        .default('qkd'),
     )
-    .addOption(new Option('--ppk <mode>', 'how QKD keys enter the SAs').choices(['rfc8784', 'none']).default('rfc8784'))
+    .addOption(
+      new Option('--ppk <mode>', 'how QKD keys enter the SAs')
+        .choices(['rfc8784', 'none'])
+        .default('rfc8784'),
+    )
     .option('--once', 'attach, ping, rekey, detach and exit; status 0 only if all of it worked')
     .option('--json', 'print one summary object on standard output')
     .option('--pcap <file>', 'record NWu and N2')
@@ -61,19 +71,25 @@ function buildProgram(done: (status: number) => void): Command {
     .command('kme')
     .description('a pair of ETSI GS QKD 014 KMEs with a simulated link')
     .requiredOption(...config)
-    .action(async (options: { config: string }) => done(await (await import('./kme.ts')).runKme(options.config)));
+    .action(async (options: { config: string }) =>
+      done(await (await import('./kme.ts')).runKme(options.config)),
+    );
 
   program
     .command('core')
     .description('the simulated AMF and UPF')
     .requiredOption(...config)
-    .action(async (options: { config: string }) => done(await (await import('./core.ts')).runCore(options.config)));
+    .action(async (options: { config: string }) =>
+      done(await (await import('./core.ts')).runCore(options.config)),
+    );
 
   program
     .command('ue')
     .description('the UE simulator, against any N3IWF')
     .requiredOption(...config)
-    .action(async (options: { config: string }) => done(await (await import('./ue.ts')).runUe(options.config)));
+    .action(async (options: { config: string }) =>
+      done(await (await import('./ue.ts')).runUe(options.config)),
+    );
 
   return program;
 }

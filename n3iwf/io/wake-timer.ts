@@ -23,7 +23,8 @@ export class WakeTimer {
     if (deadline === this.armedFor && this.handle !== undefined) return;
     clearTimeout(this.handle);
     this.armedFor = deadline;
-    this.handle = deadline === undefined ? undefined : setTimeout(() => this.fire(), Math.max(0, deadline - this.now()));
+    this.handle =
+      deadline === undefined ? undefined : setTimeout(() => this.fire(), Math.max(0, deadline - this.now()));
   }
 
   stop(): void {
