@@ -1,0 +1,155 @@
+/** Key managers over HTTPS with simulated quantum links between them: the command `n3iwf kme`, and a part of the lab. */
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { Etsi014Client, KmeNetwork, KmeServer, LinkSimulator } from '#qkd';
+import { KmeHttpsTransport, type KmeListener, listenKme, type TlsMaterial } from '../io/kme-https.ts';
+import { TestAuthority } from '../io/test-authority.ts';
+import type { KmeConfig } from './kme-config.ts';
+
+/** What an SAE needs to reach its KME. */
+export interface SaeAccess {
+  readonly saeId: string;
+  readonly kmeId: string;
+  readonly url: string;
+  readonly tls: TlsMaterial;
+}
+
+export interface RunningKmes {
+  readonly network: KmeNetwork;
+  /** In the order of the configuration. */
+  readonly links: readonly LinkSimulator[];
+  readonly sites: readonly { readonly kmeId: string; readonly url: string }[];
+  /** Issues the certificate of an SAE at its first use. Rejects when no node names the SAE. */
+  access(saeId: string): Promise<SaeAccess>;
+  /** A client of that SAE; {@link close} closes its connections. */
+  client(saeId: string): Promise<Etsi014Client>;
+  close(): Promise<void>;
+}
+
+export interface KmeSurroundings {
+  /** Issues every certificate; a fresh one when left out. */
+  readonly authority?: TestAuthority;
+  readonly onFault?: (error: Error) => void;
+  /** Default: time since the process began, ms. */
+  readonly now?: () => number;
+}
+
+/** Starts every node of `config`. Rejects with one line when an address is busy; then nothing stays open. */
+export async function startKmes(config: KmeConfig, around: KmeSurroundings = {}): Promise<RunningKmes> {
+  const authority = around.authority ?? (await TestAuthority.create());
+  const links = config.links.map(({ between, ...profile }, index) => ({
+    between,
+    simulator: new LinkSimulator(`${config.seed}/${index}/${between.join('-')}`, profile),
+  }));
+  const network = new KmeNetwork(config.nodes, links);
+  const running = new Kmes(
+    config,
+    network,
+    authority,
+    links.map((link) => link.simulator),
+  );
+  try {
+    await running.listen(around);
+    if (config.credentialsFolder !== undefined) await running.writeCredentials(config.credentialsFolder);
+  } catch (error) {
+    await running.close();
+    throw error;
+  }
+  return running;
+}
+
+class Kmes implements RunningKmes {
+  readonly network: KmeNetwork;
+  readonly links: readonly LinkSimulator[];
+  readonly sites: { readonly kmeId: string; readonly url: string }[] = [];
+  readonly #config: KmeConfig;
+  readonly #authority: TestAuthority;
+  readonly #listeners: KmeListener[] = [];
+  readonly #transports: KmeHttpsTransport[] = [];
+  readonly #access = new Map<string, Promise<SaeAccess>>();
+
+  constructor(
+    config: KmeConfig,
+    network: KmeNetwork,
+    authority: TestAuthority,
+    links: readonly LinkSimulator[],
+  ) {
+    this.#config = config;
+    this.network = network;
+    this.#authority = authority;
+    this.links = links;
+  }
+
+  async listen(around: KmeSurroundings): Promise<void> {
+    for (const node of this.#config.nodes) {
+      const issued = await this.#authority.issue({ commonName: node.kmeId });
+      const { keySizeBits, maxKeyPerRequest } = this.#config;
+      const listener = await listenKme(
+        new KmeServer(node.kmeId, this.network, { keySizeBits, maxKeyPerRequest }),
+        {
+          ...node.listen,
+          tls: issued.pem,
+          now: around.now ?? (() => performance.now()),
+          ...(around.onFault === undefined ? {} : { onFault: around.onFault }),
+        },
+      );
+      this.#listeners.push(listener);
+      this.sites.push({ kmeId: node.kmeId, url: listener.url });
+    }
+  }
+
+  access(saeId: string): Promise<SaeAccess> {
+    const known = this.#access.get(saeId);
+    if (known !== undefined) return known;
+    const fresh = this.#issue(saeId);
+    this.#access.set(saeId, fresh);
+    return fresh;
+  }
+
+  async #issue(saeId: string): Promise<SaeAccess> {
+    const kmeId = this.network.kmeOf(saeId);
+    const site = this.sites.find((candidate) => candidate.kmeId === kmeId);
+    if (site === undefined) throw new Error(`no KME serves the SAE ${saeId}`);
+    const issued = await this.#authority.issue({ commonName: saeId });
+    return { saeId, ...site, tls: issued.pem };
+  }
+
+  async client(saeId: string): Promise<Etsi014Client> {
+    const transport = new KmeHttpsTransport(await this.access(saeId));
+    this.#transports.push(transport);
+    return new Etsi014Client(transport, { keySizeBits: this.#config.keySizeBits });
+  }
+
+  /** Private keys are readable by their owner only. */
+  async writeCredentials(folder: string): Promise<void> {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'authority.pem'), this.#authority.pem);
+    for (const saeId of this.#config.nodes.flatMap((node) => node.saeIds)) {
+      const { tls } = await this.access(saeId);
+      const name = encodeURIComponent(saeId);
+      await writeFile(join(folder, `${name}.pem`), tls.certificate);
+      await writeFile(join(folder, `${name}.key`), tls.privateKey, { mode: 0o600 });
+      await chmod(join(folder, `${name}.key`), 0o600);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const transport of this.#transports) transport.close();
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    this.network.wipe();
+  }
+}
+
+/** Runs the command until `stopped` resolves; one line per KME goes to `print`. */
+export async function runKmeCommand(
+  config: KmeConfig,
+  print: (line: string) => void,
+  stopped: Promise<void>,
+): Promise<void> {
+  const kmes = await startKmes(config, { onFault: (error) => print(`request failed: ${error.message}`) });
+  for (const site of kmes.sites) print(`KME ${site.kmeId} serves ETSI GS QKD 014 at ${site.url}`);
+  if (config.credentialsFolder !== undefined) print(`SAE certificates are in ${config.credentialsFolder}`);
+  await stopped;
+  await kmes.close();
+}

@@ -1,0 +1,281 @@
+/**
+ * HTTPS with mutual TLS for ETSI GS QKD 014: the client's transport, which confirms the KME by its certificate before any
+ * request is written, and the server, which names the SAE by its certificate on each request. [ETSI014 5.1]
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Agent, createServer, request as httpsRequest, type Server } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
+import {
+  type KmeRequest,
+  type KmeResponse,
+  type KmeServer,
+  type KmeTransport,
+  KmeTransportError,
+} from '#qkd';
+
+/** PEM texts. */
+export interface TlsMaterial {
+  readonly certificate: string;
+  readonly privateKey: string;
+  readonly authority: string;
+}
+
+const MIN_VERSION = 'TLSv1.2';
+const MAX_REQUEST_OCTETS = 64 * 1024;
+const MAX_ANSWER_OCTETS = 1024 * 1024;
+
+export interface KmeHttpsOptions {
+  /** `https://host:port`; a path in front of the API's may follow. */
+  readonly url: string;
+  /** Must be the common name or a subject alternative name of the KME's certificate. */
+  readonly kmeId: string;
+  readonly tls: TlsMaterial;
+  /** For connecting and for the whole answer. Default 2000. */
+  readonly timeoutMs?: number;
+}
+
+/** Keeps connections open between requests. One per SAE and KME. */
+export class KmeHttpsTransport implements KmeTransport {
+  readonly #options: KmeHttpsOptions;
+  readonly #base: URL;
+  readonly #timeoutMs: number;
+  readonly #agent: IdentifyingAgent;
+
+  /** Throws when the URL is none, or not https. */
+  constructor(options: KmeHttpsOptions) {
+    this.#options = options;
+    this.#base = new URL(options.url);
+    if (this.#base.protocol !== 'https:') throw new Error(`KME URL ${options.url}: must begin with https://`);
+    this.#timeoutMs = options.timeoutMs ?? 2000;
+    this.#agent = new IdentifyingAgent(options, this.#base, this.#timeoutMs);
+  }
+
+  /** Sends one request, once. Rejects with a {@link KmeTransportError} that names the URL. */
+  request(request: KmeRequest): Promise<KmeResponse> {
+    return new Promise((resolve, reject) => {
+      let sent = false;
+      const failed = (error: Error): void => reject(this.#failure(error, sent));
+      const outgoing = httpsRequest(
+        {
+          agent: this.#agent,
+          host: bareHost(this.#base),
+          port: this.#base.port === '' ? 443 : this.#base.port,
+          method: request.method,
+          path: `${this.#base.pathname.replace(/\/$/, '')}${request.path}`,
+          headers: {
+            accept: 'application/json',
+            ...(request.body === undefined
+              ? {}
+              : { 'content-type': 'application/json', 'content-length': request.body.length }),
+          },
+          signal: AbortSignal.timeout(this.#timeoutMs),
+        },
+        (incoming) => {
+          readBody(incoming, MAX_ANSWER_OCTETS).then(
+            (body) => resolve({ status: incoming.statusCode ?? 0, body }),
+            failed,
+          );
+        },
+      );
+      // An agent hands the socket over only when the KME is confirmed: from here on the request is on its way.
+      outgoing.on('socket', () => {
+        sent = true;
+      });
+      outgoing.on('error', failed);
+      outgoing.end(request.body);
+    });
+  }
+
+  #failure(error: Error, sent: boolean): KmeTransportError {
+    const wrongKme = error instanceof WrongKmeError;
+    const reason =
+      error.name === 'TimeoutError' || error.name === 'AbortError' ? 'no answer in time' : error.message;
+    return new KmeTransportError(
+      wrongKme ? 'wrong-kme' : 'unreachable',
+      `KME ${this.#options.kmeId} at ${this.#options.url}: ${reason}`,
+      sent && !wrongKme,
+    );
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+/** What answered has no certificate of the KME that was asked for. */
+class WrongKmeError extends Error {}
+
+/** An agent whose sockets are given to a request only after the handshake and the check of the KME's name. */
+class IdentifyingAgent extends Agent {
+  readonly #connect: (done: (error: Error | null, socket?: TLSSocket) => void) => TLSSocket;
+
+  constructor(options: KmeHttpsOptions, base: URL, timeoutMs: number) {
+    super({ keepAlive: true, maxSockets: 8 });
+    const { kmeId, tls } = options;
+    this.#connect = (done) => {
+      const socket = connect({
+        host: bareHost(base),
+        port: base.port === '' ? 443 : Number(base.port),
+        ca: tls.authority,
+        cert: tls.certificate,
+        key: tls.privateKey,
+        minVersion: MIN_VERSION,
+        ALPNProtocols: ['http/1.1'],
+        checkServerIdentity: (_host, certificate) =>
+          namesOf(certificate).includes(kmeId)
+            ? undefined
+            : new WrongKmeError(`its certificate names ${namesOf(certificate).join(', ') || 'nobody'}`),
+      });
+      const abandon = (): void => {
+        socket.destroy(new Error('no connection in time'));
+      };
+      socket.setTimeout(timeoutMs, abandon);
+      socket.once('error', done);
+      socket.once('secureConnect', () => {
+        socket.removeListener('error', done);
+        socket.removeListener('timeout', abandon);
+        socket.setTimeout(0);
+        done(null, socket);
+      });
+      return socket;
+    };
+  }
+
+  /** Nothing is returned, so that the socket counts as made only when the callback says so. */
+  override createConnection(
+    _options: unknown,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    this.#connect((error, socket) => {
+      if (callback === undefined) return;
+      // On an error the stream is not looked at; the declared type wants one all the same.
+      callback(error, socket as Duplex);
+    });
+  }
+}
+
+/** Common name and subject alternative names of a certificate, as identities of a KME or an SAE. */
+export function namesOf(certificate: PeerCertificate): string[] {
+  const commonName = certificate.subject?.CN;
+  const alternatives = (certificate.subjectaltname ?? '')
+    .split(', ')
+    .map((name) => /^(?:DNS|URI|IP Address):(.+)$/.exec(name)?.[1]);
+  const all = [...(Array.isArray(commonName) ? commonName : [commonName]), ...alternatives];
+  return [...new Set(all.filter((name): name is string => typeof name === 'string'))];
+}
+
+export interface KmeListenerOptions {
+  readonly address: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly tls: TlsMaterial;
+  /** Clock of the links, ms. */
+  readonly now: () => number;
+  /** A request that could not be served, for a log. */
+  readonly onFault?: (error: Error) => void;
+}
+
+/** A KME that listens. */
+export interface KmeListener {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves `kme` until it is closed. A client without a certificate of the authority does not get past the handshake.
+ * Rejects when the address is busy, naming it.
+ */
+export async function listenKme(kme: KmeServer, options: KmeListenerOptions): Promise<KmeListener> {
+  const server = createServer(
+    {
+      ca: options.tls.authority,
+      cert: options.tls.certificate,
+      key: options.tls.privateKey,
+      minVersion: MIN_VERSION,
+      requestCert: true,
+      rejectUnauthorized: true,
+      requestTimeout: 10_000,
+    },
+    (incoming, outgoing) => {
+      serve(kme, options, incoming, outgoing).catch((error: unknown) => {
+        outgoing.destroy();
+        options.onFault?.(error instanceof Error ? error : new Error(String(error)));
+      });
+    },
+  );
+  const port = await listen(server, kme.kmeId, options);
+  const host = options.address.includes(':') ? `[${options.address}]` : options.address;
+  return {
+    url: `https://${host}:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(server: Server, kmeId: string, options: KmeListenerOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(new Error(`KME ${kmeId} cannot listen on ${options.address}:${options.port}: ${error.message}`)),
+    );
+    server.listen(options.port, options.address, () => {
+      const bound = server.address();
+      resolve(typeof bound === 'object' && bound !== null ? bound.port : options.port);
+    });
+  });
+}
+
+async function serve(
+  kme: KmeServer,
+  options: KmeListenerOptions,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const body = await readBody(incoming, MAX_REQUEST_OCTETS);
+  const request = { method: incoming.method ?? '', path: incoming.url ?? '', body };
+  const answer = kme.handle(saeOf(incoming), request, options.now());
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+  outgoing.writeHead(answer.status, { ...headers, 'content-length': answer.body.length });
+  await new Promise<void>((resolve) => {
+    outgoing.once('close', resolve);
+    outgoing.end(answer.body);
+  });
+  answer.body.fill(0);
+}
+
+/** The SAE is the certificate's common name. It is read on each request, not once per connection. [ETSI014 5.1] */
+function saeOf(incoming: IncomingMessage): string | undefined {
+  const socket = incoming.socket as TLSSocket;
+  if (!socket.authorized) return undefined;
+  const commonName = socket.getPeerCertificate().subject?.CN;
+  return typeof commonName === 'string' ? commonName : undefined;
+}
+
+/** Collects a body into a buffer of its own and zeroes the pieces. */
+async function readBody(incoming: IncomingMessage, limit: number): Promise<Uint8Array> {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of incoming) {
+    if (!(piece instanceof Uint8Array)) continue;
+    length += piece.length;
+    if (length > limit) throw new Error(`a body of more than ${limit} octets`);
+    pieces.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length));
+  }
+  if (!incoming.complete) throw new Error('the connection ended within the body');
+  const body = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    body.set(piece, at);
+    at += piece.length;
+    piece.fill(0);
+  }
+  return body;
+}
+
+/** Without the brackets that a URL has around an IPv6 address. */
+function bareHost(base: URL): string {
+  return base.hostname.replace(/^\[|\]$/g, '');
+}

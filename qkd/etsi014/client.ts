@@ -1,0 +1,187 @@
+/**
+ * The SAE's side of ETSI GS QKD 014 V1.1.1. HTTPS is handed in as a {@link KmeTransport}, which has confirmed the KME by
+ * its certificate before it sends anything.
+ *
+ * A call is made once and never repeated here: the KME removes a key as it delivers it, so a repeat after a lost answer
+ * may spend a second key. An error says instead whether keys may be lost (`mayHaveBurnt`), for the store to account.
+ */
+import { fail, ok, type Result } from '../result.ts';
+import { decodeErrorMessage, decodeKeyContainer, decodeStatus } from './decode.ts';
+import { encodeKeyIds, encodeKeyRequest } from './encode.ts';
+import {
+  type DeliveredKey,
+  ERROR_MESSAGES,
+  type KeyRequest,
+  METHODS,
+  methodPath,
+  type Status,
+} from './types.ts';
+
+export interface KmeRequest {
+  readonly method: 'GET' | 'POST';
+  /** Path and query, SAE IDs URL-encoded. */
+  readonly path: string;
+  readonly body?: Uint8Array;
+}
+
+export interface KmeResponse {
+  readonly status: number;
+  /** Owned by the receiver, who zeroes it. */
+  readonly body: Uint8Array;
+}
+
+/** Carries requests to one KME. Rejects with {@link KmeTransportError}; anything else counts as unreachable. */
+export interface KmeTransport {
+  request(request: KmeRequest): Promise<KmeResponse>;
+}
+
+/** `sent`: the request may have reached the KME, so it may have delivered. The message names the URL. */
+export class KmeTransportError extends Error {
+  readonly kind: 'unreachable' | 'wrong-kme';
+  readonly sent: boolean;
+
+  constructor(kind: 'unreachable' | 'wrong-kme', message: string, sent: boolean) {
+    super(message);
+    this.name = 'KmeTransportError';
+    this.kind = kind;
+    this.sent = sent;
+  }
+}
+
+export const CLIENT_ERRORS = [
+  'unknown-key',
+  'unauthorised',
+  'unavailable',
+  'unreachable',
+  'wrong-kme',
+  'bad-request',
+  'bad-answer',
+] as const;
+
+/** Why a call gave no key. `burntKeys` are keys that came but cannot be used: their IDs, never their bytes. */
+export interface ClientError {
+  readonly kind: (typeof CLIENT_ERRORS)[number];
+  readonly detail: string;
+  readonly mayHaveBurnt: boolean;
+  readonly burntKeyIds: readonly string[];
+}
+
+/** Which error an HTTP status means; 404, 410, 429 and 504 are not in the standard but occur. */
+const STATUS_KINDS: Readonly<Record<number, ClientError['kind']>> = {
+  401: 'unauthorised',
+  403: 'unauthorised',
+  404: 'unknown-key',
+  410: 'unknown-key',
+  429: 'unavailable',
+  502: 'unavailable',
+  503: 'unavailable',
+  504: 'unavailable',
+};
+
+/** Answers after which the KME has kept its keys; only these may be followed by another call for the same need. */
+const REFUSALS: ReadonlySet<ClientError['kind']> = new Set([
+  'unknown-key',
+  'unauthorised',
+  'unavailable',
+  'bad-request',
+]);
+
+/** Asks one KME on behalf of one SAE. Every method resolves; it never rejects for what a KME or the network did. */
+export class Etsi014Client {
+  readonly #transport: KmeTransport;
+  readonly #keySizeBits: number;
+
+  constructor(transport: KmeTransport, options: { readonly keySizeBits: number }) {
+    this.#transport = transport;
+    this.#keySizeBits = options.keySizeBits;
+  }
+
+  /** What the KME holds for this SAE as master and `slaveSaeId`. [ETSI014 5.2] */
+  async status(slaveSaeId: string): Promise<Result<Status, ClientError>> {
+    const answer = await this.#call({ method: 'GET', path: methodPath(slaveSaeId, METHODS.status) });
+    if (!answer.ok) return answer;
+    const status = decodeStatus(answer.value);
+    return status.ok ? status : fail(badAnswer(status.error, false));
+  }
+
+  /** New keys to share with `slaveSaeId`, this SAE being the master. [ETSI014 5.3] */
+  async encKeys(slaveSaeId: string, number = 1): Promise<Result<readonly DeliveredKey[], ClientError>> {
+    const request: KeyRequest = { number, sizeBits: this.#keySizeBits };
+    const answer = await this.#call({
+      method: 'POST',
+      path: methodPath(slaveSaeId, METHODS.encKeys),
+      body: encodeKeyRequest(request),
+    });
+    if (!answer.ok) return answer;
+    return this.#container(answer.value, (keys) => keys.length === number);
+  }
+
+  /** The keys that `masterSaeId` drew, by their IDs: all or none. [ETSI014 5.4] */
+  async decKeys(
+    masterSaeId: string,
+    keyIds: readonly string[],
+  ): Promise<Result<readonly DeliveredKey[], ClientError>> {
+    const answer = await this.#call({
+      method: 'POST',
+      path: methodPath(masterSaeId, METHODS.decKeys),
+      body: encodeKeyIds(keyIds),
+    });
+    if (!answer.ok) return answer;
+    const asked = new Set(keyIds.map((keyId) => keyId.toLowerCase()));
+    return this.#container(
+      answer.value,
+      (keys) => keys.length === asked.size && keys.every((key) => asked.has(key.keyId)),
+    );
+  }
+
+  async #call(request: KmeRequest): Promise<Result<Uint8Array, ClientError>> {
+    const delivers = request.method === 'POST';
+    try {
+      const response = await this.#transport.request(request);
+      if (response.status === 200) return ok(response.body);
+      const message = decodeErrorMessage(response.body);
+      response.body.fill(0);
+      return fail(classify(response.status, message, delivers));
+    } catch (error) {
+      const known = error instanceof KmeTransportError ? error : undefined;
+      return fail({
+        kind: known?.kind ?? 'unreachable',
+        detail: error instanceof Error ? error.message : 'the transport failed',
+        mayHaveBurnt: delivers && (known?.sent ?? true),
+        burntKeyIds: [],
+      });
+    }
+  }
+
+  /** Takes the keys out of `body`, wipes it, and refuses the whole container if anything in it is not as asked. */
+  #container(
+    body: Uint8Array,
+    asAsked: (keys: readonly DeliveredKey[]) => boolean,
+  ): Result<readonly DeliveredKey[], ClientError> {
+    const { keys, fault } = decodeKeyContainer(body);
+    body.fill(0);
+    const problem = fault ?? this.#problem(keys) ?? (asAsked(keys) ? undefined : 'other keys than asked for');
+    if (problem === undefined) return ok(keys);
+    for (const key of keys) key.secret.wipe();
+    return fail({ ...badAnswer(problem, true), burntKeyIds: [...new Set(keys.map((key) => key.keyId))] });
+  }
+
+  #problem(keys: readonly DeliveredKey[]): string | undefined {
+    const wanted = Math.ceil(this.#keySizeBits / 8);
+    if (keys.some((key) => key.secret.length !== wanted))
+      return `a key is not ${this.#keySizeBits} bits long`;
+    return new Set(keys.map((key) => key.keyId)).size === keys.length ? undefined : 'a key ID stands twice';
+  }
+}
+
+function badAnswer(detail: string, mayHaveBurnt: boolean): ClientError {
+  return { kind: 'bad-answer', detail: `the KME's answer: ${detail}`, mayHaveBurnt, burntKeyIds: [] };
+}
+
+/** [ETSI014 6.5] 400 means an unknown key only with its fixed text; a status that nobody defined is a bad answer. */
+function classify(status: number, message: string | undefined, delivers: boolean): ClientError {
+  const known = STATUS_KINDS[status] ?? (status === 400 ? 'bad-request' : 'bad-answer');
+  const kind = message === ERROR_MESSAGES.keysNotFound ? 'unknown-key' : known;
+  const detail = `the KME answered ${status}${message === undefined ? '' : `: ${message}`}`;
+  return { kind, detail, mayHaveBurnt: delivers && !REFUSALS.has(kind), burntKeyIds: [] };
+}

@@ -1,0 +1,177 @@
+/**
+ * The key managers of a quantum network: nodes with the SAEs beside them, links between nodes. A key drawn at one node
+ * is laid out at the node of each slave at the same moment, which stands for the key managers' own agreement over a
+ * classical channel. Both ends draw from one ordered pool under one hand, so they can never pick the same bits twice.
+ */
+import type { LinkSimulator } from '../link/link-simulator.ts';
+import { fail, ok, type Result } from '../result.ts';
+import { Secret } from '../secret.ts';
+import type { DeliveredKey } from './types.ts';
+
+export interface KmeNode {
+  readonly kmeId: string;
+  /** SAEs that stand in the same secured site as this KME and may ask it. [ETSI014 4] */
+  readonly saeIds: readonly string[];
+}
+
+export interface KmeLink {
+  readonly between: readonly [string, string];
+  readonly simulator: LinkSimulator;
+}
+
+/** A key that waits for one slave at its KME. */
+interface WaitingKey {
+  readonly masterSaeId: string;
+  readonly slaveSaeId: string;
+  readonly secret: Secret;
+}
+
+export interface KmeCounts {
+  /** Keys given to masters and to slaves, and those laid out that no slave has fetched yet. */
+  readonly toMasters: number;
+  readonly toSlaves: number;
+  readonly waiting: number;
+}
+
+/** Why a pair of SAEs gets no key. */
+export type NetworkError = 'unknown-sae' | 'no-link' | 'exhausted';
+
+/** Lives as long as its KMEs; holds every key that was drawn and not yet fetched. */
+export class KmeNetwork {
+  readonly #nodeOfSae = new Map<string, string>();
+  readonly #links = new Map<string, LinkSimulator>();
+  readonly #waiting = new Map<string, WaitingKey[]>();
+  readonly #maxWaiting: number;
+  #toMasters = 0;
+  #toSlaves = 0;
+  #waitingCount = 0;
+
+  /** Throws on a node or link that is named twice or does not exist: a fault of the configuration. */
+  constructor(nodes: readonly KmeNode[], links: readonly KmeLink[], options: { maxWaiting?: number } = {}) {
+    this.#maxWaiting = options.maxWaiting ?? 100_000;
+    const kmeIds = new Set(nodes.map((node) => node.kmeId));
+    if (kmeIds.size !== nodes.length) throw new Error('two KMEs have the same ID');
+    for (const node of nodes)
+      for (const saeId of node.saeIds) {
+        if (this.#nodeOfSae.has(saeId)) throw new Error(`SAE ${saeId} stands at two KMEs`);
+        this.#nodeOfSae.set(saeId, node.kmeId);
+      }
+    for (const { between, simulator } of links) {
+      for (const kmeId of between)
+        if (!kmeIds.has(kmeId)) throw new Error(`a link names the unknown KME ${kmeId}`);
+      this.#links.set(linkName(...between), simulator);
+    }
+  }
+
+  kmeOf(saeId: string): string | undefined {
+    return this.#nodeOfSae.get(saeId);
+  }
+
+  /** The link between the KMEs of two SAEs, run up to `now`. */
+  link(now: number, saeId: string, otherSaeId: string): Result<LinkSimulator, NetworkError> {
+    const from = this.#nodeOfSae.get(saeId);
+    const to = this.#nodeOfSae.get(otherSaeId);
+    if (from === undefined || to === undefined) return fail('unknown-sae');
+    const simulator = this.#links.get(linkName(from, to));
+    if (simulator === undefined) return fail('no-link');
+    simulator.advance(now);
+    return ok(simulator);
+  }
+
+  /**
+   * Draws `number` keys of `sizeBits` for a master and lays a copy out for each slave: all or none. The bits come from
+   * the first slave's link; a further slave costs as many bits of its own link, which carry the key to it one-time padded.
+   */
+  draw(
+    now: number,
+    masterSaeId: string,
+    slaveSaeIds: readonly string[],
+    number: number,
+    sizeBits: number,
+  ): Result<readonly DeliveredKey[], NetworkError> {
+    const bits = number * sizeBits;
+    const simulators: LinkSimulator[] = [];
+    for (const slaveSaeId of slaveSaeIds) {
+      const link = this.link(now, masterSaeId, slaveSaeId);
+      if (!link.ok) return link;
+      simulators.push(link.value);
+    }
+    if (this.#waitingCount + number * slaveSaeIds.length > this.#maxWaiting) return fail('exhausted');
+    for (const simulator of new Set(simulators)) {
+      const uses = simulators.filter((other) => other === simulator).length;
+      if (simulator.state().availableBits < bits * uses) return fail('exhausted');
+    }
+    const keys: DeliveredKey[] = [];
+    for (let index = 0; index < number; index++) {
+      const key = this.#drawOne(simulators, sizeBits);
+      for (const slaveSaeId of slaveSaeIds) this.#layOut(key, masterSaeId, slaveSaeId);
+      keys.push(key);
+    }
+    this.#toMasters += number;
+    return ok(keys);
+  }
+
+  #drawOne(simulators: readonly LinkSimulator[], sizeBits: number): DeliveredKey {
+    const [first, ...others] = simulators.map((simulator) => simulator.draw(sizeBits));
+    for (const pad of others) pad?.bytes.fill(0);
+    if (first === undefined) throw new Error('a link gave fewer bits than it said it had');
+    return { keyId: first.keyId, secret: Secret.own(first.bytes) };
+  }
+
+  #layOut(key: DeliveredKey, masterSaeId: string, slaveSaeId: string): void {
+    const secret = key.secret.use((bytes) => Secret.copyOf(bytes));
+    const entries = this.#waiting.get(key.keyId) ?? [];
+    entries.push({ masterSaeId, slaveSaeId, secret });
+    this.#waiting.set(key.keyId, entries);
+    this.#waitingCount++;
+  }
+
+  /**
+   * The keys that `masterSaeId` drew for `slaveSaeId`: removed from the pool, all or none. `foreign`: one of the IDs is
+   * known, but this SAE was not named when it was drawn. [ETSI014 5.4]
+   */
+  collect(
+    masterSaeId: string,
+    slaveSaeId: string,
+    keyIds: readonly string[],
+  ): Result<readonly DeliveredKey[], 'not-found' | 'foreign'> {
+    const found: WaitingKey[] = [];
+    let missing = false;
+    for (const keyId of keyIds) {
+      const entries = this.#waiting.get(keyId) ?? [];
+      const mine = entries.find(
+        (entry) => entry.slaveSaeId === slaveSaeId && entry.masterSaeId === masterSaeId,
+      );
+      if (mine !== undefined) found.push(mine);
+      else if (entries.length > 0) return fail('foreign');
+      else missing = true;
+    }
+    if (missing) return fail('not-found');
+    for (const [index, entry] of found.entries()) this.#remove(keyIds[index] ?? '', entry);
+    this.#toSlaves += found.length;
+    return ok(found.map((entry, index) => ({ keyId: keyIds[index] ?? '', secret: entry.secret })));
+  }
+
+  #remove(keyId: string, entry: WaitingKey): void {
+    const rest = (this.#waiting.get(keyId) ?? []).filter((other) => other !== entry);
+    if (rest.length === 0) this.#waiting.delete(keyId);
+    else this.#waiting.set(keyId, rest);
+    this.#waitingCount--;
+  }
+
+  counts(): KmeCounts {
+    return { toMasters: this.#toMasters, toSlaves: this.#toSlaves, waiting: this.#waitingCount };
+  }
+
+  /** Zeroes every key that waits. */
+  wipe(): void {
+    for (const entries of this.#waiting.values()) for (const entry of entries) entry.secret.wipe();
+    this.#waiting.clear();
+    this.#waitingCount = 0;
+  }
+}
+
+/** Links have no direction. */
+function linkName(a: string, b: string): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`;
+}

@@ -1,0 +1,42 @@
+/** The door of the key part: keys by ETSI GS QKD 014, a store that gives each key once, and a simulated quantum link. */
+export { type JsonObject, type JsonValue, parseJson } from './codec/json.ts';
+export {
+  type ClientError,
+  Etsi014Client,
+  type KmeRequest,
+  type KmeResponse,
+  type KmeTransport,
+  KmeTransportError,
+} from './etsi014/client.ts';
+export { type KmeCounts, type KmeLink, KmeNetwork, type KmeNode } from './etsi014/kme-network.ts';
+export {
+  DEFAULT_LIMITS,
+  type KmeLimits,
+  KmeServer,
+  type ServerAnswer,
+  type ServerRequest,
+} from './etsi014/kme-server.ts';
+export { type DeliveredKey, isKeyId, type Status } from './etsi014/types.ts';
+export {
+  DEFAULT_LINK,
+  type LinkFault,
+  type LinkProfile,
+  LinkSimulator,
+  type LinkState,
+} from './link/link-simulator.ts';
+export type { Result } from './result.ts';
+export { Secret } from './secret.ts';
+export { type AuditFault, type AuditHead, verifyAudit } from './store/audit.ts';
+export type { AuditRow, KeyRole, KeyRow, KeyStorage } from './store/key-storage.ts';
+export { type KeyCounts, type KeySource, KeyStore, type KeyStoreParts } from './store/key-store.ts';
+export { KEY_STATES, type KeyState } from './store/lifecycle.ts';
+export type { PoolMarks } from './store/master-pool.ts';
+export { MemoryKeyStorage } from './store/memory-key-storage.ts';
+export {
+  type KeyGranted,
+  type KeyRefused,
+  type KeyReply,
+  REFUSAL_REASONS,
+  type RefusalReason,
+} from './store/reply.ts';
+export type { Clock } from './store/store-clock.ts';
