@@ -101,24 +101,26 @@ function drawEcpPrivate(ecdh: ReturnType<typeof createECDH>, length: number, ran
   throw new RangeError('no private value in range was drawn');
 }
 
-/** `privateLength`: octets of the exponent, well above twice the group's strength (RFC 3526 section 8). */
+/**
+ * `privateLength`: octets of the exponent, well above twice the group's strength (RFC 3526 section 8). Keys go in as
+ * DER (PKCS #3): node's DiffieHellman object would test the prime anew, for 0.2 s and more, at every exchange.
+ */
 function makeModp(name: KeName, group: string, privateLength: number, random: RandomSource): KeyExchange {
-  const prime = primeOf(group);
-  const dh = createDiffieHellman(prime, 2);
-  dh.setPrivateKey(random(privateLength));
+  const { prime, algorithm } = modpGroup(group);
+  const privateKey = modpPrivate(algorithm, random(privateLength));
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
   const { publicLength, secretLength } = KE_ALGORITHMS[name];
-  return makeKeyExchange(name, leftPad(dh.generateKeys(), publicLength), (peer) => {
+  // The SubjectPublicKeyInfo ends with the INTEGER y, which is as long as the prime but for a rare leading zero octet.
+  const publicValue = integerAtEnd(spki, spki.length - modpPublicDer(algorithm, new Uint8Array(0)).length);
+  return makeKeyExchange(name, leftPad(publicValue, publicLength), (peer) => {
     assertInRange(peer, prime);
-    return leftPad(dh.computeSecret(peer), secretLength);
+    const publicKey = createPublicKey({
+      key: Buffer.from(modpPublicDer(algorithm, peer)),
+      format: 'der',
+      type: 'spki',
+    });
+    return leftPad(diffieHellman({ privateKey, publicKey }), secretLength);
   });
-}
-
-const PRIMES = new Map<string, Uint8Array>();
-
-function primeOf(group: string): Uint8Array {
-  const prime = PRIMES.get(group) ?? getDiffieHellman(group).getPrime();
-  PRIMES.set(group, prime);
-  return prime;
 }
 
 /** 1 < value < p - 1; both have the same length. [RFC6989 2.1] */

@@ -1,0 +1,29 @@
+/** As much DER (X.690) as algorithm identifiers and raw Diffie-Hellman keys need: writing, and only what we write. */
+
+import { concatOctets } from './octets.ts';
+
+const LONG_FORM = 0x80;
+
+/** Tag, definite length, contents. */
+export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
+  const body = concatOctets(...contents);
+  return concatOctets(Uint8Array.of(tag, ...lengthOctets(body.length)), body);
+}
+
+export function derSequence(...contents: readonly Uint8Array[]): Uint8Array {
+  return der(0x30, ...contents);
+}
+
+/** A non-negative INTEGER from its big-endian octets: no needless zeros, no sign bit. */
+export function derInteger(magnitude: Uint8Array): Uint8Array {
+  const start = magnitude.findIndex((octet) => octet !== 0);
+  const digits = start < 0 ? Uint8Array.of(0) : magnitude.subarray(start);
+  return ((digits[0] ?? 0) & 0x80) !== 0 ? der(2, Uint8Array.of(0), digits) : der(2, digits);
+}
+
+function lengthOctets(length: number): number[] {
+  if (length < LONG_FORM) return [length];
+  const digits: number[] = [];
+  for (let rest = length; rest > 0; rest >>>= 8) digits.unshift(rest & 0xff);
+  return [LONG_FORM | digits.length, ...digits];
+}
