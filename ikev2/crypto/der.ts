@@ -1,4 +1,4 @@
-/** As much DER (X.690) as algorithm identifiers and raw Diffie-Hellman keys need: writing, and only what we write. */
+/** As much DER (X.690) as algorithm identifiers and raw Diffie-Hellman keys need. */
 
 import { concatOctets } from './octets.ts';
 
@@ -19,6 +19,15 @@ export function derInteger(magnitude: Uint8Array): Uint8Array {
   const start = magnitude.findIndex((octet) => octet !== 0);
   const digits = start < 0 ? Uint8Array.of(0) : magnitude.subarray(start);
   return ((digits[0] ?? 0) & 0x80) !== 0 ? der(2, Uint8Array.of(0), digits) : der(2, digits);
+}
+
+/** The contents of the element that `element` starts with; for DER that we or OpenSSL wrote. */
+export function derContents(element: Uint8Array): Uint8Array {
+  const first = element[1] ?? 0;
+  const digits = first < LONG_FORM ? 0 : first & 0x7f;
+  let length = digits === 0 ? first : 0;
+  for (const digit of element.subarray(2, 2 + digits)) length = length * 256 + digit;
+  return element.subarray(2 + digits, 2 + digits + length);
 }
 
 function lengthOctets(length: number): number[] {

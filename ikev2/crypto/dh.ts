@@ -4,7 +4,6 @@
  */
 
 import {
-  createDiffieHellman,
   createECDH,
   createPrivateKey,
   createPublicKey,
@@ -13,6 +12,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { DecodeError, type Result } from '../wire/cursor.ts';
+import { der, derContents, derInteger, derSequence } from './der.ts';
 import { concatOctets } from './octets.ts';
 import { KE_ALGORITHMS } from './suites.ts';
 import type { KeName, KeyExchange, RandomSource } from './types.ts';
@@ -67,9 +67,9 @@ function x25519Public(raw: Uint8Array): KeyObject {
 }
 
 function makeX25519(name: KeName, random: RandomSource): KeyExchange {
-  const der = Buffer.from(concatOctets(X25519_PRIVATE, random(32)).buffer);
-  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-  der.fill(0);
+  const pkcs8 = asBuffer(concatOctets(X25519_PRIVATE, random(32)));
+  const privateKey = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
+  pkcs8.fill(0);
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
   return makeKeyExchange(name, spki.subarray(X25519_PUBLIC.length), (peer) =>
     diffieHellman({ privateKey, publicKey: x25519Public(peer) }),
@@ -107,20 +107,55 @@ function drawEcpPrivate(ecdh: ReturnType<typeof createECDH>, length: number, ran
  */
 function makeModp(name: KeName, group: string, privateLength: number, random: RandomSource): KeyExchange {
   const { prime, algorithm } = modpGroup(group);
-  const privateKey = modpPrivate(algorithm, random(privateLength));
-  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
   const { publicLength, secretLength } = KE_ALGORITHMS[name];
-  // The SubjectPublicKeyInfo ends with the INTEGER y, which is as long as the prime but for a rare leading zero octet.
-  const publicValue = integerAtEnd(spki, spki.length - modpPublicDer(algorithm, new Uint8Array(0)).length);
-  return makeKeyExchange(name, leftPad(publicValue, publicLength), (peer) => {
+  const privateKey = modpPrivate(algorithm, random(privateLength));
+  return makeKeyExchange(name, leftPad(modpPublicValue(privateKey, algorithm), publicLength), (peer) => {
     assertInRange(peer, prime);
-    const publicKey = createPublicKey({
-      key: Buffer.from(modpPublicDer(algorithm, peer)),
-      format: 'der',
-      type: 'spki',
-    });
-    return leftPad(diffieHellman({ privateKey, publicKey }), secretLength);
+    return leftPad(diffieHellman({ privateKey, publicKey: modpPublic(algorithm, peer) }), secretLength);
   });
+}
+
+interface ModpGroup {
+  readonly prime: Uint8Array;
+  /** AlgorithmIdentifier: dhKeyAgreement with the prime and generator 2. */
+  readonly algorithm: Uint8Array;
+}
+
+const DH_KEY_AGREEMENT = Buffer.from('06092a864886f70d010301', 'hex');
+const GROUPS = new Map<string, ModpGroup>();
+
+function modpGroup(group: string): ModpGroup {
+  const known = GROUPS.get(group);
+  if (known !== undefined) return known;
+  const prime = getDiffieHellman(group).getPrime();
+  const parameters = derSequence(derInteger(prime), derInteger(Uint8Array.of(2)));
+  const made = { prime, algorithm: derSequence(DH_KEY_AGREEMENT, parameters) };
+  GROUPS.set(group, made);
+  return made;
+}
+
+function modpPrivate(algorithm: Uint8Array, exponent: Uint8Array): KeyObject {
+  const pkcs8 = derSequence(derInteger(Uint8Array.of(0)), algorithm, der(4, derInteger(exponent)));
+  const key = createPrivateKey({ key: asBuffer(pkcs8), format: 'der', type: 'pkcs8' });
+  pkcs8.fill(0);
+  return key;
+}
+
+function modpPublic(algorithm: Uint8Array, value: Uint8Array): KeyObject {
+  const spki = derSequence(algorithm, der(3, Uint8Array.of(0), derInteger(value)));
+  return createPublicKey({ key: asBuffer(spki), format: 'der', type: 'spki' });
+}
+
+/** SubjectPublicKeyInfo is a SEQUENCE of the algorithm and a BIT STRING, which holds the INTEGER y. */
+function modpPublicValue(privateKey: KeyObject, algorithm: Uint8Array): Uint8Array {
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  const bits = derContents(derContents(spki).subarray(algorithm.length));
+  const y = derContents(bits.subarray(1));
+  return y[0] === 0 ? y.subarray(1) : y;
+}
+
+function asBuffer(octets: Uint8Array): Buffer {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length);
 }
 
 /** 1 < value < p - 1; both have the same length. [RFC6989 2.1] */

@@ -233,5 +233,8 @@ function integKeyLength(suite: { readonly encr: EncrName; readonly integ: IntegN
 /** Copies off the next `length` octets at each call. */
 function cutter(octets: Uint8Array): (length: number) => Uint8Array {
   let at = 0;
-  return (length) => octets.slice(at, (at += length));
+  return (length) => {
+    at += length;
+    return octets.slice(at - length, at);
+  };
 }
