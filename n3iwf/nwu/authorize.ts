@@ -1,4 +1,4 @@
-import { type AuthorizeAnswer, type AuthorizeRequest, cpAttribute, notifyType } from '#ikev2';
+import { type AuthorizeAnswer, type AuthorizeRequest, CP_ATTRIBUTE, NOTIFY } from '#ikev2';
 import type { Node } from '../node.ts';
 import { ipv4Octets, ipv4Text } from '../ue/address-pool.ts';
 import { nasAddressNotify, nasTcpPortNotify } from './notifies.ts';
@@ -10,21 +10,21 @@ import { hostSelector } from './selectors.ts';
  */
 export function authorizeUe(node: Node, request: AuthorizeRequest): AuthorizeAnswer {
   const ue = node.ues.ofIkeSa(request.ikeSaId);
-  if (ue === undefined || ue.state !== 'securing') return { refuse: notifyType.AUTHENTICATION_FAILED };
-  const asked = request.attributes?.some(({ type }) => type === cpAttribute.INTERNAL_IP4_ADDRESS) ?? false;
-  if (!asked) return { refuse: notifyType.FAILED_CP_REQUIRED };
+  if (ue === undefined || ue.state !== 'securing') return { refuse: NOTIFY.AUTHENTICATION_FAILED };
+  const asked = request.attributes?.some(({ type }) => type === CP_ATTRIBUTE.INTERNAL_IP4_ADDRESS) ?? false;
+  if (!asked) return { refuse: NOTIFY.FAILED_CP_REQUIRED };
   const inner = node.innerAddresses.allocate();
   if (inner === undefined) {
     node.log.error({ ue: ue.id, used: node.innerAddresses.used }, 'no inner address is left for the UE');
-    return { refuse: notifyType.INTERNAL_ADDRESS_FAILURE };
+    return { refuse: NOTIFY.INTERNAL_ADDRESS_FAILURE };
   }
   ue.innerAddress = inner;
   node.plane.addUe(ue.id, ipv4Text(inner));
   const own = ipv4Octets(node.identity.innerAddress) ?? new Uint8Array(4);
   return {
     attributes: [
-      { type: cpAttribute.INTERNAL_IP4_ADDRESS, value: inner },
-      { type: cpAttribute.INTERNAL_IP4_NETMASK, value: node.innerAddresses.netmask },
+      { type: CP_ATTRIBUTE.INTERNAL_IP4_ADDRESS, value: inner },
+      { type: CP_ATTRIBUTE.INTERNAL_IP4_NETMASK, value: node.innerAddresses.netmask },
     ],
     trafficSelectorsInitiator: [hostSelector(inner)],
     trafficSelectorsResponder: [hostSelector(own)],

@@ -1,4 +1,4 @@
-import { type Identity, identityType, type PpkIdentity } from '#ikev2';
+import { ID_TYPE, type Identity, type PpkIdentity } from '#ikev2';
 import type { KeyReply } from '#qkd';
 import type { Node } from '../node.ts';
 
@@ -27,7 +27,7 @@ export function onSharedSecretRequested(
   const answer = (secret: Uint8Array | undefined) =>
     node.ike((engine, now) => engine.provideSharedSecret(now, ikeSaId, secret));
   const named = decoder.decode(localId.data);
-  if (localId.type === identityType.KEY_ID && uuid.test(named)) {
+  if (localId.type === ID_TYPE.KEY_ID && uuid.test(named)) {
     fetchKey(node, ikeSaId, named, 'AUTH', answer);
   } else {
     answer(node.identity.preSharedKey(decoder.decode(peerId.data)));
