@@ -1,5 +1,6 @@
 /** Configuration of the simulated key managers: which nodes, which SAEs beside them, which quantum links. */
 import { z } from 'zod';
+import { OperatorError } from '../errors.ts';
 
 const address = z.strictObject({
   address: z.string().default('127.0.0.1'),
@@ -49,6 +50,14 @@ export const kmeSchema = z
 export type KmeConfig = z.infer<typeof kmeSchema>;
 /** What may be left out in the file. */
 export type KmeConfigInput = z.input<typeof kmeSchema>;
+
+/** Checks a parsed document. Throws OperatorError N3IWF_E_CONFIG that lists every fault with its place. */
+export function readKmeConfig(document: unknown, source: string): KmeConfig {
+  const parsed = kmeSchema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || '(top)'}: ${issue.message}`);
+  throw new OperatorError('N3IWF_E_CONFIG', `${source} is not usable:\n${faults.join('\n')}`);
+}
 
 /** Names that do not fit together; a network built from a configuration without any cannot fail. */
 function misfits(config: {

@@ -1,11 +1,13 @@
 /** Key managers over HTTPS with simulated quantum links between them: the command `n3iwf kme`, and a part of the lab. */
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { parse } from 'yaml';
 import { Etsi014Client, KmeNetwork, KmeServer, LinkSimulator } from '#qkd';
+import { OperatorError } from '../errors.ts';
 import { KmeHttpsTransport, type KmeListener, listenKme, type TlsMaterial } from '../io/kme-https.ts';
 import { TestAuthority } from '../io/test-authority.ts';
-import type { KmeConfig } from './kme-config.ts';
+import { type KmeConfig, readKmeConfig } from './kme-config.ts';
 
 /** What an SAE needs to reach its KME. */
 export interface SaeAccess {
@@ -35,7 +37,7 @@ export interface KmeSurroundings {
   readonly now?: () => number;
 }
 
-/** Starts every node of `config`. Rejects with one line when an address is busy; then nothing stays open. */
+/** Starts every node of `config`. Rejects with OperatorError N3IWF_E_BIND when an address is busy; then nothing stays open. */
 export async function startKmes(config: KmeConfig, around: KmeSurroundings = {}): Promise<RunningKmes> {
   const authority = around.authority ?? (await TestAuthority.create());
   const links = config.links.map(({ between, ...profile }, index) => ({
@@ -85,15 +87,15 @@ class Kmes implements RunningKmes {
     for (const node of this.#config.nodes) {
       const issued = await this.#authority.issue({ commonName: node.kmeId });
       const { keySizeBits, maxKeyPerRequest } = this.#config;
-      const listener = await listenKme(
-        new KmeServer(node.kmeId, this.network, { keySizeBits, maxKeyPerRequest }),
-        {
-          ...node.listen,
-          tls: issued.pem,
-          now: around.now ?? (() => performance.now()),
-          ...(around.onFault === undefined ? {} : { onFault: around.onFault }),
-        },
-      );
+      const server = new KmeServer(node.kmeId, this.network, { keySizeBits, maxKeyPerRequest });
+      const listener = await listenKme(server, {
+        ...node.listen,
+        tls: issued.pem,
+        now: around.now ?? (() => performance.now()),
+        ...(around.onFault === undefined ? {} : { onFault: around.onFault }),
+      }).catch((error: unknown) => {
+        throw new OperatorError('N3IWF_E_BIND', error instanceof Error ? error.message : String(error));
+      });
       this.#listeners.push(listener);
       this.sites.push({ kmeId: node.kmeId, url: listener.url });
     }
@@ -123,14 +125,14 @@ class Kmes implements RunningKmes {
 
   /** Private keys are readable by their owner only. */
   async writeCredentials(folder: string): Promise<void> {
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'authority.pem'), this.#authority.pem);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'authority.pem'), this.#authority.pem);
     for (const saeId of this.#config.nodes.flatMap((node) => node.saeIds)) {
       const { tls } = await this.access(saeId);
       const name = encodeURIComponent(saeId);
-      await writeFile(join(folder, `${name}.pem`), tls.certificate);
-      await writeFile(join(folder, `${name}.key`), tls.privateKey, { mode: 0o600 });
-      await chmod(join(folder, `${name}.key`), 0o600);
+      writeFileSync(join(folder, `${name}.pem`), tls.certificate);
+      writeFileSync(join(folder, `${name}.key`), tls.privateKey, { mode: 0o600 });
+      chmodSync(join(folder, `${name}.key`), 0o600);
     }
   }
 
@@ -141,15 +143,31 @@ class Kmes implements RunningKmes {
   }
 }
 
-/** Runs the command until `stopped` resolves; one line per KME goes to `print`. */
-export async function runKmeCommand(
-  config: KmeConfig,
-  print: (line: string) => void,
-  stopped: Promise<void>,
-): Promise<void> {
-  const kmes = await startKmes(config, { onFault: (error) => print(`request failed: ${error.message}`) });
-  for (const site of kmes.sites) print(`KME ${site.kmeId} serves ETSI GS QKD 014 at ${site.url}`);
-  if (config.credentialsFolder !== undefined) print(`SAE certificates are in ${config.credentialsFolder}`);
-  await stopped;
+/**
+ * `n3iwf kme -c file`: serves until SIGINT or SIGTERM; one line per KME goes to standard output. Gives the exit status.
+ * Throws OperatorError for a file that is unusable or an address that is busy.
+ */
+export async function runKme(path: string): Promise<number> {
+  const config = readKmeConfig(readDocument(path), path);
+  const kmes = await startKmes(config, {
+    onFault: (error) => console.error(`request failed: ${error.message}`),
+  });
+  for (const site of kmes.sites) console.log(`KME ${site.kmeId} serves ETSI GS QKD 014 at ${site.url}`);
+  if (config.credentialsFolder !== undefined)
+    console.log(`certificates of the SAEs are in ${config.credentialsFolder}`);
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', () => resolve());
+    process.once('SIGTERM', () => resolve());
+  });
   await kmes.close();
+  return 0;
+}
+
+function readDocument(path: string): unknown {
+  try {
+    return parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new OperatorError('N3IWF_E_CONFIG', `${path} cannot be read: ${reason}`);
+  }
 }

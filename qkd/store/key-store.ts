@@ -64,6 +64,7 @@ export class KeyStore {
   readonly #commits: CommitGroup;
   readonly #pools = new Map<string, MasterPool>();
   readonly #fetching = new Map<string, Promise<KeyReply>>();
+  readonly #announced = new Map<string, Promise<number>>();
   readonly #parts: KeyStoreParts;
   readonly #maxAgeMs: number;
   readonly #kek: Secret;
@@ -94,16 +95,20 @@ export class KeyStore {
   /** A key to share with `peerSae`, this SAE being the master: from the pool, or asked for now. */
   async obtain(peerSae: string): Promise<KeyReply> {
     if (this.#closed) return refused('closed');
-    const pair: Pair = { peer: peerSae, role: 'master' };
     const pool = this.#pool(peerSae);
-    if (this.#storage.oldestStored(peerSae, 'master') !== undefined) {
-      const reply = await this.#commit(() => this.#ledger.useOldest(pair), undefined);
-      if (reply !== undefined) {
-        pool.refill();
-        return reply;
-      }
+    try {
+      const reply = await this.#fromPool({ peer: peerSae, role: 'master' });
+      pool.refill();
+      return reply ?? (await pool.wait());
+    } catch (error) {
+      return storageFailed(error);
     }
-    return await pool.wait();
+  }
+
+  /** A look before the transaction, so that a store without a pool pays for one transaction per key, not two. */
+  async #fromPool(pair: Pair): Promise<KeyReply | undefined> {
+    if (this.#storage.oldestStored(pair.peer, pair.role) === undefined) return undefined;
+    return await this.#commit(() => this.#ledger.useOldest(pair), refused('storage-failed'));
   }
 
   /**
@@ -119,7 +124,9 @@ export class KeyStore {
       const reply = await ahead;
       return reply.status === 'ok' ? refused('already-used', id) : reply;
     }
-    const fetched = this.#fetchOnce({ peer: peerSae, role: 'slave' }, id);
+    const fetched = this.#fetchOnce({ peer: peerSae, role: 'slave' }, id).catch((error: unknown) =>
+      storageFailed(error, id),
+    );
     this.#fetching.set(id, fetched);
     try {
       return await fetched;
@@ -129,6 +136,7 @@ export class KeyStore {
   }
 
   async #fetchOnce(pair: Pair, keyId: string): Promise<KeyReply> {
+    await this.#announced.get(keyId);
     const known = this.#ledger.knownRefusal(pair, keyId);
     if (known !== undefined) return known;
     if (this.#storage.find(keyId) !== undefined) return await this.#useStored(pair, keyId);
@@ -160,24 +168,36 @@ export class KeyStore {
    * number that is now in the store.
    */
   async announce(peerSae: string, keyIds: readonly string[]): Promise<number> {
-    const pair: Pair = { peer: peerSae, role: 'slave' };
-    const fresh = [...new Set(keyIds.map((keyId) => keyId.toLowerCase()))].filter(
-      (keyId) => isKeyId(keyId) && this.#storage.find(keyId) === undefined && !this.#fetching.has(keyId),
+    if (this.#closed) return 0;
+    const fresh = [...new Set(keyIds.map((keyId) => keyId.toLowerCase()))].filter((keyId) =>
+      this.#isNew(keyId),
     );
-    if (fresh.length === 0 || this.#closed) return 0;
-    const answer = await this.#source.decKeys(peerSae, fresh);
+    if (fresh.length === 0) return 0;
+    const coming = this.#fetchAhead({ peer: peerSae, role: 'slave' }, fresh);
+    for (const keyId of fresh) this.#announced.set(keyId, coming);
+    try {
+      return await coming;
+    } finally {
+      for (const keyId of fresh) this.#announced.delete(keyId);
+    }
+  }
+
+  #isNew(keyId: string): boolean {
+    if (!isKeyId(keyId) || this.#fetching.has(keyId) || this.#announced.has(keyId)) return false;
+    return this.#read(() => this.#storage.find(keyId) === undefined, false);
+  }
+
+  async #fetchAhead(pair: Pair, keyIds: readonly string[]): Promise<number> {
+    const answer = await this.#source.decKeys(pair.peer, keyIds);
     if (!answer.ok) {
-      await this.#sourceFailed(pair, answer.error, fresh.length);
+      await this.#sourceFailed(pair, answer.error, keyIds.length);
       return 0;
     }
-    return await this.#commit(
-      () => {
-        for (const key of answer.value) this.#ledger.store(pair, key.keyId, key.secret);
-        return answer.value.length;
-      },
-      0,
-      () => this.#lose(answer.value),
-    );
+    const store = (): number => {
+      for (const key of answer.value) this.#ledger.store(pair, key.keyId, key.secret);
+      return answer.value.length;
+    };
+    return await this.#commit(store, 0, () => this.#lose(answer.value));
   }
 
   /** The SA that a key went into is gone. */
@@ -267,7 +287,8 @@ export class KeyStore {
     if (known !== undefined) return known;
     const pair: Pair = { peer, role: 'master' };
     const pool = new MasterPool(this.#parts.pool ?? {}, {
-      stored: () => this.#storage.storedCount(peer, 'master'),
+      // A storage that cannot be read counts as full: a refill could not be written down either.
+      stored: () => this.#read(() => this.#storage.storedCount(peer, 'master'), Number.POSITIVE_INFINITY),
       draw: (number) => this.#source.encKeys(peer, number),
       accept: (keys, wanted) => this.#accept(pair, keys, wanted),
       failed: (error, number) => this.#sourceFailed(pair, error, number),
@@ -319,6 +340,14 @@ export class KeyStore {
     }
   }
 
+  #read<T>(look: () => T, otherwise: T): T {
+    try {
+      return look();
+    } catch {
+      return otherwise;
+    }
+  }
+
   #changeStored(choose: (row: KeyRow) => boolean, state: 'burnt', reason: string): void {
     const rows = this.#storage.storedBefore(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER).filter(choose);
     if (rows.length === 0) return;
@@ -330,6 +359,10 @@ export class KeyStore {
 
 function isGranted(value: unknown): value is { readonly secret: Secret } {
   return typeof value === 'object' && value !== null && 'secret' in value && value.secret instanceof Secret;
+}
+
+function storageFailed(error: unknown, keyId?: string): KeyReply {
+  return withDetail(refused('storage-failed', keyId), error);
 }
 
 /** A refusal says what the storage said; other results stay as they are. */

@@ -49,7 +49,7 @@ export class Ledger {
     const known = this.#parts.storage.find(keyId);
     if (known !== undefined) {
       secret.wipe();
-      return this.knownRefusal(pair, keyId) ?? refused('already-used', keyId);
+      return this.knownRefusal(pair, keyId) ?? refused('bad-answer', keyId, 'the KME gave a key ID twice');
     }
     this.#insert(pair, keyId, 'used', undefined, 'fetched for use');
     return { status: 'ok', keyId, ageMs: 0, secret };

@@ -7,6 +7,8 @@ import type { KeyState } from './lifecycle.ts';
 
 export class MemoryKeyStorage implements KeyStorage {
   readonly #rows = new Map<string, KeyRow>();
+  /** IDs of stored keys by pair, in the order of their coming. */
+  readonly #stored = new Map<string, Set<string>>();
   readonly #audit: AuditRow[] = [];
   #undo: (() => void)[] | undefined;
 
@@ -28,12 +30,12 @@ export class MemoryKeyStorage implements KeyStorage {
   }
 
   oldestStored(peer: string, role: KeyRole): KeyRow | undefined {
-    for (const row of this.#rows.values()) if (isStored(row, peer, role)) return row;
+    for (const keyId of this.#stored.get(pairName(peer, role)) ?? []) return this.#rows.get(keyId);
     return undefined;
   }
 
   storedCount(peer: string, role: KeyRole): number {
-    return [...this.#rows.values()].filter((row) => isStored(row, peer, role)).length;
+    return this.#stored.get(pairName(peer, role))?.size ?? 0;
   }
 
   storedBefore(receivedBeforeMs: number, limit: number): readonly KeyRow[] {
@@ -51,15 +53,27 @@ export class MemoryKeyStorage implements KeyStorage {
 
   insert(row: KeyRow): void {
     if (this.#rows.has(row.keyId)) throw new Error(`key ${row.keyId} is there already`);
-    this.#rows.set(row.keyId, row);
-    this.#undo?.push(() => this.#rows.delete(row.keyId));
+    this.#write(row);
+    this.#undo?.push(() => {
+      this.#rows.delete(row.keyId);
+      this.#stored.get(pairName(row.peer, row.role))?.delete(row.keyId);
+    });
   }
 
   update(keyId: string, state: KeyState, changedAtMs: number, sealed?: Uint8Array): void {
     const row = this.#rows.get(keyId);
     if (row === undefined) throw new Error(`key ${keyId} is not there`);
-    this.#rows.set(keyId, { ...row, state, changedAtMs, sealed });
-    this.#undo?.push(() => this.#rows.set(keyId, row));
+    this.#write({ ...row, state, changedAtMs, sealed });
+    this.#undo?.push(() => this.#write(row));
+  }
+
+  #write(row: KeyRow): void {
+    this.#rows.set(row.keyId, row);
+    const name = pairName(row.peer, row.role);
+    const ids = this.#stored.get(name) ?? new Set();
+    if (row.state === 'stored') ids.add(row.keyId);
+    else ids.delete(row.keyId);
+    this.#stored.set(name, ids);
   }
 
   countsByState(): ReadonlyMap<KeyState, number> {
@@ -86,6 +100,6 @@ export class MemoryKeyStorage implements KeyStorage {
   }
 }
 
-function isStored(row: KeyRow, peer: string, role: KeyRole): boolean {
-  return row.state === 'stored' && row.peer === peer && row.role === role;
+function pairName(peer: string, role: KeyRole): string {
+  return `${role} ${peer}`;
 }
