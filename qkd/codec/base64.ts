@@ -19,7 +19,7 @@ export function base64Length(length: number): number {
  */
 export function decodeBase64(text: Uint8Array, start: number, end: number): Uint8Array | undefined {
   const length = end - start;
-  if (length % 4 !== 0 || start < 0 || end > text.length) return undefined;
+  if (length < 0 || length % 4 !== 0 || start < 0 || end > text.length) return undefined;
   const padding = length === 0 ? 0 : text[end - 1] !== PAD ? 0 : text[end - 2] !== PAD ? 1 : 2;
   const out = new Uint8Array((length / 4) * 3 - padding);
   if (decodeInto(out, text, start, end - padding)) return out;

@@ -94,7 +94,8 @@ class JsonReader {
     if (octet === OPEN_OBJECT) return this.#object(depth);
     if (octet === OPEN_ARRAY) return this.#array(depth);
     if (octet === QUOTE) return this.#text();
-    return this.#word() ?? this.#number();
+    const word = this.#word();
+    return word === undefined ? this.#number() : word;
   }
 
   #object(depth: number): JsonObject {

@@ -112,11 +112,6 @@ export class LinkSimulator {
     return { keyId: this.#material.uuid(), bytes: this.#material.bytes(bits / 8) };
   }
 
-  /** Gives back the bits of a draw that could not be completed; their octets are never used. */
-  refund(bits: number): void {
-    this.#bits = Math.min(this.#profile.capacityBits, this.#bits + bits);
-  }
-
   /** Draws the same count of random numbers in each step, so that a fault or a new rate does not shift the trace. */
   #step(): void {
     this.#steps++;
