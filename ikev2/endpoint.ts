@@ -1,3 +1,8 @@
+/**
+ * All IKE SAs of one node. A datagram finds its SA by the SPI that is ours, a first request by where it comes from.
+ * Handles: `receive`, `tick`, the commands. Poll: `deadline`. Everything that has to happen is in the returned outputs.
+ */
+
 import type {
   ChildSaRequest,
   EndpointConfig,
@@ -7,60 +12,322 @@ import type {
   InitiatorProfile,
   Output,
   Ppk,
+  TimerName,
 } from './output.ts';
-import type { SocketAddress } from './wire/types.ts';
+import { Channel, NO_SPI, spiKey } from './sa/channel.ts';
+import { Exchanges } from './sa/exchanges.ts';
+import { type EapAnswer, IkeSa } from './sa/ike-sa.ts';
+import { Node } from './sa/node.ts';
+import { notify } from './sa/payloads.ts';
+import { RateLimit } from './sa/rate-limit.ts';
+import { InitiatorAuthentication } from './sa/tasks/auth-initiator.ts';
+import { ResponderAuthentication } from './sa/tasks/auth-responder.ts';
+import { CreateChildTask, rekeyChildTask } from './sa/tasks/create-child.ts';
+import { deleteChildTask, deleteIkeTask, livenessTask } from './sa/tasks/informational.ts';
+import { type AcceptedInit, admitInit, answerInit, InitTask } from './sa/tasks/init.ts';
+import { DEFAULT_TIMERS } from './sa/timers.ts';
+import { fingerprint } from './sa/window.ts';
+import { IkeError } from './wire/errors.ts';
+import { decodeHeader, decodeMessage, encodeMessage } from './wire/message.ts';
+import { EXCHANGE, NOTIFY } from './wire/registry.ts';
+import type { DecodedMessage, IkeHeader, NotifyPayload, SocketAddress } from './wire/types.ts';
 
-/** All IKE SAs of one node, sans-I/O. */
+const NON_ESP_MARKER = 4;
+
 export class IkeEndpoint {
-  constructor(_config: EndpointConfig, _ports: EndpointPorts) {}
-  receive(_now: number, _datagram: Uint8Array, _local: SocketAddress, _remote: SocketAddress): Output[] {
-    return [];
+  private readonly node: Node;
+  private readonly sas = new Map<IkeSaId, IkeSa>();
+  /** Responder SAs by the first request that made them, so that its repetition finds them. [RFC7296 2.1] */
+  private readonly byInit = new Map<string, IkeSa>();
+  private readonly initKeys = new Map<IkeSaId, string>();
+  private readonly strayAnswers = new RateLimit(10, 1_000);
+  private lastId = 0;
+
+  constructor(config: EndpointConfig, ports: EndpointPorts) {
+    this.node = new Node(config, ports, { ...DEFAULT_TIMERS, ...config.timers });
   }
-  tick(_now: number): Output[] {
-    return [];
+
+  /**
+   * A whole UDP payload that came to `local` from `remote`; on the NAT-T port with its marker. `now` in ms.
+   * The octets may be kept: the caller must not write to them afterwards.
+   */
+  receive(now: number, datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): Output[] {
+    const octets = this.withoutMarker(datagram, local);
+    if (octets === undefined) return [];
+    const header = decodeHeader(octets);
+    if (!header.ok) return this.mark(rejected(header.error.message, remote));
+    if (header.value.majorVersion > 2) {
+      return this.mark(this.answerStray(now, header.value, NOTIFY.INVALID_MAJOR_VERSION, local, remote));
+    }
+    const message = decodeMessage(octets);
+    if (!message.ok) return this.mark(rejected(message.error.message, remote));
+    const sa = this.find(message.value.header);
+    if (sa !== undefined) return this.run(now, sa, () => sa.receive(octets, message.value, local, remote));
+    if (opensSa(message.value.header)) return this.mark(this.open(now, octets, message.value, local, remote));
+    return this.mark(this.answerStray(now, message.value.header, NOTIFY.INVALID_IKE_SPI, local, remote));
   }
+
+  /** Fires what is due. */
+  tick(now: number): Output[] {
+    const due = [...this.sas.values()].filter(
+      (sa) => (sa.timers.deadline() ?? Number.POSITIVE_INFINITY) <= now,
+    );
+    return due.flatMap((sa) =>
+      this.run(now, sa, () => {
+        for (const timer of sa.timers.expire(now)) this.fire(sa, timer);
+      }),
+    );
+  }
+
+  /** When {@link tick} has something to do next. */
   deadline(): number | undefined {
-    return undefined;
+    let earliest: number | undefined;
+    for (const sa of this.sas.values()) {
+      const at = sa.timers.deadline();
+      if (at !== undefined && (earliest === undefined || at < earliest)) earliest = at;
+    }
+    return earliest;
   }
+
+  /** Starts an IKE SA as initiator from `local`. */
   connect(
-    _now: number,
-    _local: SocketAddress,
-    _remote: SocketAddress,
-    _profile: InitiatorProfile,
+    now: number,
+    local: SocketAddress,
+    remote: SocketAddress,
+    profile: InitiatorProfile,
   ): { ikeSaId: IkeSaId; outputs: Output[] } {
-    return { ikeSaId: 0, outputs: [] };
+    const channel = new Channel(true, this.node.newIkeSpi(), NO_SPI);
+    const sa = new IkeSa(this.node, ++this.lastId, channel, { local, remote }, new Exchanges(), profile);
+    this.add(sa);
+    const outputs = this.run(now, sa, () => {
+      sa.timers.set('setUp', now + this.node.timers.setUp);
+      const task = new InitTask(sa, (init) => new InitiatorAuthentication(sa, init, profile).start(sa));
+      sa.request(task);
+    });
+    return { ikeSaId: sa.id, outputs };
   }
-  sendEap(_now: number, _ikeSaId: IkeSaId, _packet: Uint8Array, _msk?: Uint8Array): Output[] {
-    return [];
+
+  /** Responder: a Request, Success (with the MSK) or Failure, which ends the SA. Initiator: a Response. */
+  sendEap(now: number, ikeSaId: IkeSaId, packet: Uint8Array, msk?: Uint8Array): Output[] {
+    const answer: EapAnswer = { packet, msk };
+    return this.command(now, ikeSaId, (sa) => sa.answer('eap', answer));
   }
-  setMsk(_now: number, _ikeSaId: IkeSaId, _msk: Uint8Array): Output[] {
-    return [];
+
+  /** Initiator: the key that EAP left, after EAP-Success; AUTH goes out. */
+  setMsk(now: number, ikeSaId: IkeSaId, msk: Uint8Array): Output[] {
+    return this.command(now, ikeSaId, (sa) => sa.answer('msk', msk));
   }
-  failEap(_now: number, _ikeSaId: IkeSaId, _notifyType: number): Output[] {
-    return [];
+
+  /** Responder: an error notify in place of an EAP answer; ends the SA. */
+  failEap(now: number, ikeSaId: IkeSaId, notifyType: number): Output[] {
+    return this.command(now, ikeSaId, (sa) => sa.answer('eap', { refuse: notifyType }));
   }
-  providePpk(_now: number, _ikeSaId: IkeSaId, _ppk: Ppk | undefined): Output[] {
-    return [];
+
+  /** Answers `ppkRequested`; undefined when there is none. The secret is copied. */
+  providePpk(now: number, ikeSaId: IkeSaId, ppk: Ppk | undefined): Output[] {
+    return this.command(now, ikeSaId, (sa) => sa.answer('ppk', ppk));
   }
-  provideSharedSecret(_now: number, _ikeSaId: IkeSaId, _secret: Uint8Array | undefined): Output[] {
-    return [];
+
+  /** Answers `sharedSecretRequested`; undefined when there is none. The secret is copied. */
+  provideSharedSecret(now: number, ikeSaId: IkeSaId, secret: Uint8Array | undefined): Output[] {
+    return this.command(now, ikeSaId, (sa) => sa.answer('secret', secret));
   }
-  createChildSa(_now: number, _ikeSaId: IkeSaId, _request: ChildSaRequest): Output[] {
-    return [];
+
+  /** Asks the peer for another Child SA; ends in `childSaEstablished` or `childSaFailed` with the same tag. */
+  createChildSa(now: number, ikeSaId: IkeSaId, request: ChildSaRequest): Output[] {
+    return this.command(now, ikeSaId, (sa) => {
+      if (sa.state === 'established') sa.request(new CreateChildTask(sa, request));
+    });
   }
-  rekeyChildSa(_now: number, _ikeSaId: IkeSaId, _childSaId: number): Output[] {
-    return [];
+
+  /** Replaces the keys of a Child SA: `childSaEstablished` with `rekeyed`, then `childSaDeleted` of the old one. */
+  rekeyChildSa(now: number, ikeSaId: IkeSaId, childSaId: number): Output[] {
+    return this.command(now, ikeSaId, (sa) => {
+      const child = sa.children.get(childSaId);
+      if (sa.state === 'established' && child?.busy === 'no') sa.request(rekeyChildTask(sa, child));
+    });
   }
-  deleteChildSa(_now: number, _ikeSaId: IkeSaId, _childSaId: number): Output[] {
-    return [];
+
+  deleteChildSa(now: number, ikeSaId: IkeSaId, childSaId: number): Output[] {
+    return this.command(now, ikeSaId, (sa) => {
+      const child = sa.children.get(childSaId);
+      if (sa.state === 'established' && child !== undefined)
+        sa.request(deleteChildTask(child, 'deleted here'));
+    });
   }
-  deleteIkeSa(_now: number, _ikeSaId: IkeSaId): Output[] {
-    return [];
+
+  /** Tells the peer and closes when it confirms; an SA that is not yet established is closed at once. */
+  deleteIkeSa(now: number, ikeSaId: IkeSaId): Output[] {
+    return this.command(now, ikeSaId, (sa) => {
+      if (sa.state === 'established') return sa.request(deleteIkeTask('deleted here'), true);
+      if (sa.state !== 'deleting') sa.abort('given up here');
+    });
   }
-  checkLiveness(_now: number, _ikeSaId: IkeSaId): Output[] {
-    return [];
+
+  /** Asks the peer for a sign of life: `livenessConfirmed`, or `ikeSaClosed` by timeout. */
+  checkLiveness(now: number, ikeSaId: IkeSaId): Output[] {
+    return this.command(now, ikeSaId, (sa) => {
+      if (sa.state === 'established') sa.request(livenessTask());
+    });
   }
-  ikeSas(): Iterable<IkeSaSummary> {
-    return [];
+
+  /** Every SA that is not closed. */
+  *ikeSas(): Iterable<IkeSaSummary> {
+    for (const sa of this.sas.values()) if (sa.state !== 'closed') yield sa.summary();
   }
+
+  /** [RFC7296 3.1] [RFC3948 2.2] four zero octets stand before IKE on the NAT-T port; anything else there is not ours. */
+  private withoutMarker(datagram: Uint8Array, local: SocketAddress): Uint8Array | undefined {
+    if (local.port !== this.node.config.natTraversalPort) return datagram;
+    for (let i = 0; i < NON_ESP_MARKER; i++) if (datagram[i] !== 0) return undefined;
+    return datagram.subarray(NON_ESP_MARKER);
+  }
+
+  /** Puts the marker in front of what leaves by the NAT-T port. */
+  private mark(outputs: Output[]): Output[] {
+    const port = this.node.config.natTraversalPort;
+    return outputs.map((output) => {
+      if (output.kind !== 'transmit' || output.local.port !== port) return output;
+      const data = new Uint8Array(NON_ESP_MARKER + output.data.length);
+      data.set(output.data, NON_ESP_MARKER);
+      return { ...output, data };
+    });
+  }
+
+  /** The SA whose own SPI the header names and whose peer's SPI fits; the sender's I flag tells which is ours. */
+  private find(header: IkeHeader): IkeSa | undefined {
+    const sa = this.node.byLocalSpi.get(spiKey(header.initiator ? header.spiResponder : header.spiInitiator));
+    if (sa === undefined) return undefined;
+    const peers = header.initiator ? header.spiInitiator : header.spiResponder;
+    const known = header.initiator ? sa.channel.spiInitiator : sa.channel.spiResponder;
+    // An initiator learns the peer's SPI from the answer to IKE_SA_INIT.
+    const open = known === NO_SPI && header.exchange === EXCHANGE.IKE_SA_INIT;
+    return open || spiKey(known) === spiKey(peers) ? sa : undefined;
+  }
+
+  /** A first request: its repetition, or a new responder SA. */
+  private open(
+    now: number,
+    datagram: Uint8Array,
+    message: DecodedMessage,
+    local: SocketAddress,
+    remote: SocketAddress,
+  ): Output[] {
+    const key = `${remote.address}|${remote.port}|${fingerprint(datagram)}`;
+    const known = this.byInit.get(key);
+    if (known !== undefined)
+      return this.run(now, known, () => known.receive(datagram, message, local, remote), false);
+    let accepted: AcceptedInit;
+    try {
+      accepted = admitInit(this.node, message.payloads);
+    } catch (error) {
+      if (!(error instanceof IkeError)) throw error;
+      const answer = this.answerClear(
+        message.header,
+        [notify(error.notifyType, error.notifyData)],
+        local,
+        remote,
+      );
+      return [...answer, ...rejected(error.message, remote)];
+    }
+    const { spiInitiator } = message.header;
+    const channel = new Channel(false, Uint8Array.from(spiInitiator), this.node.newIkeSpi());
+    const exchanges = new Exchanges();
+    const sa = new IkeSa(this.node, ++this.lastId, channel, { local, remote }, exchanges);
+    this.add(sa);
+    this.byInit.set(key, sa);
+    this.initKeys.set(sa.id, key);
+    const begin = () => {
+      sa.timers.set('halfOpen', now + this.node.timers.halfOpen);
+      const init = answerInit(sa, datagram, message.payloads, accepted);
+      exchanges.authentication = new ResponderAuthentication(init);
+    };
+    return this.run(now, sa, begin, false);
+  }
+
+  private add(sa: IkeSa): void {
+    this.sas.set(sa.id, sa);
+    this.node.byLocalSpi.set(spiKey(sa.channel.localSpi), sa);
+  }
+
+  private remove(sa: IkeSa): void {
+    this.sas.delete(sa.id);
+    this.node.byLocalSpi.delete(spiKey(sa.channel.localSpi));
+    const key = this.initKeys.get(sa.id);
+    if (key !== undefined) this.byInit.delete(key);
+    this.initKeys.delete(sa.id);
+  }
+
+  private fire(sa: IkeSa, timer: TimerName): void {
+    switch (timer) {
+      case 'retransmit':
+        return sa.retransmit();
+      case 'halfOpen':
+        return sa.expireHalfOpen();
+      case 'setUp':
+        return sa.abort('the set-up took too long', 'timeout');
+      case 'liveness':
+        return sa.checkSilence(livenessTask);
+      case 'linger':
+        return this.remove(sa);
+    }
+  }
+
+  private command(now: number, ikeSaId: IkeSaId, act: (sa: IkeSa) => void): Output[] {
+    const sa = this.sas.get(ikeSaId);
+    if (sa === undefined || sa.state === 'closed') return [];
+    return this.run(now, sa, () => act(sa));
+  }
+
+  /** The boundary of one SA: whatever goes wrong inside ends that SA alone. */
+  private run(now: number, sa: IkeSa, act: () => void, mark = true): Output[] {
+    sa.now = now;
+    try {
+      act();
+    } catch (error) {
+      sa.close('protocol', error instanceof Error ? error.message : String(error));
+    }
+    const outputs = sa.takeOutputs();
+    return mark ? this.mark(outputs) : outputs;
+  }
+
+  /** An answer outside any SA, at a bounded rate, never to a response. [RFC7296 1.5] */
+  private answerStray(
+    now: number,
+    header: IkeHeader,
+    notifyType: number,
+    local: SocketAddress,
+    remote: SocketAddress,
+  ): Output[] {
+    const reason = notifyType === NOTIFY.INVALID_IKE_SPI ? 'unknown IKE SPIs' : 'unknown major version';
+    const event = rejected(reason, remote);
+    if (header.response || !this.strayAnswers.allow(now)) return event;
+    return [...this.answerClear(header, [notify(notifyType)], local, remote), ...event];
+  }
+
+  /** [RFC7296 1.5] the header is the request's, with the R flag set and the I flag turned. */
+  private answerClear(
+    { spiInitiator, spiResponder, exchange, messageId, initiator }: IkeHeader,
+    payloads: readonly NotifyPayload[],
+    local: SocketAddress,
+    remote: SocketAddress,
+  ): Output[] {
+    const header = { spiInitiator, spiResponder, exchange, messageId, initiator: !initiator, response: true };
+    return [{ kind: 'transmit', data: encodeMessage(header, payloads), local, remote }];
+  }
+}
+
+function opensSa(header: IkeHeader): boolean {
+  return (
+    header.exchange === EXCHANGE.IKE_SA_INIT &&
+    header.initiator &&
+    !header.response &&
+    header.messageId === 0 &&
+    header.spiResponder.every((octet) => octet === 0) &&
+    header.spiInitiator.some((octet) => octet !== 0)
+  );
+}
+
+function rejected(reason: string, remote: SocketAddress): Output[] {
+  return [{ kind: 'event', event: { type: 'messageRejected', reason, remote } }];
 }

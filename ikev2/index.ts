@@ -1,9 +1,15 @@
 /** The door of the IKEv2 core: everything that other folders may use of it. */
 
+export { createCipher } from './crypto/cipher.ts';
+export * from './crypto/keywords.ts';
+export { concatOctets, equalOctets } from './crypto/octets.ts';
+export { describeEspSuite, describeIkeSuite, ENCR_ALGORITHMS, INTEG_ALGORITHMS } from './crypto/suites.ts';
 export type * from './crypto/types.ts';
 export { IkeEndpoint } from './endpoint.ts';
 export * from './output.ts';
+export { DEFAULT_TIMERS } from './sa/timers.ts';
 export * from './wire/cursor.ts';
+export * from './wire/describe.ts';
 export * from './wire/errors.ts';
 export * from './wire/message.ts';
 export * from './wire/registry.ts';
@@ -12,4 +18,5 @@ export {
   ID_TYPE as identityType,
   NOTIFY as notifyType,
 } from './wire/registry.ts';
+export { checkPayloads } from './wire/rules.ts';
 export type * from './wire/types.ts';

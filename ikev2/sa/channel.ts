@@ -1,0 +1,91 @@
+/** One pair of IKE SPIs with its keys and message IDs: seals what goes out, opens what comes in. */
+
+import type { Keymat } from '../crypto/keymat.ts';
+import { encodeMessage, openPlaintext, sealMessage } from '../wire/message.ts';
+import { EXCHANGE } from '../wire/registry.ts';
+import type { DecodedMessage, IkeCipher, MessageHeader, Payload } from '../wire/types.ts';
+import { OwnExchange, PeerWindow } from './window.ts';
+
+export const NO_SPI: Uint8Array = new Uint8Array(8);
+
+/** The octets as a map key. */
+export function spiKey(spi: Uint8Array): string {
+  return String.fromCharCode(...spi);
+}
+
+/** An IKE SA has one channel; a rekeyed one has its predecessor beside it until that is deleted. */
+export class Channel {
+  /** Whether this side is the original initiator of these SPIs: the I flag of all that it sends. */
+  readonly initiator: boolean;
+  readonly window = new PeerWindow();
+  readonly own = new OwnExchange();
+  readonly spiInitiator: Uint8Array;
+  spiResponder: Uint8Array;
+  keymat: Keymat | undefined;
+  private cipherIn: IkeCipher | undefined;
+  private cipherOut: IkeCipher | undefined;
+  private sealed = 0;
+
+  constructor(initiator: boolean, spiInitiator: Uint8Array, spiResponder: Uint8Array) {
+    this.initiator = initiator;
+    this.spiInitiator = spiInitiator;
+    this.spiResponder = spiResponder;
+  }
+
+  get localSpi(): Uint8Array {
+    return this.initiator ? this.spiInitiator : this.spiResponder;
+  }
+
+  /** From here on messages are sealed with `keymat`, which the channel owns. */
+  protect(keymat: Keymat): void {
+    this.keymat = keymat;
+    const [fromInitiator, fromResponder] = [keymat.cipher('initiator'), keymat.cipher('responder')];
+    this.cipherOut = this.initiator ? fromInitiator : fromResponder;
+    this.cipherIn = this.initiator ? fromResponder : fromInitiator;
+  }
+
+  /** Octets of a message of ours; IKE_SA_INIT goes in clear. `random` gives the IV of a block cipher. */
+  write(
+    exchange: number,
+    response: boolean,
+    messageId: number,
+    payloads: readonly Payload[],
+    random: (length: number) => Uint8Array,
+  ): Uint8Array {
+    const header: MessageHeader = {
+      spiInitiator: this.spiInitiator,
+      spiResponder: this.spiResponder,
+      exchange,
+      initiator: this.initiator,
+      response,
+      messageId,
+    };
+    if (exchange === EXCHANGE.IKE_SA_INIT) return encodeMessage(header, payloads);
+    const cipher = this.cipherOut;
+    if (cipher === undefined) throw new Error('a message is to be sealed before there are keys');
+    return sealMessage(header, payloads, cipher, this.nextIv(cipher, random));
+  }
+
+  /** The octets inside SK; undefined unless the peer, and nobody else, sent them. */
+  open(datagram: Uint8Array, message: DecodedMessage): Uint8Array | undefined {
+    if (this.cipherIn === undefined) return undefined;
+    const opened = openPlaintext(datagram, message, this.cipherIn);
+    return opened.ok ? opened.value : undefined;
+  }
+
+  /** Keys are zeroed; stored responses stay for repetitions. */
+  wipe(): void {
+    this.keymat?.wipe();
+    this.keymat = undefined;
+    this.cipherIn = undefined;
+    this.cipherOut = undefined;
+  }
+
+  /** A counter never repeats an IV under one key, which AEADs depend on [RFC5282 3.1]; CBC wants them unguessable. */
+  private nextIv(cipher: IkeCipher, random: (length: number) => Uint8Array): Uint8Array {
+    if (!cipher.aead) return random(cipher.ivLength);
+    const iv = new Uint8Array(cipher.ivLength);
+    new DataView(iv.buffer).setUint32(iv.length - 4, ++this.sealed);
+    return iv;
+  }
+}

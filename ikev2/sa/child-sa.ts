@@ -1,0 +1,110 @@
+/** Child SAs of one IKE SA: keys, registration, the events about them. */
+
+import { describeEspSuite } from '../crypto/suites.ts';
+import type { EspSuite } from '../crypto/types.ts';
+import type { ChildSa, PpkIdentity } from '../output.ts';
+import type { Notify, TrafficSelector } from '../wire/types.ts';
+import type { IkeSa } from './ike-sa.ts';
+
+/** What the engine remembers of a Child SA; its keys have left with the event. */
+export interface ChildRecord {
+  readonly id: number;
+  readonly spiIn: number;
+  readonly spiOut: number;
+  readonly trafficSelectorsLocal: readonly TrafficSelector[];
+  readonly trafficSelectorsRemote: readonly TrafficSelector[];
+  readonly tag: string | undefined;
+  /** What we are doing with it: a request about it is on its way. */
+  busy: 'no' | 'rekeying' | 'deleting';
+}
+
+/** A negotiated Child SA about to be keyed. */
+export interface ChildParameters {
+  readonly suite: EspSuite;
+  readonly spiIn: number;
+  readonly spiOut: number;
+  readonly trafficSelectorsLocal: readonly TrafficSelector[];
+  readonly trafficSelectorsRemote: readonly TrafficSelector[];
+  /** Whether this side started the exchange, which decides who gets which keys. */
+  readonly started: boolean;
+  readonly nonceInitiator: Uint8Array;
+  readonly nonceResponder: Uint8Array;
+  /** Of the exchange's own key exchange, when it had one. */
+  readonly sharedSecret?: Uint8Array | undefined;
+  readonly rekeyed?: number | undefined;
+  readonly tag?: string | undefined;
+  /** The peer's. */
+  readonly notifies: readonly Notify[];
+}
+
+/** Keys the Child SA and reports it. */
+export function establishChild(sa: IkeSa, child: ChildParameters): void {
+  const keymat = sa.channel.keymat;
+  if (keymat === undefined) throw new Error('a Child SA needs the keys of its IKE SA');
+  const { nonceInitiator, nonceResponder, sharedSecret, suite } = child;
+  const keys = keymat.childKeys(suite, nonceInitiator, nonceResponder, sharedSecret);
+  const record: ChildRecord = {
+    id: sa.node.nextChildSaId(),
+    spiIn: child.spiIn,
+    spiOut: child.spiOut,
+    trafficSelectorsLocal: child.trafficSelectorsLocal,
+    trafficSelectorsRemote: child.trafficSelectorsRemote,
+    tag: child.tag,
+    busy: 'no',
+  };
+  sa.children.set(record.id, record);
+  const ppk: { ppkIdentity?: PpkIdentity } =
+    sa.ppkIdentity === undefined ? {} : { ppkIdentity: sa.ppkIdentity };
+  const childSa: ChildSa = {
+    id: record.id,
+    ikeSaId: sa.id,
+    spiIn: record.spiIn,
+    spiOut: record.spiOut,
+    suite,
+    suiteName: describeEspSuite(suite),
+    keysIn: child.started ? keys.fromResponder : keys.fromInitiator,
+    keysOut: child.started ? keys.fromInitiator : keys.fromResponder,
+    trafficSelectorsLocal: record.trafficSelectorsLocal,
+    trafficSelectorsRemote: record.trafficSelectorsRemote,
+    udpEncapsulation: sa.nat.local || sa.nat.remote,
+    local: sa.local,
+    remote: sa.remote,
+    ...ppk,
+  };
+  sa.emit({
+    type: 'childSaEstablished',
+    ikeSaId: sa.id,
+    child: childSa,
+    ...(child.rekeyed === undefined ? {} : { rekeyed: child.rekeyed }),
+    ...(child.tag === undefined ? {} : { tag: child.tag }),
+    notifies: child.notifies,
+  });
+}
+
+/** Forgets a Child SA and reports it. */
+export function dropChild(sa: IkeSa, record: ChildRecord, reason: string): void {
+  if (!sa.children.delete(record.id)) return;
+  sa.node.releaseEspSpi(record.spiIn);
+  sa.emit({ type: 'childSaDeleted', ikeSaId: sa.id, childSaId: record.id, reason });
+}
+
+/** The Child SA whose inbound SPI, as the peer names it, is `spi`. */
+export function childByPeerSpi(sa: IkeSa, spi: number): ChildRecord | undefined {
+  for (const child of sa.children.values()) if (child.spiOut === spi) return child;
+  return undefined;
+}
+
+export function reportChildFailure(
+  sa: IkeSa,
+  reason: string,
+  tag: string | undefined,
+  notifyType: number | undefined,
+): void {
+  sa.emit({
+    type: 'childSaFailed',
+    ikeSaId: sa.id,
+    reason,
+    ...(tag === undefined ? {} : { tag }),
+    ...(notifyType === undefined ? {} : { notifyType }),
+  });
+}

@@ -1,0 +1,41 @@
+/** Which task serves which request of the peer. */
+
+import { IkeError } from '../wire/errors.ts';
+import { EXCHANGE, NOTIFY } from '../wire/registry.ts';
+import type { Payload } from '../wire/types.ts';
+import type { IkeSa, RequestHandler } from './ike-sa.ts';
+import type { ResponderAuthentication } from './tasks/auth-responder.ts';
+import { answerCreateChild } from './tasks/create-child.ts';
+import { answerInformational, outOfPlace } from './tasks/informational.ts';
+
+/** Requests of the peer, by exchange type and state; the same for both roles but for IKE_AUTH. */
+export class Exchanges implements RequestHandler {
+  /** Present on a responder until the SA is established. */
+  authentication: ResponderAuthentication | undefined;
+
+  onRequest(sa: IkeSa, exchange: number, payloads: readonly Payload[]): void {
+    switch (exchange) {
+      case EXCHANGE.IKE_AUTH:
+        return this.onAuth(sa, payloads);
+      case EXCHANGE.CREATE_CHILD_SA:
+        return onCreateChild(sa, payloads);
+      case EXCHANGE.INFORMATIONAL:
+        return answerInformational(sa, payloads);
+      default:
+        throw outOfPlace(`exchange ${exchange}`);
+    }
+  }
+
+  private onAuth(sa: IkeSa, payloads: readonly Payload[]): void {
+    const { authentication } = this;
+    if (authentication === undefined || sa.established) throw outOfPlace('IKE_AUTH');
+    authentication.onRequest(sa, payloads);
+  }
+}
+
+function onCreateChild(sa: IkeSa, payloads: readonly Payload[]): void {
+  if (!sa.established) throw outOfPlace('CREATE_CHILD_SA');
+  // [RFC7296 2.25.2] an SA that is being deleted gets nothing new.
+  if (sa.state === 'deleting') throw new IkeError('the IKE SA is being deleted', NOTIFY.TEMPORARY_FAILURE);
+  answerCreateChild(sa, payloads);
+}

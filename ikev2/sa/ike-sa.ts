@@ -1,0 +1,421 @@
+/**
+ * One IKE SA: an actor with its own message window, timers and state. Handles are `receive`, `tick` and the commands;
+ * everything else is called by the tasks, which know what the messages mean.
+ */
+
+import type { Keymat } from '../crypto/keymat.ts';
+import type {
+  CloseCause,
+  IkeEvent,
+  IkeSaSummary,
+  InitiatorProfile,
+  Output,
+  PpkIdentity,
+  Role,
+} from '../output.ts';
+import { decodePayloads } from '../wire/chain.ts';
+import { IkeError } from '../wire/errors.ts';
+import { EXCHANGE, NOTIFY, nameOf } from '../wire/registry.ts';
+import { checkPayloads } from '../wire/rules.ts';
+import type { CpAttribute, DecodedMessage, Identity, Notify, Payload, SocketAddress } from '../wire/types.ts';
+import type { Channel } from './channel.ts';
+import type { ChildRecord } from './child-sa.ts';
+import type { Node } from './node.ts';
+import { notify } from './payloads.ts';
+import { advance, type SaInput, type SaState } from './states.ts';
+import type { Task } from './task.ts';
+import { TimerTable } from './timers.ts';
+
+/** What an SA waits for from its owner, and how it goes on then. */
+type Waiting =
+  | { readonly kind: 'eap'; resume(answer: EapAnswer): void }
+  | { readonly kind: 'msk'; resume(msk: Uint8Array): void }
+  | { readonly kind: 'ppk'; resume(ppk: PpkAnswer | undefined): void }
+  | { readonly kind: 'secret'; resume(secret: Uint8Array | undefined): void };
+
+export type EapAnswer =
+  | { readonly packet: Uint8Array; readonly msk: Uint8Array | undefined }
+  | { readonly refuse: number };
+export interface PpkAnswer {
+  readonly secret: Uint8Array;
+  readonly identity?: PpkIdentity;
+}
+type WaitingFor<K extends Waiting['kind']> = Extract<Waiting, { kind: K }>;
+type Answer<K extends Waiting['kind']> = Parameters<WaitingFor<K>['resume']>[0];
+
+/** What a finished handler of a peer's request has to leave behind: an answer, now or later. */
+export interface RequestHandler {
+  onRequest(sa: IkeSa, exchange: number, payloads: readonly Payload[]): void;
+}
+
+export class IkeSa {
+  readonly id: number;
+  readonly node: Node;
+  readonly role: Role;
+  /** Present on SAs that we started. */
+  readonly profile: InitiatorProfile | undefined;
+  readonly children = new Map<number, ChildRecord>();
+  readonly timers = new TimerTable();
+  channel: Channel;
+  state: SaState = 'created';
+  local: SocketAddress;
+  remote: SocketAddress;
+  nat = { local: false, remote: false };
+  suite = '';
+  peerId: Identity | undefined;
+  ppkIdentity: PpkIdentity | undefined;
+  /** Notify type with which somebody refused our IKE_SA_INIT. */
+  initRefusal: number | undefined;
+  lastHeard = 0;
+  now = 0;
+  private readonly handler: RequestHandler;
+  private readonly queue: Task[] = [];
+  private active: Task | undefined;
+  private waiting: Waiting | undefined;
+  private outputs: Output[] = [];
+
+  constructor(
+    node: Node,
+    id: number,
+    channel: Channel,
+    addresses: { readonly local: SocketAddress; readonly remote: SocketAddress },
+    handler: RequestHandler,
+    profile?: InitiatorProfile,
+  ) {
+    this.node = node;
+    this.id = id;
+    this.channel = channel;
+    this.role = profile === undefined ? 'responder' : 'initiator';
+    this.local = addresses.local;
+    this.remote = addresses.remote;
+    this.handler = handler;
+    this.profile = profile;
+  }
+
+  get established(): boolean {
+    return this.state === 'established' || this.state === 'deleting';
+  }
+
+  /** Outputs since the last call. */
+  takeOutputs(): Output[] {
+    const outputs = this.outputs;
+    this.outputs = [];
+    return outputs;
+  }
+
+  /** A message whose header names this SA. What is not authentic changes nothing. */
+  receive(datagram: Uint8Array, message: DecodedMessage, local: SocketAddress, remote: SocketAddress): void {
+    if (message.header.initiator === this.channel.initiator)
+      return this.reject('the I flag is the other side’s', remote);
+    if (message.header.response) this.receiveResponse(datagram, message, remote);
+    else this.receiveRequest(datagram, message, local, remote);
+  }
+
+  advance(input: SaInput): void {
+    this.state = advance(this.state, input);
+    if (input !== 'authStarted') return;
+    this.timers.clear('halfOpen');
+    this.timers.set('setUp', this.now + this.node.timers.setUp);
+  }
+
+  emit(event: IkeEvent): void {
+    this.outputs.push({ kind: 'event', event });
+  }
+
+  transmit(data: Uint8Array, local = this.local, remote = this.remote): void {
+    this.outputs.push({ kind: 'transmit', data, local, remote });
+  }
+
+  /** Queues a request; it goes out when those before it are answered. */
+  request(task: Task, first = false): void {
+    if (first) this.queue.unshift(task);
+    else this.queue.push(task);
+    this.startNext();
+  }
+
+  /** Answers the request that is open. */
+  respond(exchange: number, payloads: readonly Payload[]): Uint8Array {
+    const { channel } = this;
+    const messageId = channel.window.openRequest ?? 0;
+    const data = channel.write(exchange, true, messageId, payloads, (length) => this.node.random(length));
+    channel.window.respond(data);
+    this.transmit(data);
+    return data;
+  }
+
+  /** Suspends until the owner's command; other messages of the peer are handled meanwhile. */
+  wait<K extends Waiting['kind']>(kind: K, resume: WaitingFor<K>['resume']): void {
+    this.waiting = { kind, resume } as Waiting;
+  }
+
+  /** The owner's command for what was asked; without such a question it is void. */
+  answer<K extends Waiting['kind']>(kind: K, value: Answer<K>): void {
+    const waiting = this.waiting;
+    if (waiting?.kind !== kind) return;
+    this.waiting = undefined;
+    this.guarded(EXCHANGE.IKE_AUTH, this.role === 'responder', () =>
+      (waiting.resume as (value: Answer<K>) => void)(value),
+    );
+  }
+
+  /** The keys; asked for only where the state says that there are some. */
+  get keymat(): Keymat {
+    const { keymat } = this.channel;
+    if (keymat === undefined) throw new Error(`IKE SA in state ${this.state} has no keys`);
+    return keymat;
+  }
+
+  /** From here on SK_d and SK_p depend on the PPK, too. [RFC8784 3] */
+  mixPpk(secret: Uint8Array, identity: PpkIdentity): void {
+    const mixed = this.keymat.applyPpk(secret);
+    this.keymat.wipe();
+    this.channel.keymat = mixed;
+    this.ppkIdentity = identity;
+  }
+
+  /** Both sides are authenticated. */
+  establish(
+    peerId: Identity,
+    auth: string,
+    attributes: readonly CpAttribute[] | undefined,
+    notifies: readonly Notify[],
+  ): void {
+    this.advance('authenticated');
+    this.peerId = peerId;
+    this.timers.clear('setUp');
+    this.armLiveness();
+    const { suite, local, remote, role, ppkIdentity } = this;
+    this.emit({
+      type: 'ikeSaEstablished',
+      ikeSaId: this.id,
+      role,
+      peerId,
+      suite,
+      auth,
+      ...(ppkIdentity === undefined ? {} : { ppkIdentity }),
+      ...(attributes === undefined ? {} : { attributes }),
+      notifies,
+      local,
+      remote,
+    });
+  }
+
+  /** Looks for a sign of life after a while of silence; `liveness` 0 never does. */
+  armLiveness(): void {
+    const { liveness } = this.node.timers;
+    if (liveness > 0) this.timers.set('liveness', this.lastHeard + liveness);
+  }
+
+  /** Ends the SA on this side: no message is sent by this. Secrets are zeroed, the last answer can still be repeated. */
+  close(cause: CloseCause, reason: string, notifyType?: number): void {
+    if (this.state === 'closed') return;
+    const established = this.established;
+    this.advance('close');
+    this.waiting = undefined;
+    const tasks = this.active === undefined ? this.queue : [this.active, ...this.queue];
+    for (const task of tasks.splice(0)) task.abandon?.(this, reason);
+    this.active = undefined;
+    this.queue.length = 0;
+    for (const child of this.children.values()) {
+      this.node.releaseEspSpi(child.spiIn);
+      this.emit({ type: 'childSaDeleted', ikeSaId: this.id, childSaId: child.id, reason });
+    }
+    this.children.clear();
+    this.channel.wipe();
+    this.timers.clearAll();
+    this.timers.set('linger', this.now + this.node.timers.linger);
+    this.emit({
+      type: 'ikeSaClosed',
+      ikeSaId: this.id,
+      reason,
+      cause,
+      ...(notifyType === undefined ? {} : { notifyType }),
+      established,
+    });
+  }
+
+  /** The request in flight again, or the end of an SA whose peer is silent. [RFC7296 2.4] */
+  retransmit(): void {
+    const data = this.channel.own.again(this.node.timers);
+    if (data === undefined) {
+      const deleting = this.state === 'deleting';
+      this.close(
+        deleting ? 'local' : 'timeout',
+        deleting ? 'deleted; the peer did not confirm' : 'the peer does not answer',
+      );
+      return;
+    }
+    this.armRetransmit();
+    this.transmit(data);
+  }
+
+  /** Ends an SA that is not established; a peer whose request is open is told so. */
+  abort(reason: string, cause: CloseCause = 'local'): void {
+    if (this.channel.window.openRequest !== undefined && this.state !== 'closed') {
+      this.respond(EXCHANGE.IKE_AUTH, [notify(NOTIFY.AUTHENTICATION_FAILED)]);
+    }
+    this.close(cause, reason);
+  }
+
+  /** Responder: nobody went on from IKE_SA_INIT. Initiator: it was refused and no better answer came. */
+  expireHalfOpen(): void {
+    const refusal = this.initRefusal;
+    if (this.role === 'responder') {
+      if (this.state === 'initDone') this.close('timeout', 'the initiator did not go on from IKE_SA_INIT');
+    } else if (this.state === 'created' && refusal !== undefined) {
+      this.close('protocol', `the responder refused IKE_SA_INIT: ${nameOf('notify', refusal)}`, refusal);
+    }
+  }
+
+  /** Sends `ask` when the peer was silent for the whole period. */
+  checkSilence(ask: () => Task): void {
+    if (this.state !== 'established') return;
+    const silent = this.now - this.lastHeard >= this.node.timers.liveness;
+    if (silent && this.channel.own.idle) this.request(ask());
+    const from = silent ? this.now : this.lastHeard;
+    this.timers.set('liveness', from + this.node.timers.liveness);
+  }
+
+  summary(): IkeSaSummary {
+    const { id, role, state, channel, local, remote, peerId, suite } = this;
+    return {
+      ikeSaId: id,
+      role,
+      state,
+      spiInitiator: channel.spiInitiator,
+      spiResponder: channel.spiResponder,
+      local,
+      remote,
+      peerId,
+      suite: suite === '' ? undefined : suite,
+      childSas: [...this.children.values()].map(({ id, spiIn, spiOut }) => ({ id, spiIn, spiOut })),
+    };
+  }
+
+  reject(reason: string, remote: SocketAddress): void {
+    this.emit({ type: 'messageRejected', ikeSaId: this.id, reason, remote });
+  }
+
+  private receiveRequest(
+    datagram: Uint8Array,
+    message: DecodedMessage,
+    local: SocketAddress,
+    remote: SocketAddress,
+  ): void {
+    const { window } = this.channel;
+    const { messageId, exchange } = message.header;
+    const verdict = window.judge(messageId, datagram);
+    if (verdict.kind === 'repeated') return this.transmit(verdict.response, local, remote);
+    if (verdict.kind !== 'new') return this.reject(`request ${messageId} is ${verdict.kind}`, remote);
+    const inner = this.open(datagram, message, remote);
+    if (inner === undefined) return;
+    window.accept(datagram);
+    this.heard(local, remote);
+    this.guarded(exchange, true, () => {
+      this.handler.onRequest(this, exchange, this.decode(inner, message, 'request'));
+    });
+  }
+
+  /** Runs a step of an exchange; a breach of the protocol in it is answered as the standard prescribes. */
+  private guarded(exchange: number, answering: boolean, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof IkeError)) throw error;
+      this.refuse(exchange, answering, error);
+    }
+  }
+
+  private receiveResponse(datagram: Uint8Array, message: DecodedMessage, remote: SocketAddress): void {
+    const { messageId, exchange } = message.header;
+    const { own } = this.channel;
+    const task = this.active;
+    if (task === undefined || !own.matches(messageId, exchange)) {
+      return this.reject(`response ${messageId} answers nothing`, remote);
+    }
+    if (exchange === EXCHANGE.IKE_SA_INIT) {
+      task.processInit?.(this, datagram, message);
+      return this.startNext();
+    }
+    const inner = this.open(datagram, message, remote);
+    if (inner === undefined) return;
+    this.lastHeard = this.now;
+    this.finish();
+    this.guarded(exchange, false, () => task.process(this, this.decode(inner, message, 'response')));
+    this.startNext();
+  }
+
+  /** The request in flight is done with; `sameMessageId` when its successor takes its number. */
+  finish(sameMessageId = false): void {
+    this.channel.own.finish(sameMessageId);
+    this.active = undefined;
+    this.timers.clear('retransmit');
+  }
+
+  private open(datagram: Uint8Array, message: DecodedMessage, remote: SocketAddress): Uint8Array | undefined {
+    const inner = this.channel.open(datagram, message);
+    if (inner === undefined) this.reject('not authentic', remote);
+    return inner;
+  }
+
+  private decode(
+    inner: Uint8Array,
+    message: DecodedMessage,
+    kind: 'request' | 'response',
+  ): readonly Payload[] {
+    const first = message.encrypted?.innerFirstPayload ?? 0;
+    const decoded = decodePayloads(inner, 0, inner.length, first);
+    if (!decoded.ok) throw new IkeError(decoded.error.message, NOTIFY.INVALID_SYNTAX);
+    const checked = checkPayloads(message.header.exchange, kind, decoded.value);
+    if (!checked.ok) throw checked.error;
+    return decoded.value;
+  }
+
+  /** The prescribed answer to a request that breaks the rules. A syntax error ends the SA. [RFC7296 2.21.3] */
+  private refuse(exchange: number, answering: boolean, error: IkeError): void {
+    if (answering && this.channel.window.openRequest !== undefined) {
+      this.respond(exchange, [notify(error.notifyType, error.notifyData)]);
+    }
+    const fatal = error.notifyType === NOTIFY.INVALID_SYNTAX || exchange === EXCHANGE.IKE_AUTH;
+    if (fatal) {
+      const cause = error.notifyType === NOTIFY.AUTHENTICATION_FAILED ? 'authentication' : 'protocol';
+      this.close(cause, error.message, error.notifyType);
+    }
+  }
+
+  /** An authentic new request says where the peer is now: it floated to the NAT-T port or its NAT moved it. [RFC7296 2.23] */
+  private heard(local: SocketAddress, remote: SocketAddress): void {
+    this.lastHeard = this.now;
+    const same =
+      local.port === this.local.port &&
+      remote.port === this.remote.port &&
+      remote.address === this.remote.address &&
+      local.address === this.local.address;
+    if (same || (this.established && !this.nat.remote)) return;
+    this.local = local;
+    this.remote = remote;
+    this.emit({ type: 'addressChanged', ikeSaId: this.id, local, remote });
+  }
+
+  private startNext(): void {
+    while (this.active === undefined && this.channel.own.idle && this.state !== 'closed') {
+      const task = this.queue.shift();
+      if (task === undefined) return;
+      const payloads = task.build(this);
+      if (payloads === undefined) continue;
+      const { own } = this.channel;
+      const data = this.channel.write(task.exchange, false, own.nextMessageId, payloads, (length) =>
+        this.node.random(length),
+      );
+      this.active = task;
+      task.sent?.(data);
+      own.start(task.exchange, data);
+      this.armRetransmit();
+      this.transmit(data);
+    }
+  }
+
+  private armRetransmit(): void {
+    this.timers.set('retransmit', this.now + this.channel.own.backOff(this.node.timers));
+  }
+}

@@ -1,0 +1,62 @@
+/** What all IKE SAs of an endpoint share. */
+
+import type { EndpointConfig, EndpointPorts, TimerConfig } from '../output.ts';
+import { spiKey } from './channel.ts';
+import type { IkeSa } from './ike-sa.ts';
+
+/** Configuration, ports and the registries that keep SPIs unique. */
+export class Node {
+  readonly config: EndpointConfig;
+  readonly ports: EndpointPorts;
+  readonly timers: TimerConfig;
+  /** IKE SAs by our own SPI; a rekeyed SA is found by its old SPI too while that lives. */
+  readonly byLocalSpi = new Map<string, IkeSa>();
+  private readonly espSpis = new Set<number>();
+  private lastChildSaId = 0;
+
+  constructor(config: EndpointConfig, ports: EndpointPorts, timers: TimerConfig) {
+    this.config = config;
+    this.ports = ports;
+    this.timers = timers;
+  }
+
+  random(length: number): Uint8Array {
+    return this.ports.random(length);
+  }
+
+  nextChildSaId(): number {
+    return ++this.lastChildSaId;
+  }
+
+  /** An IKE SPI of ours that is not in use, never zero. */
+  newIkeSpi(): Uint8Array {
+    for (;;) {
+      const spi = Uint8Array.from(this.random(8));
+      if (spi.some((octet) => octet !== 0) && !this.byLocalSpi.has(spiKey(spi))) return spi;
+    }
+  }
+
+  /** Reserves an inbound ESP SPI; values below 256 are reserved by IANA [RFC4303 2.1]. */
+  reserveEspSpi(): number {
+    for (;;) {
+      const spi = toUint32(this.random(4));
+      if (spi < 256 || this.espSpis.has(spi)) continue;
+      this.espSpis.add(spi);
+      return spi;
+    }
+  }
+
+  releaseEspSpi(spi: number): void {
+    this.espSpis.delete(spi);
+  }
+}
+
+export function toUint32(octets: Uint8Array): number {
+  return octets.length === 4 ? new DataView(octets.buffer, octets.byteOffset, 4).getUint32(0) : 0;
+}
+
+export function fromUint32(value: number): Uint8Array {
+  const octets = new Uint8Array(4);
+  new DataView(octets.buffer).setUint32(0, value);
+  return octets;
+}

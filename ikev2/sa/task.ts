@@ -1,0 +1,18 @@
+/** The exchange layer's view of a request that this side starts. */
+
+import type { DecodedMessage, Payload } from '../wire/types.ts';
+import type { IkeSa } from './ike-sa.ts';
+
+export interface Task {
+  readonly exchange: number;
+  /** Payloads of the request, or undefined when there is no longer any need for it. */
+  build(sa: IkeSa): Payload[] | undefined;
+  /** The octets that went out for it. */
+  sent?(datagram: Uint8Array): void;
+  /** The authentic response. The next task starts afterwards. */
+  process(sa: IkeSa, payloads: readonly Payload[]): void;
+  /** IKE_SA_INIT only: a response in clear, which is nobody's word; the task decides whether it is taken. */
+  processInit?(sa: IkeSa, datagram: Uint8Array, message: DecodedMessage): void;
+  /** The IKE SA ended before there was a response. */
+  abandon?(sa: IkeSa, reason: string): void;
+}

@@ -1,0 +1,260 @@
+/** IKE_AUTH as initiator, the counterpart of the responder's file. [RFC7296 1.2] [RFC7296 2.16] */
+
+import type { InitiatorProfile } from '../../output.ts';
+import { IkeError } from '../../wire/errors.ts';
+import { CFG_TYPE, EXCHANGE, NOTIFY } from '../../wire/registry.ts';
+import type { AuthPayload, Identity, Payload } from '../../wire/types.ts';
+import type { IkeSa, PpkAnswer } from '../ike-sa.ts';
+import { asPayloads, find, findAll, findError, findNotify, notify } from '../payloads.ts';
+import {
+  authenticationFailed,
+  authInputs,
+  type Credential,
+  certificatePayloads,
+  makeAuth,
+  verifyCertificateAuth,
+  verifyShared,
+} from './auth.ts';
+import { EAP_CODE, eapCode } from './eap.ts';
+import { acceptFirstChild, offerFirstChild } from './first-child.ts';
+import { certificateRequest, type InitResult } from './init.ts';
+import { ppkIdentityNotify } from './ppk.ts';
+
+export class InitiatorAuthentication {
+  private readonly init: InitResult;
+  private readonly profile: InitiatorProfile;
+  private readonly spiIn: number;
+  private peerId: Identity | undefined;
+  private secret: Uint8Array | undefined;
+  private msk: Uint8Array | undefined;
+  private ppk: PpkAnswer | undefined;
+
+  constructor(sa: IkeSa, init: InitResult, profile: InitiatorProfile) {
+    this.init = init;
+    this.profile = profile;
+    this.spiIn = sa.node.reserveEspSpi();
+  }
+
+  /** Sends the first request, once the owner has handed in what it needs. */
+  start(sa: IkeSa): void {
+    sa.advance('authStarted');
+    const { localAuth, remoteAuth, expectedRemoteId } = this.profile;
+    if (localAuth === 'eap') return this.sendFirst(sa, []);
+    const goOn = () =>
+      this.resolvePpk(sa, () => {
+        this.sendFirst(sa, [...this.ownProof(sa), ...this.configurationRequest()]);
+      });
+    if (localAuth === 'psk' || remoteAuth === 'psk' || remoteAuth === 'qkd') {
+      this.obtainSecret(sa, expectedRemoteId ?? this.profile.localId, goOn);
+    } else goOn();
+  }
+
+  abandon(sa: IkeSa): void {
+    if (sa.state !== 'established') sa.node.releaseEspSpi(this.spiIn);
+    this.wipe();
+  }
+
+  private sendFirst(sa: IkeSa, proof: readonly Payload[]): void {
+    const { localId, expectedRemoteId, remoteAuth, notifies } = this.profile;
+    this.send(
+      sa,
+      [
+        { type: 'IDi', id: localId },
+        ...(expectedRemoteId === undefined ? [] : [{ type: 'IDr' as const, id: expectedRemoteId }]),
+        ...(remoteAuth === 'certificate' ? [certificateRequest] : []),
+        ...(remoteAuth === 'eap-only' ? [notify(NOTIFY.EAP_ONLY_AUTHENTICATION)] : []),
+        ...proof,
+        ...asPayloads(notifies),
+        ...offerFirstChild(sa, this.spiIn),
+      ],
+      (payloads) => this.takeFirst(sa, payloads),
+    );
+  }
+
+  private send(sa: IkeSa, request: Payload[], onResponse: (payloads: readonly Payload[]) => void): void {
+    sa.request({
+      exchange: EXCHANGE.IKE_AUTH,
+      build: () => request,
+      process: (_, payloads) => {
+        const error = findError(payloads);
+        if (
+          error !== undefined &&
+          find(payloads, 'AUTH') === undefined &&
+          find(payloads, 'EAP') === undefined
+        ) {
+          throw new IkeError('the responder refused IKE_AUTH', error.notifyType);
+        }
+        onResponse(payloads);
+      },
+      abandon: () => this.abandon(sa),
+    });
+  }
+
+  private takeFirst(sa: IkeSa, payloads: readonly Payload[]): void {
+    const id = find(payloads, 'IDr')?.id;
+    if (id === undefined) throw authenticationFailed('the responder does not say who it is');
+    const peerId = { type: id.type, data: Uint8Array.from(id.data) };
+    this.requireExpected(peerId);
+    this.peerId = peerId;
+    sa.peerId = peerId;
+    if (this.profile.localAuth !== 'eap') return this.takeLast(sa, payloads, peerId);
+    const goOn = () => {
+      this.verifyFirstProof(sa, peerId, payloads);
+      this.takeEap(sa, payloads);
+    };
+    const { remoteAuth } = this.profile;
+    if (remoteAuth === 'psk' || remoteAuth === 'qkd') this.obtainSecret(sa, peerId, goOn);
+    else goOn();
+  }
+
+  /** A QKD-keyed responder is bound to the key that we named; others may be whoever the policy of trust allows. */
+  private requireExpected(peerId: Identity): void {
+    const expected = this.profile.expectedRemoteId;
+    if (expected === undefined) return;
+    const same = expected.type === peerId.type && Buffer.compare(expected.data, peerId.data) === 0;
+    if (!same) throw authenticationFailed('the responder is somebody else');
+  }
+
+  /** [RFC8784 3] the responder's first AUTH with EAP is made without the PPK. */
+  private verifyFirstProof(sa: IkeSa, peerId: Identity, payloads: readonly Payload[]): void {
+    const auth = find(payloads, 'AUTH');
+    if (auth !== undefined) return this.verifyResponder(sa, peerId, auth, payloads);
+    // [RFC5998 3] only with our consent may the responder leave its own proof to EAP.
+    if (this.profile.remoteAuth !== 'eap-only') throw authenticationFailed('the responder’s AUTH is missing');
+  }
+
+  private verifyResponder(
+    sa: IkeSa,
+    peerId: Identity,
+    auth: AuthPayload,
+    payloads: readonly Payload[],
+  ): void {
+    const inputs = authInputs(this.init, 'responder', peerId);
+    const { remoteAuth } = this.profile;
+    if (remoteAuth === 'certificate' || remoteAuth === 'eap-only') {
+      return verifyCertificateAuth(sa, sa.keymat, inputs, auth, findAll(payloads, 'CERT'));
+    }
+    if (this.secret === undefined) throw authenticationFailed('there is no shared secret for the responder');
+    verifyShared(sa.keymat, inputs, auth, this.secret);
+  }
+
+  private takeEap(sa: IkeSa, payloads: readonly Payload[]): void {
+    const eap = find(payloads, 'EAP');
+    if (eap === undefined) throw authenticationFailed('the responder does not speak EAP');
+    const packet = Uint8Array.from(eap.packet);
+    const code = eapCode(packet);
+    if (code === EAP_CODE.SUCCESS) this.waitForMsk(sa);
+    else if (code === EAP_CODE.REQUEST) this.waitForEap(sa);
+    sa.emit({ type: 'eapReceived', ikeSaId: sa.id, packet });
+    if (code !== EAP_CODE.SUCCESS && code !== EAP_CODE.REQUEST) throw authenticationFailed('EAP failed');
+  }
+
+  private waitForEap(sa: IkeSa): void {
+    sa.wait('eap', (answer) => {
+      if ('refuse' in answer) return sa.close('local', 'EAP was given up');
+      const response: Payload[] = [{ type: 'EAP', packet: answer.packet }];
+      this.send(sa, response, (payloads) => this.takeEap(sa, payloads));
+    });
+  }
+
+  private waitForMsk(sa: IkeSa): void {
+    sa.wait('msk', (msk) => {
+      this.msk = Uint8Array.from(msk);
+      this.resolvePpk(sa, () => {
+        const request = [...this.ownProof(sa), ...this.configurationRequest()];
+        this.send(sa, request, (payloads) => {
+          if (this.peerId !== undefined) this.takeLast(sa, payloads, this.peerId);
+        });
+      });
+    });
+  }
+
+  private obtainSecret(sa: IkeSa, peerId: Identity, goOn: () => void): void {
+    sa.wait('secret', (secret) => {
+      if (secret === undefined) throw authenticationFailed('there is no shared secret for the responder');
+      this.secret = Uint8Array.from(secret);
+      goOn();
+    });
+    const { localId } = this.profile;
+    sa.emit({ type: 'sharedSecretRequested', ikeSaId: sa.id, role: 'initiator', localId, peerId });
+  }
+
+  private resolvePpk(sa: IkeSa, goOn: () => void): void {
+    const required = this.profile.ppk === 'required';
+    if (!this.init.ppkAgreed) {
+      if (required) throw authenticationFailed('a PPK is required and the responder has none');
+      return goOn();
+    }
+    sa.wait('ppk', (ppk) => {
+      if (ppk?.identity === undefined && required)
+        throw authenticationFailed('a PPK is required and there is none');
+      if (ppk?.identity !== undefined) this.ppk = { ...ppk, secret: Uint8Array.from(ppk.secret) };
+      goOn();
+    });
+    sa.emit({ type: 'ppkRequested', ikeSaId: sa.id, role: 'initiator' });
+  }
+
+  /** AUTH, with a PPK also its name and, if we can do without, the proof for a responder that lacks it. [RFC8784 3] */
+  private ownProof(sa: IkeSa): Payload[] {
+    const plain = this.ownAuth(sa);
+    const { ppk } = this;
+    if (ppk?.identity === undefined) return this.withCertificate([plain]);
+    const mixed = sa.keymat.applyPpk(ppk.secret);
+    const auth = this.ownAuth(sa, mixed);
+    mixed.wipe();
+    const fallback = this.profile.ppk === 'optional' ? [notify(NOTIFY.NO_PPK_AUTH, plain.data)] : [];
+    return this.withCertificate([auth, ppkIdentityNotify(ppk.identity), ...fallback]);
+  }
+
+  private ownAuth(sa: IkeSa, keymat = sa.keymat): AuthPayload {
+    const inputs = authInputs(this.init, 'initiator', this.profile.localId);
+    return makeAuth(keymat, inputs, this.ownCredential(), this.init.peerSignatureHashes);
+  }
+
+  private ownCredential(): Credential {
+    const { localAuth, certificate } = this.profile;
+    if (localAuth === 'certificate' && certificate !== undefined) return { kind: 'certificate', certificate };
+    const secret = localAuth === 'eap' ? this.msk : this.secret;
+    if (secret === undefined)
+      throw authenticationFailed(`nothing is configured to authenticate by ${localAuth}`);
+    return { kind: 'shared', secret };
+  }
+
+  private withCertificate(proof: readonly Payload[]): Payload[] {
+    const { localAuth, certificate } = this.profile;
+    if (localAuth !== 'certificate' || certificate === undefined) return [...proof];
+    return [...certificatePayloads(certificate), ...proof];
+  }
+
+  private configurationRequest(): Payload[] {
+    const { attributes } = this.profile;
+    return attributes === undefined ? [] : [{ type: 'CP', cfgType: CFG_TYPE.REQUEST, attributes }];
+  }
+
+  private takeLast(sa: IkeSa, payloads: readonly Payload[], peerId: Identity): void {
+    const auth = find(payloads, 'AUTH');
+    if (auth === undefined) throw authenticationFailed('the responder’s AUTH is missing');
+    this.settlePpk(sa, payloads);
+    if (this.msk === undefined) this.verifyResponder(sa, peerId, auth, payloads);
+    else verifyShared(sa.keymat, authInputs(this.init, 'responder', peerId), auth, this.msk);
+    const { localAuth, remoteAuth } = this.profile;
+    const attributes = find(payloads, 'CP')?.attributes;
+    sa.establish(peerId, `${remoteAuth}/${localAuth}`, attributes, findAll(payloads, 'Notify'));
+    acceptFirstChild(sa, this.init, this.spiIn, payloads);
+    this.wipe();
+  }
+
+  /** PPK_IDENTITY in the answer says that the responder has the PPK and used it. [RFC8784 3] */
+  private settlePpk(sa: IkeSa, payloads: readonly Payload[]): void {
+    const { ppk } = this;
+    if (ppk?.identity === undefined) return;
+    if (findNotify(payloads, NOTIFY.PPK_IDENTITY) !== undefined) return sa.mixPpk(ppk.secret, ppk.identity);
+    if (this.profile.ppk === 'required') throw authenticationFailed('the responder did not use the PPK');
+  }
+
+  private wipe(): void {
+    this.secret?.fill(0);
+    this.msk?.fill(0);
+    this.ppk?.secret.fill(0);
+  }
+}

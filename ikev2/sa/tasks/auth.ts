@@ -1,0 +1,83 @@
+/** AUTH payloads: whose key signs which octets. [RFC7296 2.15] */
+
+import type { KeyObject } from 'node:crypto';
+import type { AuthInputs, Keymat } from '../../crypto/keymat.ts';
+import { signAuth, verifyAuth } from '../../crypto/sign.ts';
+import type { CertificateConfig, Role } from '../../output.ts';
+import { IkeError } from '../../wire/errors.ts';
+import { AUTH_METHOD, CERT_ENCODING, NOTIFY } from '../../wire/registry.ts';
+import type { AuthPayload, Identity, Payload } from '../../wire/types.ts';
+import type { IkeSa } from '../ike-sa.ts';
+import { findAll } from '../payloads.ts';
+import type { InitResult } from './init.ts';
+
+/** How a side proves itself: a shared octet string (PSK, QKD key, MSK) or a certificate. */
+export type Credential =
+  | { readonly kind: 'shared'; readonly secret: Uint8Array }
+  | { readonly kind: 'certificate'; readonly certificate: CertificateConfig };
+
+/** Everything went by the rules and still does not convince. */
+export function authenticationFailed(reason: string): IkeError {
+  return new IkeError(reason, NOTIFY.AUTHENTICATION_FAILED);
+}
+
+/** What the side `signer` proves: its IKE_SA_INIT message, the other's nonce and its identity. [RFC7296 2.15] */
+export function authInputs(init: InitResult, signer: Role, identity: Identity): AuthInputs {
+  return { signer, message: signer === 'initiator' ? init.requestOctets : init.responseOctets, identity };
+}
+
+/** The AUTH payload of this side. `hashes` are those that the peer can verify. */
+export function makeAuth(
+  keymat: Keymat,
+  inputs: AuthInputs,
+  credential: Credential,
+  hashes: readonly number[],
+): AuthPayload {
+  if (credential.kind === 'shared') {
+    const data = keymat.sharedKeyAuth(inputs, credential.secret);
+    return { type: 'AUTH', method: AUTH_METHOD.SHARED_KEY, data };
+  }
+  const signed = signAuth(credential.certificate.privateKey, keymat.authOctets(inputs), hashes);
+  return { type: 'AUTH', ...signed };
+}
+
+/** Throws AUTHENTICATION_FAILED unless `auth` proves possession of `secret`. */
+export function verifyShared(
+  keymat: Keymat,
+  inputs: AuthInputs,
+  auth: Pick<AuthPayload, 'method' | 'data'>,
+  secret: Uint8Array,
+): void {
+  if (auth.method !== AUTH_METHOD.SHARED_KEY) {
+    throw authenticationFailed(`AUTH method ${auth.method} is not a shared key`);
+  }
+  if (!keymat.verifySharedKeyAuth(auth.data, inputs, secret)) {
+    throw authenticationFailed('AUTH does not fit the shared key');
+  }
+}
+
+/** Throws AUTHENTICATION_FAILED unless a trusted certificate of the signer made `auth`. */
+export function verifyCertificateAuth(
+  sa: IkeSa,
+  keymat: Keymat,
+  inputs: AuthInputs,
+  auth: Pick<AuthPayload, 'method' | 'data'>,
+  certificates: readonly Payload[],
+): void {
+  const key = trustedKey(sa, certificates, inputs.identity);
+  const verified = verifyAuth(key, auth, keymat.authOctets(inputs));
+  if (!verified.ok) throw verified.error;
+}
+
+function trustedKey(sa: IkeSa, payloads: readonly Payload[], peerId: Identity): KeyObject {
+  const chain = findAll(payloads, 'CERT')
+    .filter(({ encoding }) => encoding === CERT_ENCODING.X509_SIGNATURE)
+    .map(({ data }) => data);
+  const key = chain.length === 0 ? undefined : sa.node.ports.verifyCertificate?.(chain, peerId);
+  if (key === undefined) throw authenticationFailed('no trusted certificate of the peer');
+  return key;
+}
+
+export function certificatePayloads(certificate: CertificateConfig): Payload[] {
+  return certificate.chain.map((data) => ({ type: 'CERT', encoding: CERT_ENCODING.X509_SIGNATURE, data }));
+}

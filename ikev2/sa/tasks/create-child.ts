@@ -1,0 +1,267 @@
+/** CREATE_CHILD_SA for Child SAs, new or in place of an old one, started by either side. [RFC7296 1.3] */
+
+import { createKeyExchange } from '../../crypto/dh.ts';
+import { acceptEsp, chooseEsp, offerEsp } from '../../crypto/proposals.ts';
+import { KE_ALGORITHMS, keNameOf } from '../../crypto/suites.ts';
+import type { EspSuite, KeName, KeyExchange } from '../../crypto/types.ts';
+import type { AuthorizeAnswer, ChildSaRequest } from '../../output.ts';
+import { IkeError } from '../../wire/errors.ts';
+import { EXCHANGE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
+import type { NotifyPayload, Payload, Proposal } from '../../wire/types.ts';
+import { type ChildRecord, childByPeerSpi, establishChild, reportChildFailure } from '../child-sa.ts';
+import type { IkeSa } from '../ike-sa.ts';
+import { fromUint32, toUint32 } from '../node.ts';
+import { asPayloads, find, findAll, findError, findNotify } from '../payloads.ts';
+import type { Task } from '../task.ts';
+import { deleteChildTask } from './informational.ts';
+
+const NONCE_LENGTH = 32;
+const NO_OCTETS = new Uint8Array(0);
+
+/** One CREATE_CHILD_SA of ours. With `rekeyed` the new SA takes that one's place, which is deleted afterwards. */
+export class CreateChildTask implements Task {
+  readonly exchange = EXCHANGE.CREATE_CHILD_SA;
+  private readonly request: ChildSaRequest;
+  private readonly rekeyed: ChildRecord | undefined;
+  private readonly nonce: Uint8Array;
+  private readonly spiIn: number;
+  private keyExchange: KeyExchange | undefined;
+  private retried = false;
+
+  constructor(sa: IkeSa, request: ChildSaRequest, rekeyed?: ChildRecord) {
+    this.request = request;
+    this.rekeyed = rekeyed;
+    this.nonce = Uint8Array.from(sa.node.random(NONCE_LENGTH));
+    this.spiIn = sa.node.reserveEspSpi();
+    const ke = childConfigs(sa)[0]?.ke[0];
+    this.keyExchange = ke === undefined ? undefined : this.newKeyExchange(sa, ke);
+  }
+
+  build(sa: IkeSa): Payload[] | undefined {
+    const { rekeyed, request } = this;
+    if (rekeyed !== undefined && sa.children.get(rekeyed.id) !== rekeyed) {
+      this.fail(sa, 'the Child SA is gone');
+      return undefined;
+    }
+    if (rekeyed !== undefined) rekeyed.busy = 'rekeying';
+    return [
+      ...(rekeyed === undefined ? [] : [rekeyNotify(rekeyed)]),
+      ...asPayloads(request.notifies),
+      { type: 'SA', proposals: offerEsp(childConfigs(sa), fromUint32(this.spiIn), true) },
+      { type: 'Nonce', data: this.nonce },
+      ...kePayload(this.keyExchange),
+      { type: 'TSi', selectors: request.trafficSelectorsLocal },
+      { type: 'TSr', selectors: request.trafficSelectorsRemote },
+    ];
+  }
+
+  process(sa: IkeSa, payloads: readonly Payload[]): void {
+    const error = findError(payloads);
+    if (error?.notifyType === NOTIFY.INVALID_KE_PAYLOAD && this.retry(sa, error)) return;
+    if (error !== undefined) return this.refused(sa, error);
+    const answer = find(payloads, 'SA')?.proposals ?? [];
+    const suite = acceptEsp(childConfigs(sa), answer, true);
+    const spiOut = toUint32(answer[0]?.spi ?? NO_OCTETS);
+    const nonce = find(payloads, 'Nonce')?.data ?? NO_OCTETS;
+    if (suite === undefined || spiOut === 0 || nonce.length < 16) {
+      return this.fail(sa, 'the peer’s answer fits no proposal of ours');
+    }
+    const secret = this.computeSecret(suite, payloads);
+    if (secret instanceof Error) return this.fail(sa, secret.message);
+    this.complete(sa, suite, spiOut, nonce, secret, payloads);
+  }
+
+  abandon(sa: IkeSa, reason: string): void {
+    this.fail(sa, reason);
+  }
+
+  private complete(
+    sa: IkeSa,
+    suite: EspSuite,
+    spiOut: number,
+    nonceResponder: Uint8Array,
+    sharedSecret: Uint8Array | undefined,
+    payloads: readonly Payload[],
+  ): void {
+    const { rekeyed, request } = this;
+    establishChild(sa, {
+      suite,
+      spiIn: this.spiIn,
+      spiOut,
+      trafficSelectorsLocal: find(payloads, 'TSi')?.selectors ?? [],
+      trafficSelectorsRemote: find(payloads, 'TSr')?.selectors ?? [],
+      started: true,
+      nonceInitiator: this.nonce,
+      nonceResponder,
+      sharedSecret,
+      rekeyed: rekeyed?.id,
+      tag: request.tag,
+      notifies: findAll(payloads, 'Notify'),
+    });
+    // [RFC7296 2.8] make before break: whoever rekeyed deletes the old one.
+    if (rekeyed !== undefined) sa.request(deleteChildTask(rekeyed, 'rekeyed'), true);
+  }
+
+  private computeSecret(suite: EspSuite, payloads: readonly Payload[]): Uint8Array | undefined | Error {
+    if (suite.ke === undefined) return undefined;
+    const ke = find(payloads, 'KE');
+    const { keyExchange } = this;
+    if (ke === undefined || suite.ke !== keyExchange?.name || ke.method !== keyExchange.method) {
+      return new Error('the peer answered with another key exchange');
+    }
+    const secret = keyExchange.computeSecret(ke.data);
+    return secret.ok ? secret.value : secret.error;
+  }
+
+  /** [RFC7296 1.3] the peer prefers another group of our proposals: once more, under a new message ID. */
+  private retry(sa: IkeSa, { data }: NotifyPayload): boolean {
+    const name = keNameOf(((data[0] ?? 0) << 8) | (data[1] ?? 0));
+    const ours = name !== undefined && childConfigs(sa).some(({ ke }) => ke.includes(name));
+    if (!ours || this.retried) return false;
+    this.retried = true;
+    this.keyExchange = this.newKeyExchange(sa, name);
+    sa.request(this, true);
+    return true;
+  }
+
+  private newKeyExchange(sa: IkeSa, name: KeName): KeyExchange {
+    return createKeyExchange(name, (length) => sa.node.random(length));
+  }
+
+  private refused(sa: IkeSa, { notifyType }: NotifyPayload): void {
+    this.fail(sa, 'the peer refused the Child SA', notifyType);
+    // [RFC7296 2.25] the peer has lost it, so it is of no use to us.
+    if (notifyType === NOTIFY.CHILD_SA_NOT_FOUND && this.rekeyed !== undefined) {
+      sa.request(deleteChildTask(this.rekeyed, 'the peer does not know it'), true);
+    }
+  }
+
+  private fail(sa: IkeSa, reason: string, notifyType?: number): void {
+    sa.node.releaseEspSpi(this.spiIn);
+    if (this.rekeyed !== undefined) this.rekeyed.busy = 'no';
+    reportChildFailure(sa, reason, this.request.tag, notifyType);
+  }
+}
+
+/** A rekey asks for what the old Child SA had. */
+export function rekeyChildTask(sa: IkeSa, child: ChildRecord): Task {
+  const { trafficSelectorsLocal, trafficSelectorsRemote, tag } = child;
+  const request = { trafficSelectorsLocal, trafficSelectorsRemote, ...(tag === undefined ? {} : { tag }) };
+  return new CreateChildTask(sa, request, child);
+}
+
+/** Answers the peer's request, or throws the refusal that the standard prescribes. */
+export function answerCreateChild(sa: IkeSa, payloads: readonly Payload[]): void {
+  const offered = find(payloads, 'SA')?.proposals ?? [];
+  if (find(payloads, 'TSi') === undefined) {
+    throw new IkeError('an IKE SA cannot be rekeyed here', NOTIFY.NO_ADDITIONAL_SAS);
+  }
+  const old = rekeyedChild(sa, payloads);
+  const admission = old === undefined ? admit(sa, payloads) : rekeyAdmission(old);
+  if ('refuse' in admission) throw new IkeError('the Child SA is not admitted', admission.refuse);
+  const chosen = chooseEsp(childConfigs(sa), offered, true);
+  if (chosen === undefined) throw new IkeError('no common ESP proposal', NOTIFY.NO_PROPOSAL_CHOSEN);
+  const { suite } = chosen;
+  const nonceInitiator = Uint8Array.from(find(payloads, 'Nonce')?.data ?? NO_OCTETS);
+  if (nonceInitiator.length < 16) throw new IkeError('the nonce is too short');
+  const exchange = answerKeyExchange(sa, suite, payloads);
+  const spiIn = sa.node.reserveEspSpi();
+  const nonceResponder = Uint8Array.from(sa.node.random(NONCE_LENGTH));
+  const { trafficSelectorsInitiator, trafficSelectorsResponder } = admission;
+  sa.respond(EXCHANGE.CREATE_CHILD_SA, [
+    { type: 'SA', proposals: [withSpi(chosen.proposal, spiIn)] },
+    { type: 'Nonce', data: nonceResponder },
+    ...kePayload(exchange?.own),
+    { type: 'TSi', selectors: trafficSelectorsInitiator },
+    { type: 'TSr', selectors: trafficSelectorsResponder },
+    ...asPayloads(admission.notifies),
+  ]);
+  establishChild(sa, {
+    suite,
+    spiIn,
+    spiOut: toUint32(chosen.proposal.spi),
+    trafficSelectorsLocal: trafficSelectorsResponder,
+    trafficSelectorsRemote: trafficSelectorsInitiator,
+    started: false,
+    nonceInitiator,
+    nonceResponder,
+    sharedSecret: exchange?.secret,
+    rekeyed: old?.id,
+    tag: old?.tag,
+    notifies: findAll(payloads, 'Notify'),
+  });
+}
+
+/** The Child SA that REKEY_SA names; throws when it is unknown or we are about to change it ourselves. */
+function rekeyedChild(sa: IkeSa, payloads: readonly Payload[]): ChildRecord | undefined {
+  const named = findNotify(payloads, NOTIFY.REKEY_SA);
+  if (named === undefined) return undefined;
+  const child = childByPeerSpi(sa, toUint32(named.spi));
+  if (child === undefined) throw new IkeError('REKEY_SA names no Child SA', NOTIFY.CHILD_SA_NOT_FOUND);
+  // [RFC7296 2.25.1] it is being deleted or replaced already.
+  if (child.busy !== 'no') throw new IkeError('the Child SA is changing', NOTIFY.TEMPORARY_FAILURE);
+  return child;
+}
+
+function admit(sa: IkeSa, payloads: readonly Payload[]): AuthorizeAnswer {
+  const { admitChildSa } = sa.node.ports;
+  if (admitChildSa === undefined) return { refuse: NOTIFY.NO_ADDITIONAL_SAS };
+  return admitChildSa({
+    ikeSaId: sa.id,
+    trafficSelectorsInitiator: find(payloads, 'TSi')?.selectors ?? [],
+    trafficSelectorsResponder: find(payloads, 'TSr')?.selectors ?? [],
+    notifies: findAll(payloads, 'Notify'),
+  });
+}
+
+/** [RFC7296 2.8] a rekeyed Child SA keeps its traffic selectors. */
+function rekeyAdmission(old: ChildRecord): Exclude<AuthorizeAnswer, { refuse: number }> {
+  return {
+    trafficSelectorsInitiator: old.trafficSelectorsRemote,
+    trafficSelectorsResponder: old.trafficSelectorsLocal,
+  };
+}
+
+function answerKeyExchange(
+  sa: IkeSa,
+  suite: EspSuite,
+  payloads: readonly Payload[],
+): { own: KeyExchange; secret: Uint8Array } | undefined {
+  if (suite.ke === undefined) return undefined;
+  const { id } = KE_ALGORITHMS[suite.ke];
+  const peer = find(payloads, 'KE');
+  if (peer?.method !== id) {
+    throw new IkeError(
+      'the KE payload is of another group',
+      NOTIFY.INVALID_KE_PAYLOAD,
+      Uint8Array.of(id >> 8, id),
+    );
+  }
+  const own = createKeyExchange(suite.ke, (length) => sa.node.random(length));
+  const secret = own.computeSecret(peer.data);
+  if (!secret.ok) throw new IkeError(secret.error.message);
+  return { own, secret: secret.value };
+}
+
+function childConfigs(sa: IkeSa): IkeSa['node']['config']['childProposals'] {
+  return sa.profile?.childProposals ?? sa.node.config.childProposals;
+}
+
+function kePayload(exchange: KeyExchange | undefined): Payload[] {
+  return exchange === undefined ? [] : [{ type: 'KE', method: exchange.method, data: exchange.publicValue }];
+}
+
+/** [RFC7296 1.3.3] the SPI is the one at which the sender receives. */
+function rekeyNotify({ spiIn }: ChildRecord): NotifyPayload {
+  return {
+    type: 'Notify',
+    protocol: PROTOCOL.ESP,
+    spi: fromUint32(spiIn),
+    notifyType: NOTIFY.REKEY_SA,
+    data: NO_OCTETS,
+  };
+}
+
+function withSpi(proposal: Proposal, spi: number): Proposal {
+  return { ...proposal, spi: fromUint32(spi) };
+}

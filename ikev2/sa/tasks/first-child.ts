@@ -1,0 +1,140 @@
+/** The Child SA and the addresses that IKE_AUTH brings along. [RFC7296 1.2] */
+
+import { acceptEsp, chooseEsp, offerEsp } from '../../crypto/proposals.ts';
+import { IkeError } from '../../wire/errors.ts';
+import { CFG_TYPE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
+import type { CpAttribute, Identity, Payload, Proposal, TrafficSelector } from '../../wire/types.ts';
+import { type ChildParameters, establishChild, reportChildFailure } from '../child-sa.ts';
+import type { IkeSa } from '../ike-sa.ts';
+import { fromUint32, toUint32 } from '../node.ts';
+import { asPayloads, find, findAll, findError, notify } from '../payloads.ts';
+import type { InitResult } from './init.ts';
+
+/** What the peer asked for in its first IKE_AUTH request. */
+export interface FirstChildOffer {
+  readonly proposals: readonly Proposal[];
+  readonly trafficSelectorsInitiator: readonly TrafficSelector[];
+  readonly trafficSelectorsResponder: readonly TrafficSelector[];
+}
+
+/** These refuse the Child SA alone; the IKE SA is set up all the same. [RFC7296 1.2] */
+const CHILD_REFUSALS: ReadonlySet<number> = new Set([
+  NOTIFY.NO_PROPOSAL_CHOSEN,
+  NOTIFY.TS_UNACCEPTABLE,
+  NOTIFY.SINGLE_PAIR_REQUIRED,
+  NOTIFY.INTERNAL_ADDRESS_FAILURE,
+  NOTIFY.FAILED_CP_REQUIRED,
+]);
+
+export function readFirstChild(payloads: readonly Payload[]): FirstChildOffer {
+  return {
+    proposals: find(payloads, 'SA')?.proposals ?? [],
+    trafficSelectorsInitiator: find(payloads, 'TSi')?.selectors ?? [],
+    trafficSelectorsResponder: find(payloads, 'TSr')?.selectors ?? [],
+  };
+}
+
+/** The payloads that answer the offer, and what to do once they are sent. */
+export interface FirstChildAnswer {
+  readonly payloads: Payload[];
+  readonly attributes: readonly CpAttribute[] | undefined;
+  /** Keys the Child SA, or reports why there is none. */
+  complete(): void;
+}
+
+/**
+ * Asks the owner what the authenticated initiator gets. Throws the IkeError of a refusal that ends the IKE SA.
+ */
+export function answerFirstChild(
+  sa: IkeSa,
+  init: InitResult,
+  offer: FirstChildOffer,
+  request: readonly CpAttribute[] | undefined,
+  peerId: Identity,
+): FirstChildAnswer {
+  const { node } = sa;
+  const chosen = chooseEsp(node.config.childProposals, offer.proposals, false);
+  if (chosen === undefined) return refused(sa, NOTIFY.NO_PROPOSAL_CHOSEN, 'no common ESP proposal');
+  const { trafficSelectorsInitiator, trafficSelectorsResponder } = offer;
+  const answer = node.ports.authorize({
+    ikeSaId: sa.id,
+    peerId,
+    remote: sa.remote,
+    attributes: request,
+    trafficSelectorsInitiator,
+    trafficSelectorsResponder,
+  });
+  if ('refuse' in answer) return refused(sa, answer.refuse, 'the owner refuses the Child SA');
+  const spiIn = node.reserveEspSpi();
+  const { attributes } = answer;
+  return {
+    attributes,
+    payloads: [
+      ...(attributes === undefined ? [] : [{ type: 'CP' as const, cfgType: CFG_TYPE.REPLY, attributes }]),
+      { type: 'SA', proposals: [{ ...chosen.proposal, spi: fromUint32(spiIn) }] },
+      { type: 'TSi', selectors: answer.trafficSelectorsInitiator },
+      { type: 'TSr', selectors: answer.trafficSelectorsResponder },
+      ...asPayloads(answer.notifies),
+    ],
+    complete: () =>
+      establishChild(sa, {
+        suite: chosen.suite,
+        spiIn,
+        spiOut: toUint32(chosen.proposal.spi),
+        trafficSelectorsLocal: answer.trafficSelectorsResponder,
+        trafficSelectorsRemote: answer.trafficSelectorsInitiator,
+        started: false,
+        nonceInitiator: init.nonceInitiator,
+        nonceResponder: init.nonceResponder,
+        notifies: [],
+      }),
+  };
+}
+
+function refused(sa: IkeSa, notifyType: number, reason: string): FirstChildAnswer {
+  if (!CHILD_REFUSALS.has(notifyType)) throw new IkeError(reason, notifyType);
+  return {
+    attributes: undefined,
+    payloads: [notify(notifyType)],
+    complete: () => reportChildFailure(sa, reason, undefined, notifyType),
+  };
+}
+
+/** The initiator's offer under a fresh SPI. */
+export function offerFirstChild(sa: IkeSa, spiIn: number): Payload[] {
+  const { profile } = sa;
+  return [
+    { type: 'SA', proposals: offerEsp(profile?.childProposals ?? [], fromUint32(spiIn), false) },
+    { type: 'TSi', selectors: profile?.trafficSelectorsLocal ?? [] },
+    { type: 'TSr', selectors: profile?.trafficSelectorsRemote ?? [] },
+  ];
+}
+
+/** The responder's answer: keys the Child SA, or reports the refusal. */
+export function acceptFirstChild(
+  sa: IkeSa,
+  init: InitResult,
+  spiIn: number,
+  payloads: readonly Payload[],
+): void {
+  const answer = find(payloads, 'SA')?.proposals ?? [];
+  const suite = acceptEsp(sa.profile?.childProposals ?? [], answer, false);
+  const spiOut = answer[0]?.protocol === PROTOCOL.ESP ? toUint32(answer[0].spi) : 0;
+  if (suite === undefined || spiOut === 0) {
+    sa.node.releaseEspSpi(spiIn);
+    const error = findError(payloads);
+    return reportChildFailure(sa, 'the responder made no Child SA', undefined, error?.notifyType);
+  }
+  const child: ChildParameters = {
+    suite,
+    spiIn,
+    spiOut,
+    trafficSelectorsLocal: find(payloads, 'TSi')?.selectors ?? [],
+    trafficSelectorsRemote: find(payloads, 'TSr')?.selectors ?? [],
+    started: true,
+    nonceInitiator: init.nonceInitiator,
+    nonceResponder: init.nonceResponder,
+    notifies: findAll(payloads, 'Notify'),
+  };
+  establishChild(sa, child);
+}

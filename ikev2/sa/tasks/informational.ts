@@ -1,0 +1,73 @@
+/** INFORMATIONAL: deletion, liveness, nothing at all. [RFC7296 1.4] */
+
+import { IkeError } from '../../wire/errors.ts';
+import { EXCHANGE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
+import type { Payload } from '../../wire/types.ts';
+import { type ChildRecord, childByPeerSpi, dropChild } from '../child-sa.ts';
+import type { IkeSa } from '../ike-sa.ts';
+import { fromUint32, toUint32 } from '../node.ts';
+import { findAll, findNotify } from '../payloads.ts';
+import type { Task } from '../task.ts';
+
+/** Answers a request of the peer: an empty one by an empty one. */
+export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): void {
+  const deletes = findAll(payloads, 'Delete');
+  if (deletes.some(({ protocol }) => protocol === PROTOCOL.IKE)) {
+    sa.respond(EXCHANGE.INFORMATIONAL, []);
+    return sa.close('peer', 'the peer deleted the IKE SA');
+  }
+  const failed = findNotify(payloads, NOTIFY.AUTHENTICATION_FAILED);
+  if (failed !== undefined) {
+    sa.respond(EXCHANGE.INFORMATIONAL, []);
+    return sa.close('authentication', 'the peer does not accept our authentication', failed.notifyType);
+  }
+  const spis = deletes.filter(({ protocol }) => protocol === PROTOCOL.ESP).flatMap(({ spis }) => spis);
+  const dropped = spis.flatMap((spi) => childByPeerSpi(sa, toUint32(spi)) ?? []);
+  // [RFC7296 1.4.1] a Child SA that both delete at once is not named again in the answer.
+  const named = dropped.filter(({ busy }) => busy !== 'deleting').map(({ spiIn }) => fromUint32(spiIn));
+  sa.respond(
+    EXCHANGE.INFORMATIONAL,
+    named.length === 0 ? [] : [{ type: 'Delete', protocol: PROTOCOL.ESP, spis: named }],
+  );
+  for (const child of dropped) dropChild(sa, child, 'the peer deleted it');
+}
+
+/** Deletes the IKE SA and with it all that hangs on it. */
+export function deleteIkeTask(reason: string): Task {
+  return {
+    exchange: EXCHANGE.INFORMATIONAL,
+    build: (sa) => {
+      if (sa.state !== 'established') return undefined;
+      sa.advance('deleteSent');
+      return [{ type: 'Delete', protocol: PROTOCOL.IKE, spis: [] }];
+    },
+    process: (sa) => sa.close('local', reason),
+  };
+}
+
+/** Deletes one Child SA; it stays until the peer confirms. [RFC7296 1.4.1] */
+export function deleteChildTask(child: ChildRecord, reason: string): Task {
+  return {
+    exchange: EXCHANGE.INFORMATIONAL,
+    build: (sa) => {
+      if (sa.children.get(child.id) !== child) return undefined;
+      child.busy = 'deleting';
+      return [{ type: 'Delete', protocol: PROTOCOL.ESP, spis: [fromUint32(child.spiIn)] }];
+    },
+    process: (sa) => dropChild(sa, child, reason),
+  };
+}
+
+/** An empty request, which only a living peer answers. [RFC7296 2.4] */
+export function livenessTask(): Task {
+  return {
+    exchange: EXCHANGE.INFORMATIONAL,
+    build: (sa) => (sa.state === 'established' ? [] : undefined),
+    process: (sa) => sa.emit({ type: 'livenessConfirmed', ikeSaId: sa.id }),
+  };
+}
+
+/** An exchange that this SA cannot serve in its state. */
+export function outOfPlace(what: string): IkeError {
+  return new IkeError(`${what} is out of place`, NOTIFY.INVALID_SYNTAX);
+}

@@ -1,0 +1,270 @@
+/** IKE_SA_INIT, both sides. [RFC7296 1.2] */
+
+import { createKeyExchange } from '../../crypto/dh.ts';
+import { Keymat } from '../../crypto/keymat.ts';
+import { acceptIke, type Chosen, chooseIke, offerIke } from '../../crypto/proposals.ts';
+import { OFFERED_SIGNATURE_HASHES, parseSignatureHashes } from '../../crypto/sign.ts';
+import { describeIkeSuite, KE_ALGORITHMS } from '../../crypto/suites.ts';
+import type { IkeSuite, KeyExchange } from '../../crypto/types.ts';
+import { IkeError } from '../../wire/errors.ts';
+import { CERT_ENCODING, EXCHANGE, NOTIFY } from '../../wire/registry.ts';
+import { checkPayloads } from '../../wire/rules.ts';
+import type { DecodedMessage, Payload } from '../../wire/types.ts';
+import { NO_SPI } from '../channel.ts';
+import type { IkeSa } from '../ike-sa.ts';
+import type { Node } from '../node.ts';
+import { find, findError, findNotify, notify } from '../payloads.ts';
+import type { Task } from '../task.ts';
+import { detectNat, natDetectionNotifies } from './natd.ts';
+
+const NONCE_LENGTH = 32;
+const NO_OCTETS = new Uint8Array(0);
+
+/** What IKE_SA_INIT leaves for IKE_AUTH and the first Child SA. */
+export interface InitResult {
+  /** The two messages as they went over the wire, without marker: AUTH signs them. */
+  readonly requestOctets: Uint8Array;
+  readonly responseOctets: Uint8Array;
+  readonly nonceInitiator: Uint8Array;
+  readonly nonceResponder: Uint8Array;
+  /** Both sides sent USE_PPK. [RFC8784 3] */
+  readonly ppkAgreed: boolean;
+  /** Of SIGNATURE_HASH_ALGORITHMS; empty when the peer does not know RFC 7427. */
+  readonly peerSignatureHashes: readonly number[];
+}
+
+/** A request checked and found servable; nothing is kept of one that is not. */
+export interface AcceptedInit extends Chosen<IkeSuite> {
+  readonly peerValue: Uint8Array;
+  readonly nonceInitiator: Uint8Array;
+}
+
+/** Judges a first request before any state exists for it; throws the IkeError that answers it. */
+export function admitInit(node: Node, payloads: readonly Payload[]): AcceptedInit {
+  const checked = checkPayloads(EXCHANGE.IKE_SA_INIT, 'request', payloads);
+  if (!checked.ok) throw checked.error;
+  const offered = find(payloads, 'SA')?.proposals ?? [];
+  const selected = chooseIke(node.config.proposals, offered);
+  if (selected === undefined) throw new IkeError('no common IKE proposal', NOTIFY.NO_PROPOSAL_CHOSEN);
+  const wanted = KE_ALGORITHMS[selected.suite.ke].id;
+  const ke = find(payloads, 'KE');
+  if (ke === undefined || ke.method !== wanted) {
+    // [RFC7296 1.3] the answer names the group that we want, and keeps no state.
+    throw new IkeError('the KE payload is of another group', NOTIFY.INVALID_KE_PAYLOAD, uint16(wanted));
+  }
+  const nonceInitiator = Uint8Array.from(find(payloads, 'Nonce')?.data ?? NO_OCTETS);
+  if (nonceInitiator.length < 16) throw new IkeError('the nonce is too short');
+  return { ...selected, peerValue: ke.data, nonceInitiator };
+}
+
+/** Answers an admitted request: derives keys, leaves the SA ready for IKE_AUTH. */
+export function answerInit(
+  sa: IkeSa,
+  datagram: Uint8Array,
+  payloads: readonly Payload[],
+  accepted: AcceptedInit,
+): InitResult {
+  const { node, channel } = sa;
+  const { config } = node;
+  const exchange = createKeyExchange(accepted.suite.ke, (length) => node.random(length));
+  const secret = exchange.computeSecret(accepted.peerValue);
+  if (!secret.ok) throw new IkeError(secret.error.message);
+  const nonceResponder = Uint8Array.from(node.random(NONCE_LENGTH));
+  const ppkAgreed = config.ppk !== 'off' && findNotify(payloads, NOTIFY.USE_PPK) !== undefined;
+  sa.nat = detectNat(payloads, channel.spiInitiator, NO_SPI, sa.local, sa.remote);
+  channel.window.accept(datagram);
+  const responseOctets = sa.respond(EXCHANGE.IKE_SA_INIT, [
+    { type: 'SA', proposals: [accepted.proposal] },
+    { type: 'KE', method: exchange.method, data: exchange.publicValue },
+    { type: 'Nonce', data: nonceResponder },
+    ...commonNotifies(sa, config.forceUdpEncapsulation === true, ppkAgreed),
+    ...(config.initiatorAuth === 'certificate' ? [certificateRequest] : []),
+    ...(config.vendorId === undefined ? [] : [{ type: 'VendorId' as const, data: config.vendorId }]),
+  ]);
+  const result = {
+    requestOctets: Uint8Array.from(datagram),
+    responseOctets,
+    nonceInitiator: accepted.nonceInitiator,
+    nonceResponder,
+    ppkAgreed,
+    peerSignatureHashes: signatureHashes(payloads),
+  };
+  completeInit(sa, accepted.suite, result, secret.value);
+  return result;
+}
+
+/** Any authority will do: the list of hashes stays empty. */
+export const certificateRequest: Payload = {
+  type: 'CERTREQ',
+  encoding: CERT_ENCODING.X509_SIGNATURE,
+  data: NO_OCTETS,
+};
+
+/** The initiator's IKE_SA_INIT, with its retries for a cookie or another group. */
+export class InitTask implements Task {
+  readonly exchange = EXCHANGE.IKE_SA_INIT;
+  private readonly nonce: Uint8Array;
+  private readonly completed: (result: InitResult) => void;
+  private keyExchange: KeyExchange;
+  private cookie: Uint8Array | undefined;
+  private requestOctets: Uint8Array = NO_OCTETS;
+  private retries = 0;
+
+  /** `completed` goes on with IKE_AUTH. Throws when the profile has no proposal with a key exchange. */
+  constructor(sa: IkeSa, completed: (result: InitResult) => void) {
+    const first = sa.profile?.proposals[0]?.ke[0];
+    if (first === undefined) throw new Error('the profile proposes no key exchange');
+    this.completed = completed;
+    this.nonce = Uint8Array.from(sa.node.random(NONCE_LENGTH));
+    this.keyExchange = createKeyExchange(first, (length) => sa.node.random(length));
+  }
+
+  build(sa: IkeSa): Payload[] {
+    const { profile, node } = sa;
+    return [
+      // [RFC7296 2.6] the cookie goes in front, the rest stays as it was.
+      ...(this.cookie === undefined ? [] : [notify(NOTIFY.COOKIE, this.cookie)]),
+      { type: 'SA', proposals: offerIke(profile?.proposals ?? [], NO_OCTETS) },
+      { type: 'KE', method: this.keyExchange.method, data: this.keyExchange.publicValue },
+      { type: 'Nonce', data: this.nonce },
+      ...commonNotifies(sa, node.config.forceUdpEncapsulation === true, (profile?.ppk ?? 'off') !== 'off'),
+    ];
+  }
+
+  sent(datagram: Uint8Array): void {
+    this.requestOctets = datagram;
+  }
+
+  process(): void {
+    throw new Error('IKE_SA_INIT responses come in clear');
+  }
+
+  processInit(sa: IkeSa, datagram: Uint8Array, message: DecodedMessage): void {
+    const { payloads } = message;
+    const cookie = findNotify(payloads, NOTIFY.COOKIE);
+    const otherGroup = findNotify(payloads, NOTIFY.INVALID_KE_PAYLOAD);
+    const error = findError(payloads);
+    if (cookie !== undefined && this.mayRetry()) {
+      this.cookie = Uint8Array.from(cookie.data);
+      this.again(sa);
+    } else if (otherGroup !== undefined && this.mayRetry()) {
+      this.takeGroup(sa, otherGroup.data);
+    } else if (error !== undefined) {
+      this.refuse(sa, error.notifyType);
+    } else {
+      this.accept(sa, datagram, message);
+    }
+  }
+
+  /** An attacker who sees the request could keep us retrying. */
+  private mayRetry(): boolean {
+    return this.retries++ < 5;
+  }
+
+  private again(sa: IkeSa): void {
+    sa.finish(true);
+    sa.request(this, true);
+  }
+
+  /** [RFC7296 1.2] only a group of our own proposals is taken, lest a forged answer weakens the exchange. */
+  private takeGroup(sa: IkeSa, data: Uint8Array): void {
+    const method = ((data[0] ?? 0) << 8) | (data[1] ?? 0);
+    const ours = sa.profile?.proposals.flatMap(({ ke }) => ke) ?? [];
+    const name = ours.find((each) => KE_ALGORITHMS[each].id === method);
+    if (name === undefined) return this.refuse(sa, NOTIFY.INVALID_KE_PAYLOAD);
+    this.keyExchange = createKeyExchange(name, (length) => sa.node.random(length));
+    this.again(sa);
+  }
+
+  /**
+   * Anybody can forge a refusal, so a valid answer is still awaited for a while. [RFC7296 2.21.1]
+   */
+  private refuse(sa: IkeSa, notifyType: number): void {
+    if (sa.initRefusal !== undefined) return;
+    sa.initRefusal = notifyType;
+    sa.timers.set('halfOpen', sa.now + sa.node.timers.retransmit / 4);
+  }
+
+  private accept(sa: IkeSa, datagram: Uint8Array, { header, payloads }: DecodedMessage): void {
+    const checked = checkPayloads(EXCHANGE.IKE_SA_INIT, 'response', payloads);
+    const ke = find(payloads, 'KE');
+    const nonce = find(payloads, 'Nonce')?.data ?? NO_OCTETS;
+    const suite = acceptIke(sa.profile?.proposals ?? [], find(payloads, 'SA')?.proposals ?? []);
+    const valid =
+      checked.ok && suite !== undefined && ke?.method === this.keyExchange.method && nonce.length >= 16;
+    if (!valid || KE_ALGORITHMS[suite.ke].id !== ke.method || isZero(header.spiResponder)) {
+      return sa.reject('IKE_SA_INIT response does not fit', sa.remote);
+    }
+    const secret = this.keyExchange.computeSecret(ke.data);
+    if (!secret.ok) return sa.reject(secret.error.message, sa.remote);
+    sa.channel.spiResponder = Uint8Array.from(header.spiResponder);
+    const { spiInitiator, spiResponder } = sa.channel;
+    sa.nat = detectNat(payloads, spiInitiator, spiResponder, sa.local, sa.remote);
+    sa.finish();
+    const result = {
+      requestOctets: this.requestOctets,
+      responseOctets: Uint8Array.from(datagram),
+      nonceInitiator: this.nonce,
+      nonceResponder: Uint8Array.from(nonce),
+      ppkAgreed: sa.profile?.ppk !== 'off' && findNotify(payloads, NOTIFY.USE_PPK) !== undefined,
+      peerSignatureHashes: signatureHashes(payloads),
+    };
+    floatToNatPort(sa);
+    completeInit(sa, suite, result, secret.value);
+    this.completed(result);
+  }
+}
+
+/** [RFC7296 2.23] the initiator moves when either side is behind a NAT; the responder follows what it hears. */
+function floatToNatPort(sa: IkeSa): void {
+  const { ikePort, natTraversalPort } = sa.node.config;
+  if (!(sa.nat.local || sa.nat.remote) || sa.local.port !== ikePort || sa.remote.port !== ikePort) return;
+  sa.local = { address: sa.local.address, port: natTraversalPort };
+  sa.remote = { address: sa.remote.address, port: natTraversalPort };
+}
+
+function commonNotifies(sa: IkeSa, force: boolean, usePpk: boolean): Payload[] {
+  const { channel, local, remote } = sa;
+  return [
+    ...natDetectionNotifies(channel.spiInitiator, channel.spiResponder, local, remote, force),
+    notify(NOTIFY.SIGNATURE_HASH_ALGORITHMS, OFFERED_SIGNATURE_HASHES),
+    ...(usePpk ? [notify(NOTIFY.USE_PPK)] : []),
+  ];
+}
+
+function signatureHashes(payloads: readonly Payload[]): number[] {
+  return parseSignatureHashes(findNotify(payloads, NOTIFY.SIGNATURE_HASH_ALGORITHMS)?.data ?? NO_OCTETS);
+}
+
+/** Keys, state and the events about both. */
+function completeInit(sa: IkeSa, suite: IkeSuite, init: InitResult, sharedSecret: Uint8Array): void {
+  const { channel, node } = sa;
+  const { spiInitiator, spiResponder } = channel;
+  const { nonceInitiator, nonceResponder } = init;
+  const inputs = { nonceInitiator, nonceResponder, spiInitiator, spiResponder };
+  const keymat = Keymat.derive(suite, inputs, sharedSecret);
+  channel.protect(keymat);
+  sa.suite = describeIkeSuite(suite);
+  sa.advance('initCompleted');
+  const { local, remote, nat } = sa;
+  const base = { ikeSaId: sa.id, spiInitiator, spiResponder } as const;
+  sa.emit({
+    type: 'ikeSaInitCompleted',
+    ...base,
+    role: sa.role,
+    suite: sa.suite,
+    natDetected: nat,
+    local,
+    remote,
+  });
+  if (!node.config.exposeKeys) return;
+  sa.emit({ type: 'ikeKeysDerived', ...base, ...keymat.expose(), encr: suite.encr, integ: suite.integ });
+}
+
+function isZero(octets: Uint8Array): boolean {
+  return octets.every((octet) => octet === 0);
+}
+
+function uint16(value: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(value >> 8, value);
+}
