@@ -261,15 +261,20 @@ export class IkeEndpoint {
   private fire(sa: IkeSa, timer: TimerName): void {
     switch (timer) {
       case 'retransmit':
-        return sa.retransmit();
+        sa.retransmit();
+        return;
       case 'halfOpen':
-        return sa.expireHalfOpen();
+        sa.expireHalfOpen();
+        return;
       case 'setUp':
-        return sa.abort('the set-up took too long', 'timeout');
+        sa.abort('the set-up took too long', 'timeout');
+        return;
       case 'liveness':
-        return sa.checkSilence(livenessTask);
+        sa.checkSilence(livenessTask);
+        return;
       case 'linger':
-        return this.remove(sa);
+        this.remove(sa);
+        return;
     }
   }
 

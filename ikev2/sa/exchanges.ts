@@ -16,11 +16,14 @@ export class Exchanges implements RequestHandler {
   onRequest(sa: IkeSa, exchange: number, payloads: readonly Payload[]): void {
     switch (exchange) {
       case EXCHANGE.IKE_AUTH:
-        return this.onAuth(sa, payloads);
+        this.onAuth(sa, payloads);
+        return;
       case EXCHANGE.CREATE_CHILD_SA:
-        return onCreateChild(sa, payloads);
+        onCreateChild(sa, payloads);
+        return;
       case EXCHANGE.INFORMATIONAL:
-        return answerInformational(sa, payloads);
+        answerInformational(sa, payloads);
+        return;
       default:
         throw outOfPlace(`exchange ${exchange}`);
     }

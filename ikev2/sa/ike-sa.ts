@@ -105,8 +105,10 @@ export class IkeSa {
 
   /** A message whose header names this SA. What is not authentic changes nothing. */
   receive(datagram: Uint8Array, message: DecodedMessage, local: SocketAddress, remote: SocketAddress): void {
-    if (message.header.initiator === this.channel.initiator)
-      return this.reject('the I flag is the other side’s', remote);
+    if (message.header.initiator === this.channel.initiator) {
+      this.reject('the I flag is the other side’s', remote);
+      return;
+    }
     if (message.header.response) this.receiveResponse(datagram, message, remote);
     else this.receiveRequest(datagram, message, local, remote);
   }
@@ -305,8 +307,14 @@ export class IkeSa {
     const { window } = this.channel;
     const { messageId, exchange } = message.header;
     const verdict = window.judge(messageId, datagram);
-    if (verdict.kind === 'repeated') return this.transmit(verdict.response, local, remote);
-    if (verdict.kind !== 'new') return this.reject(`request ${messageId} is ${verdict.kind}`, remote);
+    if (verdict.kind === 'repeated') {
+      this.transmit(verdict.response, local, remote);
+      return;
+    }
+    if (verdict.kind !== 'new') {
+      this.reject(`request ${messageId} is ${verdict.kind}`, remote);
+      return;
+    }
     const inner = this.open(datagram, message, remote);
     if (inner === undefined) return;
     window.accept(datagram);
@@ -331,11 +339,13 @@ export class IkeSa {
     const { own } = this.channel;
     const task = this.active;
     if (task === undefined || !own.matches(messageId, exchange)) {
-      return this.reject(`response ${messageId} answers nothing`, remote);
+      this.reject(`response ${messageId} answers nothing`, remote);
+      return;
     }
     if (exchange === EXCHANGE.IKE_SA_INIT) {
       task.processInit?.(this, datagram, message);
-      return this.startNext();
+      this.startNext();
+      return;
     }
     const inner = this.open(datagram, message, remote);
     if (inner === undefined) return;

@@ -39,7 +39,10 @@ export class InitiatorAuthentication {
   start(sa: IkeSa): void {
     sa.advance('authStarted');
     const { localAuth, remoteAuth, expectedRemoteId } = this.profile;
-    if (localAuth === 'eap') return this.sendFirst(sa, []);
+    if (localAuth === 'eap') {
+      this.sendFirst(sa, []);
+      return;
+    }
     const goOn = () =>
       this.resolvePpk(sa, () => {
         this.sendFirst(sa, [...this.ownProof(sa), ...this.configurationRequest()]);
@@ -97,7 +100,10 @@ export class InitiatorAuthentication {
     this.requireExpected(peerId);
     this.peerId = peerId;
     sa.peerId = peerId;
-    if (this.profile.localAuth !== 'eap') return this.takeLast(sa, payloads, peerId);
+    if (this.profile.localAuth !== 'eap') {
+      this.takeLast(sa, payloads, peerId);
+      return;
+    }
     const goOn = () => {
       this.verifyFirstProof(sa, peerId, payloads);
       this.takeEap(sa, payloads);
@@ -118,7 +124,10 @@ export class InitiatorAuthentication {
   /** [RFC8784 3] the responder's first AUTH with EAP is made without the PPK. */
   private verifyFirstProof(sa: IkeSa, peerId: Identity, payloads: readonly Payload[]): void {
     const auth = find(payloads, 'AUTH');
-    if (auth !== undefined) return this.verifyResponder(sa, peerId, auth, payloads);
+    if (auth !== undefined) {
+      this.verifyResponder(sa, peerId, auth, payloads);
+      return;
+    }
     // [RFC5998 3] only with our consent may the responder leave its own proof to EAP.
     if (this.profile.remoteAuth !== 'eap-only') throw authenticationFailed('the responder’s AUTH is missing');
   }
@@ -132,7 +141,8 @@ export class InitiatorAuthentication {
     const inputs = authInputs(this.init, 'responder', peerId);
     const { remoteAuth } = this.profile;
     if (remoteAuth === 'certificate' || remoteAuth === 'eap-only') {
-      return verifyCertificateAuth(sa, sa.keymat, inputs, auth, findAll(payloads, 'CERT'));
+      verifyCertificateAuth(sa, sa.keymat, inputs, auth, findAll(payloads, 'CERT'));
+      return;
     }
     if (this.secret === undefined) throw authenticationFailed('there is no shared secret for the responder');
     verifyShared(sa.keymat, inputs, auth, this.secret);
@@ -183,7 +193,8 @@ export class InitiatorAuthentication {
     const required = this.profile.ppk === 'required';
     if (!this.init.ppkAgreed) {
       if (required) throw authenticationFailed('a PPK is required and the responder has none');
-      return goOn();
+      goOn();
+      return;
     }
     sa.wait('ppk', (ppk) => {
       if (ppk?.identity === undefined && required)
@@ -248,7 +259,10 @@ export class InitiatorAuthentication {
   private settlePpk(sa: IkeSa, payloads: readonly Payload[]): void {
     const { ppk } = this;
     if (ppk?.identity === undefined) return;
-    if (findNotify(payloads, NOTIFY.PPK_IDENTITY) !== undefined) return sa.mixPpk(ppk.secret, ppk.identity);
+    if (findNotify(payloads, NOTIFY.PPK_IDENTITY) !== undefined) {
+      sa.mixPpk(ppk.secret, ppk.identity);
+      return;
+    }
     if (this.profile.ppk === 'required') throw authenticationFailed('the responder did not use the PPK');
   }
 

@@ -167,7 +167,8 @@ export class ResponderAuthentication {
     const required = sa.node.config.ppk === 'required';
     if (identity === undefined) {
       if (required) throw authenticationFailed('a PPK is required and the peer names none');
-      return goOn(auth);
+      goOn(auth);
+      return;
     }
     const fallback = findNotify(payloads, NOTIFY.NO_PPK_AUTH)?.data;
     sa.wait('ppk', (ppk) => {
@@ -186,7 +187,8 @@ export class ResponderAuthentication {
   private verifyInitiator(sa: IkeSa, opening: Opening, proof: Pick<AuthPayload, 'method' | 'data'>): void {
     const inputs = authInputs(this.init, 'initiator', opening.peerId);
     if (sa.node.config.initiatorAuth === 'certificate') {
-      return verifyCertificateAuth(sa, sa.keymat, inputs, proof, opening.certificates);
+      verifyCertificateAuth(sa, sa.keymat, inputs, proof, opening.certificates);
+      return;
     }
     if (this.secret === undefined) throw authenticationFailed('there is no shared secret for this peer');
     verifyShared(sa.keymat, inputs, proof, this.secret);

@@ -58,16 +58,23 @@ export class CreateChildTask implements Task {
   process(sa: IkeSa, payloads: readonly Payload[]): void {
     const error = findError(payloads);
     if (error?.notifyType === NOTIFY.INVALID_KE_PAYLOAD && this.retry(sa, error)) return;
-    if (error !== undefined) return this.refused(sa, error);
+    if (error !== undefined) {
+      this.refused(sa, error);
+      return;
+    }
     const answer = find(payloads, 'SA')?.proposals ?? [];
     const suite = acceptEsp(childConfigs(sa), answer, true);
     const spiOut = toUint32(answer[0]?.spi ?? NO_OCTETS);
     const nonce = find(payloads, 'Nonce')?.data ?? NO_OCTETS;
     if (suite === undefined || spiOut === 0 || nonce.length < 16) {
-      return this.fail(sa, 'the peer’s answer fits no proposal of ours');
+      this.fail(sa, 'the peer’s answer fits no proposal of ours');
+      return;
     }
     const secret = this.computeSecret(suite, payloads);
-    if (secret instanceof Error) return this.fail(sa, secret.message);
+    if (secret instanceof Error) {
+      this.fail(sa, secret.message);
+      return;
+    }
     this.complete(sa, suite, spiOut, nonce, secret, payloads);
   }
 

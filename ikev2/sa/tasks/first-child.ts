@@ -123,7 +123,8 @@ export function acceptFirstChild(
   if (suite === undefined || spiOut === 0) {
     sa.node.releaseEspSpi(spiIn);
     const error = findError(payloads);
-    return reportChildFailure(sa, 'the responder made no Child SA', undefined, error?.notifyType);
+    reportChildFailure(sa, 'the responder made no Child SA', undefined, error?.notifyType);
+    return;
   }
   const child: ChildParameters = {
     suite,

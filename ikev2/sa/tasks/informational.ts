@@ -14,12 +14,14 @@ export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): vo
   const deletes = findAll(payloads, 'Delete');
   if (deletes.some(({ protocol }) => protocol === PROTOCOL.IKE)) {
     sa.respond(EXCHANGE.INFORMATIONAL, []);
-    return sa.close('peer', 'the peer deleted the IKE SA');
+    sa.close('peer', 'the peer deleted the IKE SA');
+    return;
   }
   const failed = findNotify(payloads, NOTIFY.AUTHENTICATION_FAILED);
   if (failed !== undefined) {
     sa.respond(EXCHANGE.INFORMATIONAL, []);
-    return sa.close('authentication', 'the peer does not accept our authentication', failed.notifyType);
+    sa.close('authentication', 'the peer does not accept our authentication', failed.notifyType);
+    return;
   }
   const spis = deletes.filter(({ protocol }) => protocol === PROTOCOL.ESP).flatMap(({ spis }) => spis);
   const dropped = spis.flatMap((spi) => childByPeerSpi(sa, toUint32(spi)) ?? []);

@@ -171,7 +171,10 @@ export class InitTask implements Task {
     const method = ((data[0] ?? 0) << 8) | (data[1] ?? 0);
     const ours = sa.profile?.proposals.flatMap(({ ke }) => ke) ?? [];
     const name = ours.find((each) => KE_ALGORITHMS[each].id === method);
-    if (name === undefined) return this.refuse(sa, NOTIFY.INVALID_KE_PAYLOAD);
+    if (name === undefined) {
+      this.refuse(sa, NOTIFY.INVALID_KE_PAYLOAD);
+      return;
+    }
     this.keyExchange = createKeyExchange(name, (length) => sa.node.random(length));
     this.again(sa);
   }
@@ -193,10 +196,14 @@ export class InitTask implements Task {
     const valid =
       checked.ok && suite !== undefined && ke?.method === this.keyExchange.method && nonce.length >= 16;
     if (!valid || KE_ALGORITHMS[suite.ke].id !== ke.method || isZero(header.spiResponder)) {
-      return sa.reject('IKE_SA_INIT response does not fit', sa.remote);
+      sa.reject('IKE_SA_INIT response does not fit', sa.remote);
+      return;
     }
     const secret = this.keyExchange.computeSecret(ke.data);
-    if (!secret.ok) return sa.reject(secret.error.message, sa.remote);
+    if (!secret.ok) {
+      sa.reject(secret.error.message, sa.remote);
+      return;
+    }
     sa.channel.spiResponder = Uint8Array.from(header.spiResponder);
     const { spiInitiator, spiResponder } = sa.channel;
     sa.nat = detectNat(payloads, spiInitiator, spiResponder, sa.local, sa.remote);
