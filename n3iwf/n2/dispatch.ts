@@ -65,13 +65,13 @@ function identify(node: Node, ids: UeIds): UeContext | undefined {
 
 function releaseCommand(node: Node, ies: Ies<'UEContextReleaseCommand'>): void {
   const named = ies.ueNgapIds;
-  if (named.choice === 'uENGAPIDPair') {
+  if (named.choice === 'ueNgapIdPair') {
     const ue = identify(node, named.value);
     if (ue !== undefined) onUeContextReleaseCommand(node, ue, ies);
     return;
   }
   for (const ue of node.ues) {
-    if (named.choice === 'aMFUENGAPID' && ue.amfUeNgapId === named.value) {
+    if (named.choice === 'amfUeNgapId' && ue.amfUeNgapId === named.value) {
       onUeContextReleaseCommand(node, ue, ies);
       return;
     }

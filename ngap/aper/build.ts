@@ -1,0 +1,153 @@
+import type {
+  Alternative,
+  Asn,
+  AsnType,
+  BitString,
+  Criticality,
+  Field,
+  IeRow,
+  Presence,
+  Range,
+  UnknownIe,
+  ValueOf,
+} from './types.ts';
+
+/** A range, with `...` when `extensible`. */
+export function range(low: number, high: number, extensible = false): Range {
+  return { low, high, extensible };
+}
+
+export function integer(low: number, high: number, extensible = false): Asn<number> {
+  return { kind: 'integer', range: range(low, high, extensible) };
+}
+
+export const unconstrainedInteger: Asn<number> = { kind: 'integer' };
+
+/** Names before and after `...`; without the second list there is no `...`. */
+export function enumerated<const R extends string, const A extends string = never>(
+  root: readonly R[],
+  additions?: readonly A[],
+): Asn<R | A> {
+  return additions === undefined ? { kind: 'enumerated', root } : { kind: 'enumerated', root, additions };
+}
+
+export function bitString(low: number, high = low, extensible = false): Asn<BitString> {
+  return { kind: 'bitString', size: range(low, high, extensible) };
+}
+
+/** Without a size the string is unconstrained. */
+export function octetString(low?: number, high = low, extensible = false): Asn<Uint8Array> {
+  if (low === undefined || high === undefined) return { kind: 'octetString' };
+  return { kind: 'octetString', size: range(low, high, extensible) };
+}
+
+/** PrintableString or VisibleString: eight bits a character in the ALIGNED variant [X691 30.5]. */
+export function printable(low: number, high: number, extensible = false): Asn<string> {
+  return { kind: 'string', size: range(low, high, extensible) };
+}
+
+/** UTF8String. */
+export const utf8String: Asn<string> = { kind: 'string' };
+
+interface OptionalField<T> {
+  readonly optional: Asn<T>;
+}
+export function optional<T>(type: Asn<T>): OptionalField<T> {
+  return { optional: type };
+}
+
+type FieldSpec = Asn<unknown> | OptionalField<unknown>;
+type Flat<T> = { [K in keyof T]: T[K] } & {};
+type SequenceValue<F> = Flat<
+  { readonly [K in keyof F as F[K] extends OptionalField<unknown> ? never : K]: ValueOf<F[K]> } & {
+    readonly [K in keyof F as F[K] extends OptionalField<unknown> ? K : never]?: F[K] extends OptionalField<
+      infer T
+    >
+      ? T
+      : never;
+  }
+>;
+
+/** SEQUENCE in the order of `specs`; extensible unless said otherwise, as nearly all of NGAP's are. */
+export function sequence<const F extends Record<string, FieldSpec>>(
+  specs: F,
+  extensible = true,
+): Asn<SequenceValue<F>> {
+  const fields = Object.entries(specs).map(
+    ([name, spec]): Field =>
+      'optional' in spec
+        ? { name, type: spec.optional, optional: true }
+        : { name, type: spec as AsnType, optional: false },
+  );
+  return { kind: 'sequence', fields, optionals: fields.filter((field) => field.optional), extensible };
+}
+
+export function sequenceOf<T>(element: Asn<T>, low: number, high: number): Asn<readonly T[]> {
+  return { kind: 'sequenceOf', element, size: range(low, high) };
+}
+
+type ChoiceValue<A> = { [K in keyof A]: { readonly choice: K; readonly value: ValueOf<A[K]> } }[keyof A];
+
+/** CHOICE in the order of `alternatives`; NGAP's own are extended by a last alternative instead of `...`. */
+export function choice<const A extends Record<string, Asn<unknown>>>(
+  alternatives: A,
+  extensible = false,
+): Asn<ChoiceValue<A>> {
+  const root = Object.entries(alternatives).map(([name, type]): Alternative => ({ name, type }));
+  return { kind: 'choice', root, extensible };
+}
+
+/** The last alternative of NGAP's choices: an IE that this release does not know. */
+export const choiceExtensions: Asn<UnknownIe> = { kind: 'single' };
+
+/** An IE whose content this node passes over: the octets of its open type. */
+export const anyValue: Asn<Uint8Array> = { kind: 'any' };
+
+/** One row of a message's IE table. */
+export interface IeSpec<T, P extends Presence> {
+  readonly id: number;
+  readonly criticality: Criticality;
+  readonly type: Asn<T>;
+  readonly presence: P;
+}
+
+/** A mandatory IE: id, criticality, type, as in the tables of TS 38.413 9.4. */
+export function mandatory<T>(id: number, criticality: Criticality, type: Asn<T>): IeSpec<T, 'mandatory'> {
+  return { id, criticality, type, presence: 'mandatory' };
+}
+
+export function maybe<T>(id: number, criticality: Criticality, type: Asn<T>): IeSpec<T, 'optional'> {
+  return { id, criticality, type, presence: 'optional' };
+}
+
+type ContainerValue<R> = Flat<
+  {
+    readonly [K in keyof R as R[K] extends IeSpec<infer _T, 'mandatory'> ? K : never]: R[K] extends IeSpec<
+      infer T,
+      'mandatory'
+    >
+      ? T
+      : never;
+  } & {
+    readonly [K in keyof R as R[K] extends IeSpec<infer _T, 'mandatory'> ? never : K]?: R[K] extends IeSpec<
+      infer T,
+      Presence
+    >
+      ? T
+      : never;
+  } & { readonly unknownIes?: readonly UnknownIe[] }
+>;
+
+/** The IEs of a message or of an extension container, in the order in which they are sent. */
+export function container<const R extends Record<string, IeSpec<unknown, Presence>>>(
+  specs: R,
+  least = 0,
+): Asn<ContainerValue<R>> {
+  const rows = Object.entries(specs).map(([name, spec]): IeRow => ({ name, ...spec }));
+  return { kind: 'container', rows, byId: new Map(rows.map((row) => [row.id, row])), least };
+}
+
+const noIes = container({}, 1);
+
+/** `iE-Extensions` of a sequence none of whose extensions this schema names. */
+export const extensions = optional(noIes);

@@ -1,0 +1,123 @@
+/**
+ * ASN.1 types as plain data. A schema is built from these once; `encode.ts` and `decode.ts` walk it, and TypeScript
+ * infers the value's type from it.
+ */
+
+/** Size or value range; `extensible` when the constraint ends in `...`. */
+export interface Range {
+  readonly low: number;
+  readonly high: number;
+  readonly extensible: boolean;
+}
+
+/** Bits left-justified in octets. */
+export interface BitString {
+  readonly bits: Uint8Array;
+  readonly length: number;
+}
+
+export interface IntegerType {
+  readonly kind: 'integer';
+  /** Absent: unconstrained. */
+  readonly range?: Range;
+}
+export interface EnumeratedType {
+  readonly kind: 'enumerated';
+  readonly root: readonly string[];
+  /** Names added after `...`; absent when there is no `...`. */
+  readonly additions?: readonly string[];
+}
+export interface BitStringType {
+  readonly kind: 'bitString';
+  readonly size: Range;
+}
+export interface OctetStringType {
+  readonly kind: 'octetString';
+  /** Absent: unconstrained. */
+  readonly size?: Range;
+}
+export interface StringType {
+  readonly kind: 'string';
+  /** Absent for UTF8String. */
+  readonly size?: Range;
+}
+export interface SequenceType {
+  readonly kind: 'sequence';
+  readonly fields: readonly Field[];
+  readonly optionals: readonly Field[];
+  readonly extensible: boolean;
+}
+export interface Field {
+  readonly name: string;
+  readonly type: AsnType;
+  readonly optional: boolean;
+}
+export interface SequenceOfType {
+  readonly kind: 'sequenceOf';
+  readonly element: AsnType;
+  readonly size: Range;
+}
+export interface ChoiceType {
+  readonly kind: 'choice';
+  readonly root: readonly Alternative[];
+  readonly extensible: boolean;
+}
+export interface Alternative {
+  readonly name: string;
+  readonly type: AsnType;
+}
+/** ProtocolIE-Container or -ExtensionContainer: IEs by their id, each in an open type [TS38413 9.3.5]. */
+export interface ContainerType {
+  readonly kind: 'container';
+  readonly rows: readonly IeRow[];
+  readonly byId: ReadonlyMap<number, IeRow>;
+  /** Least number of IEs: 0 in a message, 1 in an extension container. */
+  readonly least: number;
+}
+/** ProtocolIE-SingleContainer, the way choices are extended. */
+export interface SingleContainerType {
+  readonly kind: 'single';
+}
+
+/** The octets of an open type, for an IE that is known and passed over. */
+export interface AnyType {
+  readonly kind: 'any';
+}
+
+export type Criticality = 'reject' | 'ignore' | 'notify';
+export type Presence = 'mandatory' | 'optional' | 'conditional';
+
+/** One IE of a message or container. */
+export interface IeRow {
+  readonly name: string;
+  readonly id: number;
+  readonly criticality: Criticality;
+  readonly presence: Presence;
+  readonly type: AsnType;
+}
+
+export type AsnType =
+  | IntegerType
+  | EnumeratedType
+  | BitStringType
+  | OctetStringType
+  | StringType
+  | SequenceType
+  | SequenceOfType
+  | ChoiceType
+  | ContainerType
+  | SingleContainerType
+  | AnyType;
+
+declare const value: unique symbol;
+/** An ASN.1 type together with the TypeScript type of its values. */
+export type Asn<T> = AsnType & { readonly [value]?: T };
+/** The values of a declared type. */
+export type ValueOf<A> = A extends { readonly [value]?: infer T } ? Exclude<T, undefined> : never;
+
+/** An IE that the receiver does not know, kept as it came. */
+export interface UnknownIe {
+  readonly id: number;
+  readonly criticality: Criticality;
+  readonly value: Uint8Array;
+}

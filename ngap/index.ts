@@ -1,0 +1,33 @@
+/** The door of the NGAP core: messages as values, to and from APER. */
+export type { BitString, Criticality, UnknownIe, ValueOf } from './aper/types.ts';
+export { criticalityDiagnosticsOf, type Diagnosis, type DiagnosisItem, type Reaction } from './check.ts';
+export {
+  type DecodedPdu,
+  decodeNgap,
+  decodeTransfer,
+  encodeNgap,
+  encodeTransfer,
+  NgapError,
+  type NgapPdu,
+} from './pdu.ts';
+export { AperError, type Result } from './result.ts';
+export type {
+  Cause,
+  CriticalityDiagnostics,
+  GlobalRanNodeId,
+  Guami,
+  RRCEstablishmentCause,
+  SNssai,
+  UserLocationInformation,
+} from './schema/ies.ts';
+export type { MessageIes, MessageName } from './schema/messages.ts';
+export type { PDUSessionResourceSetupRequestTransfer, Transfer, TransferName } from './schema/transfers.ts';
+
+import type { MessageIes } from './schema/messages.ts';
+
+export type DownlinkNASTransport = MessageIes<'DownlinkNASTransport'>;
+export type InitialContextSetupRequest = MessageIes<'InitialContextSetupRequest'>;
+export type InitialContextSetupResponse = MessageIes<'InitialContextSetupResponse'>;
+export type PDUSessionResourceSetupRequest = MessageIes<'PDUSessionResourceSetupRequest'>;
+export type PDUSessionResourceReleaseCommand = MessageIes<'PDUSessionResourceReleaseCommand'>;
+export type UEContextReleaseCommand = MessageIes<'UEContextReleaseCommand'>;

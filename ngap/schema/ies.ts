@@ -1,0 +1,386 @@
+/** Information elements of TS 38.413 9.3 as far as an N3IWF meets them; clause numbers stand beside each. */
+import {
+  bitString,
+  choice,
+  choiceExtensions,
+  enumerated,
+  extensions,
+  integer,
+  octetString,
+  optional,
+  printable,
+  sequence,
+  sequenceOf,
+} from '../aper/build.ts';
+import type { ValueOf } from '../aper/types.ts';
+
+const ieExtensions = extensions;
+
+// Causes [TS38413 9.3.1.2]
+const causeRadioNetwork = enumerated(
+  [
+    'unspecified',
+    'txnrelocoverall-expiry',
+    'successful-handover',
+    'release-due-to-ngran-generated-reason',
+    'release-due-to-5gc-generated-reason',
+    'handover-cancelled',
+    'partial-handover',
+    'ho-failure-in-target-5GC-ngran-node-or-target-system',
+    'ho-target-not-allowed',
+    'tngrelocoverall-expiry',
+    'tngrelocprep-expiry',
+    'cell-not-available',
+    'unknown-targetID',
+    'no-radio-resources-available-in-target-cell',
+    'unknown-local-UE-NGAP-ID',
+    'inconsistent-remote-UE-NGAP-ID',
+    'handover-desirable-for-radio-reason',
+    'time-critical-handover',
+    'resource-optimisation-handover',
+    'reduce-load-in-serving-cell',
+    'user-inactivity',
+    'radio-connection-with-ue-lost',
+    'radio-resources-not-available',
+    'invalid-qos-combination',
+    'failure-in-radio-interface-procedure',
+    'interaction-with-other-procedure',
+    'unknown-PDU-session-ID',
+    'unkown-qos-flow-ID',
+    'multiple-PDU-session-ID-instances',
+    'multiple-qos-flow-ID-instances',
+    'encryption-and-or-integrity-protection-algorithms-not-supported',
+    'ng-intra-system-handover-triggered',
+    'ng-inter-system-handover-triggered',
+    'xn-handover-triggered',
+    'not-supported-5QI-value',
+    'ue-context-transfer',
+    'ims-voice-eps-fallback-or-rat-fallback-triggered',
+    'up-integrity-protection-not-possible',
+    'up-confidentiality-protection-not-possible',
+    'slice-not-supported',
+    'ue-in-rrc-inactive-state-not-reachable',
+    'redirection',
+    'resources-not-available-for-the-slice',
+    'ue-max-integrity-protected-data-rate-reason',
+    'release-due-to-cn-detected-mobility',
+  ],
+  [
+    'n26-interface-not-available',
+    'release-due-to-pre-emption',
+    'multiple-location-reporting-reference-ID-instances',
+    'rsn-not-available-for-the-up',
+    'npn-access-denied',
+    'cag-only-access-denied',
+    'insufficient-ue-capabilities',
+  ],
+);
+const causeTransport = enumerated(['transport-resource-unavailable', 'unspecified'], []);
+const causeNas = enumerated(
+  ['normal-release', 'authentication-failure', 'deregister', 'unspecified'],
+  ['uE-not-in-PLMN-serving-area'],
+);
+const causeProtocol = enumerated(
+  [
+    'transfer-syntax-error',
+    'abstract-syntax-error-reject',
+    'abstract-syntax-error-ignore-and-notify',
+    'message-not-compatible-with-receiver-state',
+    'semantic-error',
+    'abstract-syntax-error-falsely-constructed-message',
+    'unspecified',
+  ],
+  [],
+);
+const causeMisc = enumerated(
+  [
+    'control-processing-overload',
+    'not-enough-user-plane-processing-resources',
+    'hardware-failure',
+    'om-intervention',
+    'unknown-PLMN-or-SNPN',
+    'unspecified',
+  ],
+  [],
+);
+export const cause = choice({
+  radioNetwork: causeRadioNetwork,
+  transport: causeTransport,
+  nas: causeNas,
+  protocol: causeProtocol,
+  misc: causeMisc,
+  choiceExtensions,
+});
+export type Cause = ValueOf<typeof cause>;
+
+// Identities
+export const amfUeNgapId = integer(0, 2 ** 40 - 1); // 9.3.3.1
+export const ranUeNgapId = integer(0, 2 ** 32 - 1); // 9.3.3.2
+export const plmnIdentity = octetString(3); // 9.3.3.5
+export const tac = octetString(3); // 9.3.3.10
+export const amfName = printable(1, 150, true); // 9.3.3.21
+export const ranNodeName = printable(1, 150, true); // 9.3.1.79
+export const nasPdu = octetString(); // 9.3.3.4
+export const securityKey = bitString(256); // 9.3.1.87
+export const maskedImeisv = bitString(64); // 9.3.1.54
+export const pduSessionId = integer(0, 255); // 9.3.1.50
+export const qosFlowIdentifier = integer(0, 63, true); // 9.3.1.51
+export const relativeAmfCapacity = integer(0, 255); // 9.3.1.32
+export const indexToRfsp = integer(1, 256, true); // 9.3.1.61
+export const amfSetId = bitString(10);
+const amfPointer = bitString(6);
+
+export const guami = sequence({
+  plmnIdentity,
+  amfRegionId: bitString(8),
+  amfSetId,
+  amfPointer,
+  ieExtensions,
+}); // 9.3.3.3
+export type Guami = ValueOf<typeof guami>;
+
+export const fiveGSTmsi = sequence({ amfSetId, amfPointer, fiveGTmsi: octetString(4), ieExtensions }); // 9.3.3.20
+export const ueNgapIds = choice({
+  ueNgapIdPair: sequence({ amfUeNgapId, ranUeNgapId, ieExtensions }),
+  amfUeNgapId,
+  choiceExtensions,
+}); // 9.2.2.5
+
+export const sNssai = sequence({ sst: octetString(1), sd: optional(octetString(3)), ieExtensions }); // 9.3.1.24
+export type SNssai = ValueOf<typeof sNssai>;
+export const allowedNssai = sequenceOf(sequence({ sNssai, ieExtensions }), 1, 8); // 9.3.1.31
+const sliceSupportList = sequenceOf(sequence({ sNssai, ieExtensions }), 1, 1024); // 9.3.1.17
+
+export const globalRanNodeId = choice({
+  globalGnbId: sequence({
+    plmnIdentity,
+    gnbId: choice({ gnbId: bitString(22, 32), choiceExtensions }),
+    ieExtensions,
+  }),
+  globalNgEnbId: sequence({
+    plmnIdentity,
+    ngEnbId: choice({
+      macroNgEnbId: bitString(20),
+      shortMacroNgEnbId: bitString(18),
+      longMacroNgEnbId: bitString(21),
+      choiceExtensions,
+    }),
+    ieExtensions,
+  }),
+  globalN3iwfId: sequence({
+    plmnIdentity,
+    n3iwfId: choice({ n3iwfId: bitString(16), choiceExtensions }),
+    ieExtensions,
+  }),
+  choiceExtensions,
+}); // 9.3.1.5
+export type GlobalRanNodeId = ValueOf<typeof globalRanNodeId>;
+
+export const supportedTaList = sequenceOf(
+  sequence({
+    tac,
+    broadcastPlmnList: sequenceOf(
+      sequence({ plmnIdentity, taiSliceSupportList: sliceSupportList, ieExtensions }),
+      1,
+      12,
+    ),
+    ieExtensions,
+  }),
+  1,
+  256,
+);
+export const servedGuamiList = sequenceOf(
+  sequence({ guami, backupAmfName: optional(amfName), ieExtensions }),
+  1,
+  256,
+);
+export const plmnSupportList = sequenceOf(sequence({ plmnIdentity, sliceSupportList, ieExtensions }), 1, 12);
+export const pagingDrx = enumerated(['v32', 'v64', 'v128', 'v256'], []); // 9.3.1.90
+export const timeToWait = enumerated(['v1s', 'v2s', 'v5s', 'v10s', 'v20s', 'v60s'], []); // 9.3.1.56
+export const ueRetentionInformation = enumerated(['ues-retained'], []);
+export const ueContextRequest = enumerated(['requested'], []);
+export const rrcEstablishmentCause = enumerated(
+  [
+    'emergency',
+    'highPriorityAccess',
+    'mt-Access',
+    'mo-Signalling',
+    'mo-Data',
+    'mo-VoiceCall',
+    'mo-VideoCall',
+    'mo-SMS',
+    'mps-PriorityAccess',
+    'mcs-PriorityAccess',
+  ],
+  ['notAvailable', 'mo-ExceptionData'],
+); // 9.3.1.111
+export type RRCEstablishmentCause = ValueOf<typeof rrcEstablishmentCause>;
+
+// Where the UE is [TS38413 9.3.1.16]
+const transportLayerAddress = bitString(1, 160, true); // 9.3.2.4
+const portNumber = octetString(2);
+const timeStamp = octetString(4);
+const tai = sequence({ plmnIdentity, tac, ieExtensions });
+export const userLocationInformation = choice({
+  userLocationInformationEUTRA: sequence({
+    eutraCgi: sequence({ plmnIdentity, eutraCellIdentity: bitString(28), ieExtensions }),
+    tai,
+    timeStamp: optional(timeStamp),
+    ieExtensions,
+  }),
+  userLocationInformationNR: sequence({
+    nrCgi: sequence({ plmnIdentity, nrCellIdentity: bitString(36), ieExtensions }),
+    tai,
+    timeStamp: optional(timeStamp),
+    ieExtensions,
+  }),
+  userLocationInformationN3IWF: sequence({ ipAddress: transportLayerAddress, portNumber, ieExtensions }),
+  choiceExtensions,
+});
+export type UserLocationInformation = ValueOf<typeof userLocationInformation>;
+
+// Errors [TS38413 9.3.1.3]
+const criticality = enumerated(['reject', 'ignore', 'notify']);
+export const criticalityDiagnostics = sequence({
+  procedureCode: optional(integer(0, 255)),
+  triggeringMessage: optional(
+    enumerated(['initiating-message', 'successful-outcome', 'unsuccessfull-outcome']),
+  ),
+  procedureCriticality: optional(criticality),
+  iesCriticalityDiagnostics: optional(
+    sequenceOf(
+      sequence({
+        ieCriticality: criticality,
+        ieId: integer(0, 65535),
+        typeOfError: enumerated(['not-understood', 'missing'], []),
+        ieExtensions,
+      }),
+      1,
+      256,
+    ),
+  ),
+  ieExtensions,
+});
+export type CriticalityDiagnostics = ValueOf<typeof criticalityDiagnostics>;
+
+// Security
+const algorithms = bitString(16, 16, true);
+export const ueSecurityCapabilities = sequence({
+  nrEncryptionAlgorithms: algorithms,
+  nrIntegrityProtectionAlgorithms: algorithms,
+  eutraEncryptionAlgorithms: algorithms,
+  eutraIntegrityProtectionAlgorithms: algorithms,
+  ieExtensions,
+}); // 9.3.1.86
+const protection = enumerated(['required', 'preferred', 'not-needed'], []);
+export const securityIndication = sequence({
+  integrityProtectionIndication: protection,
+  confidentialityProtectionIndication: protection,
+  maximumIntegrityProtectedDataRateUl: optional(enumerated(['bitrate64kbs', 'maximum-UE-rate'], [])),
+  ieExtensions,
+}); // 9.3.1.27
+const performed = enumerated(['performed', 'not-performed'], []);
+export const securityResult = sequence({
+  integrityProtectionResult: performed,
+  confidentialityProtectionResult: performed,
+  ieExtensions,
+}); // 9.3.1.59
+
+// Quality of service
+const bitRate = integer(0, 4_000_000_000_000, true); // 9.3.1.4
+export const ueAggregateMaximumBitRate = sequence({
+  ueAggregateMaximumBitRateDl: bitRate,
+  ueAggregateMaximumBitRateUl: bitRate,
+  ieExtensions,
+}); // 9.3.1.58
+export const pduSessionAggregateMaximumBitRate = sequence({
+  pduSessionAggregateMaximumBitRateDl: bitRate,
+  pduSessionAggregateMaximumBitRateUl: bitRate,
+  ieExtensions,
+}); // 9.3.1.102
+const fiveQi = integer(0, 255, true);
+const priorityLevelQos = integer(1, 127, true);
+const averagingWindow = integer(0, 4095, true);
+const maximumDataBurstVolume = integer(0, 4095, true);
+const digit = integer(0, 9, true);
+const qosCharacteristics = choice({
+  nonDynamic5qi: sequence({
+    fiveQi,
+    priorityLevelQos: optional(priorityLevelQos),
+    averagingWindow: optional(averagingWindow),
+    maximumDataBurstVolume: optional(maximumDataBurstVolume),
+    ieExtensions,
+  }),
+  dynamic5qi: sequence({
+    priorityLevelQos,
+    packetDelayBudget: integer(0, 1023, true),
+    packetErrorRate: sequence({ perScalar: digit, perExponent: digit, ieExtensions }),
+    fiveQi: optional(fiveQi),
+    delayCritical: optional(enumerated(['delay-critical', 'non-delay-critical'], [])),
+    averagingWindow: optional(averagingWindow),
+    maximumDataBurstVolume: optional(maximumDataBurstVolume),
+    ieExtensions,
+  }),
+  choiceExtensions,
+});
+const packetLossRate = integer(0, 1000, true);
+const gbrQosInformation = sequence({
+  maximumFlowBitRateDl: bitRate,
+  maximumFlowBitRateUl: bitRate,
+  guaranteedFlowBitRateDl: bitRate,
+  guaranteedFlowBitRateUl: bitRate,
+  notificationControl: optional(enumerated(['notification-requested'], [])),
+  maximumPacketLossRateDl: optional(packetLossRate),
+  maximumPacketLossRateUl: optional(packetLossRate),
+  ieExtensions,
+});
+export const qosFlowLevelQosParameters = sequence({
+  qosCharacteristics,
+  allocationAndRetentionPriority: sequence({
+    priorityLevelArp: integer(1, 15),
+    preEmptionCapability: enumerated(['shall-not-trigger-pre-emption', 'may-trigger-pre-emption'], []),
+    preEmptionVulnerability: enumerated(['not-pre-emptable', 'pre-emptable'], []),
+    ieExtensions,
+  }),
+  gbrQosInformation: optional(gbrQosInformation),
+  reflectiveQosAttribute: optional(enumerated(['subject-to'], [])),
+  additionalQosFlowInformation: optional(enumerated(['more-likely'], [])),
+  ieExtensions,
+}); // 9.3.1.12
+
+// Tunnels
+export const upTransportLayerInformation = choice({
+  gTPTunnel: sequence({ transportLayerAddress, gtpTeid: octetString(4), ieExtensions }),
+  choiceExtensions,
+}); // 9.3.2.2
+export const pduSessionType = enumerated(['ipv4', 'ipv6', 'ipv4v6', 'ethernet', 'unstructured'], []); // 9.3.1.52
+
+export const traceActivation = sequence({
+  ngranTraceId: octetString(8),
+  interfacesToTrace: bitString(8),
+  traceDepth: enumerated(
+    [
+      'minimum',
+      'medium',
+      'maximum',
+      'minimumWithoutVendorSpecificExtension',
+      'mediumWithoutVendorSpecificExtension',
+      'maximumWithoutVendorSpecificExtension',
+    ],
+    [],
+  ),
+  traceCollectionEntityIpAddress: transportLayerAddress,
+  ieExtensions,
+}); // 9.3.1.14
+
+const resetItem = sequence({
+  amfUeNgapId: optional(amfUeNgapId),
+  ranUeNgapId: optional(ranUeNgapId),
+  ieExtensions,
+});
+export const logicalConnectionList = sequenceOf(resetItem, 1, 65536);
+export const resetType = choice({
+  ngInterface: enumerated(['reset-all'], []),
+  partOfNgInterface: logicalConnectionList,
+  choiceExtensions,
+});
