@@ -128,12 +128,16 @@ class IdentifyingAgent extends Agent {
             : new WrongKmeError(`its certificate names ${namesOf(certificate).join(', ') || 'nobody'}`),
       });
       const abandon = (): void => {
-        socket.destroy(new Error('no connection in time'));
+        socket.destroy(new Error('no answer in time'));
       };
       socket.setTimeout(timeoutMs, abandon);
-      socket.once('error', done);
+      const refuse = (error: Error): void => {
+        const untrusted = socket.authorizationError !== null && !(error instanceof WrongKmeError);
+        done(untrusted ? new WrongKmeError(`its certificate is not accepted: ${error.message}`) : error);
+      };
+      socket.once('error', refuse);
       socket.once('secureConnect', () => {
-        socket.removeListener('error', done);
+        socket.removeListener('error', refuse);
         socket.removeListener('timeout', abandon);
         socket.setTimeout(0);
         done(null, socket);

@@ -32,7 +32,8 @@ export interface AuditFault {
 const FIRST_HASH = new Uint8Array(32);
 
 function chain(previous: Uint8Array, sequence: number, event: string): Uint8Array {
-  return createHash('sha256').update(previous).update(`${sequence}:`).update(event).digest();
+  const digest = createHash('sha256').update(previous).update(`${sequence}:`).update(event).digest();
+  return new Uint8Array(digest);
 }
 
 /** Writes events; call it inside the transaction of the change that it records. */

@@ -1,0 +1,100 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runKme, startKmes } from '../../../n3iwf/cli/kme.ts';
+import { type KmeConfigInput, readKmeConfig } from '../../../n3iwf/cli/kme-config.ts';
+
+const PAIR: KmeConfigInput = {
+  seed: 's',
+  nodes: [
+    { kmeId: 'a', saeIds: ['one'] },
+    { kmeId: 'b', saeIds: ['two'] },
+  ],
+  links: [{ between: ['a', 'b'], initialBits: 2560 }],
+};
+
+describe('the configuration of the KMEs', () => {
+  it('fills in what is left out', () => {
+    const config = readKmeConfig(PAIR, 'f.yaml');
+    expect(config.nodes[0]?.listen).toEqual({ address: '127.0.0.1', port: 0 });
+    expect(config.links[0]).toMatchObject({ rateBitsPerSecond: 100_000, qber: 0.02, meanOutMs: 0 });
+  });
+
+  it.each([
+    [{ ...PAIR, speed: 1 }, 'speed'],
+    [{ ...PAIR, nodes: [] }, 'nodes'],
+    [{ ...PAIR, keySizeBits: 100 }, 'keySizeBits'],
+    [{ ...PAIR, links: [{ between: ['a', 'c'] }] }, 'links: there is no KME c'],
+    [{ ...PAIR, links: [{ between: ['a', 'b'], qber: 0.9 }] }, 'links.0.qber'],
+    [{ ...PAIR, links: [{ between: ['a', 'b'], meanOutMs: 5 }] }, 'meanUpMs must be above 0'],
+    [{ ...PAIR, nodes: [...PAIR.nodes, { kmeId: 'a', saeIds: ['x'] }] }, 'the KME a stands there twice'],
+    [
+      { ...PAIR, nodes: [...PAIR.nodes, { kmeId: 'c', saeIds: ['two'] }] },
+      'the SAE two stands at two places',
+    ],
+    [null, '(top)'],
+  ])('refuses a wrong one and says where: %#', (document, place) => {
+    expect(() => readKmeConfig(document, 'f.yaml')).toThrow(/^f\.yaml is not usable:\n {2}/);
+    expect(() => readKmeConfig(document, 'f.yaml')).toThrow(place);
+  });
+});
+
+describe('running KMEs', () => {
+  it('share the same keys for the same seed', async () => {
+    const keyIds: string[] = [];
+    for (let run = 0; run < 2; run++) {
+      const kmes = await startKmes(readKmeConfig(PAIR, 'f'));
+      const drawn = await (await kmes.client('one')).encKeys('two');
+      if (!drawn.ok) throw new Error(drawn.error.detail);
+      keyIds.push(drawn.value[0]?.keyId ?? '');
+      const fetched = await (await kmes.client('two')).decKeys('one', [keyIds[run] ?? '']);
+      expect(fetched.ok && drawn.value[0] && fetched.value[0]?.secret.equals(drawn.value[0].secret)).toBe(
+        true,
+      );
+      await expect(kmes.access('three')).rejects.toThrow('no KME serves the SAE three');
+      await kmes.close();
+    }
+    expect(keyIds[0]).toBe(keyIds[1]);
+  });
+
+  it('write the credentials of their SAEs, keys for their owner only', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kme-'));
+    const kmes = await startKmes(readKmeConfig({ ...PAIR, credentialsFolder: join(folder, 'pem') }, 'f'));
+    await kmes.close();
+    expect(readdirSync(join(folder, 'pem')).sort()).toEqual([
+      'authority.pem',
+      'one.key',
+      'one.pem',
+      'two.key',
+      'two.pem',
+    ]);
+    expect(statSync(join(folder, 'pem', 'one.key')).mode & 0o777).toBe(0o600);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('leave nothing open when an address is busy', async () => {
+    const first = await startKmes(readKmeConfig(PAIR, 'f'));
+    const port = Number(new URL(first.sites[0]?.url ?? '').port);
+    const nodes = PAIR.nodes.with(1, { kmeId: 'b', saeIds: ['two'], listen: { address: '127.0.0.1', port } });
+    await expect(startKmes(readKmeConfig({ ...PAIR, nodes }, 'f'))).rejects.toMatchObject({
+      code: 'N3IWF_E_BIND',
+      message: expect.stringContaining(`KME b cannot listen on 127.0.0.1:${port}`),
+    });
+    await first.close();
+  });
+
+  it('run as a command until they are told to stop', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kme-'));
+    const file = join(folder, 'kme.yaml');
+    writeFileSync(file, JSON.stringify(PAIR));
+    const status = runKme(file);
+    const stop = setInterval(() => process.listenerCount('SIGTERM') > 0 && process.emit('SIGTERM'), 20);
+    expect(await status).toBe(0);
+    clearInterval(stop);
+    await expect(runKme(join(folder, 'absent.yaml'))).rejects.toThrow('absent.yaml cannot be read');
+    writeFileSync(file, 'nodes: [');
+    await expect(runKme(file)).rejects.toMatchObject({ code: 'N3IWF_E_CONFIG' });
+    rmSync(folder, { recursive: true });
+  });
+});
