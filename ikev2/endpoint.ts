@@ -97,11 +97,15 @@ export class IkeEndpoint {
     profile: InitiatorProfile,
   ): { ikeSaId: IkeSaId; outputs: Output[] } {
     const channel = new Channel(true, this.node.newIkeSpi(), NO_SPI);
-    const sa = new IkeSa(this.node, ++this.lastId, channel, { local, remote }, new Exchanges(), profile);
+    const exchanges = new Exchanges();
+    const sa = new IkeSa(this.node, ++this.lastId, channel, { local, remote }, exchanges, profile);
     this.add(sa);
     const outputs = this.run(now, sa, () => {
       sa.timers.set('setUp', now + this.node.timers.setUp);
-      const task = new InitTask(sa, (init) => new InitiatorAuthentication(sa, init, profile).start(sa));
+      const task = new InitTask(sa, (init) => {
+        exchanges.initiator = new InitiatorAuthentication(sa, init, profile);
+        exchanges.initiator.start(sa);
+      });
       sa.request(task);
     });
     return { ikeSaId: sa.id, outputs };
@@ -240,7 +244,7 @@ export class IkeEndpoint {
     const begin = () => {
       sa.timers.set('halfOpen', now + this.node.timers.halfOpen);
       const init = answerInit(sa, datagram, message.payloads, accepted);
-      exchanges.authentication = new ResponderAuthentication(init);
+      exchanges.responder = new ResponderAuthentication(init);
     };
     return this.run(now, sa, begin, false);
   }

@@ -4,14 +4,23 @@ import { IkeError } from '../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../wire/registry.ts';
 import type { Payload } from '../wire/types.ts';
 import type { IkeSa, RequestHandler } from './ike-sa.ts';
+import type { InitiatorAuthentication } from './tasks/auth-initiator.ts';
 import type { ResponderAuthentication } from './tasks/auth-responder.ts';
 import { answerCreateChild } from './tasks/create-child.ts';
 import { answerInformational, outOfPlace } from './tasks/informational.ts';
 
 /** Requests of the peer, by exchange type and state; the same for both roles but for IKE_AUTH. */
 export class Exchanges implements RequestHandler {
-  /** Present on a responder until the SA is established. */
-  authentication: ResponderAuthentication | undefined;
+  /** Either is present from IKE_SA_INIT until the SA is established or closed. */
+  responder: ResponderAuthentication | undefined;
+  initiator: InitiatorAuthentication | undefined;
+
+  onSetUpEnded(sa: IkeSa): void {
+    this.responder?.wipe();
+    this.initiator?.wipe(sa);
+    this.responder = undefined;
+    this.initiator = undefined;
+  }
 
   onRequest(sa: IkeSa, exchange: number, payloads: readonly Payload[]): void {
     switch (exchange) {
@@ -30,9 +39,8 @@ export class Exchanges implements RequestHandler {
   }
 
   private onAuth(sa: IkeSa, payloads: readonly Payload[]): void {
-    const { authentication } = this;
-    if (authentication === undefined || sa.established) throw outOfPlace('IKE_AUTH');
-    authentication.onRequest(sa, payloads);
+    if (this.responder === undefined) throw outOfPlace('IKE_AUTH');
+    this.responder.onRequest(sa, payloads);
   }
 }
 

@@ -46,6 +46,8 @@ type Answer<K extends Waiting['kind']> = Parameters<WaitingFor<K>['resume']>[0];
 /** What a finished handler of a peer's request has to leave behind: an answer, now or later. */
 export interface RequestHandler {
   onRequest(sa: IkeSa, exchange: number, payloads: readonly Payload[]): void;
+  /** Set-up is over, one way or the other: what served it can go, its secrets zeroed. */
+  onSetUpEnded(sa: IkeSa): void;
 }
 
 export class IkeSa {
@@ -186,6 +188,7 @@ export class IkeSa {
     this.peerId = peerId;
     this.timers.clear('setUp');
     this.armLiveness();
+    this.handler.onSetUpEnded(this);
     const { suite, local, remote, role, ppkIdentity } = this;
     this.emit({
       type: 'ikeSaEstablished',
@@ -213,6 +216,7 @@ export class IkeSa {
     if (this.state === 'closed') return;
     const established = this.established;
     this.advance('close');
+    this.handler.onSetUpEnded(this);
     this.waiting = undefined;
     const tasks = this.active === undefined ? this.queue : [this.active, ...this.queue];
     for (const task of tasks.splice(0)) task.abandon?.(this, reason);
@@ -386,11 +390,26 @@ export class IkeSa {
     if (answering && this.channel.window.openRequest !== undefined) {
       this.respond(exchange, [notify(error.notifyType, error.notifyData)]);
     }
+    if (!answering && exchange === EXCHANGE.IKE_AUTH) this.reportFailure();
     const fatal = error.notifyType === NOTIFY.INVALID_SYNTAX || exchange === EXCHANGE.IKE_AUTH;
     if (fatal) {
       const cause = error.notifyType === NOTIFY.AUTHENTICATION_FAILED ? 'authentication' : 'protocol';
       this.close(cause, error.message, error.notifyType);
     }
+  }
+
+  /**
+   * An initiator that does not accept the responder says so once, unasked for an answer: the responder may believe
+   * that the SA stands. [RFC7296 2.21.2]
+   */
+  private reportFailure(): void {
+    const { channel } = this;
+    if (channel.keymat === undefined || !channel.own.idle) return;
+    const payloads = [notify(NOTIFY.AUTHENTICATION_FAILED)];
+    const id = channel.own.nextMessageId;
+    this.transmit(
+      channel.write(EXCHANGE.INFORMATIONAL, false, id, payloads, (length) => this.node.random(length)),
+    );
   }
 
   /** An authentic new request says where the peer is now: it floated to the NAT-T port or its NAT moved it. [RFC7296 2.23] */

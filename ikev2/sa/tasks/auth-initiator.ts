@@ -20,6 +20,9 @@ import { acceptFirstChild, offerFirstChild } from './first-child.ts';
 import { certificateRequest, type InitResult } from './init.ts';
 import { ppkIdentityNotify } from './ppk.ts';
 
+/** Stands for a responder that has not said yet who it is. */
+const NOBODY: Identity = { type: 0, data: new Uint8Array(0) };
+
 export class InitiatorAuthentication {
   private readonly init: InitResult;
   private readonly profile: InitiatorProfile;
@@ -48,13 +51,14 @@ export class InitiatorAuthentication {
         this.sendFirst(sa, [...this.ownProof(sa), ...this.configurationRequest()]);
       });
     if (localAuth === 'psk' || remoteAuth === 'psk' || remoteAuth === 'qkd') {
-      this.obtainSecret(sa, expectedRemoteId ?? this.profile.localId, goOn);
+      this.obtainSecret(sa, expectedRemoteId ?? NOBODY, goOn);
     } else goOn();
   }
 
-  abandon(sa: IkeSa): void {
+  /** Zeroes the secrets that were handed in; without an SA, the ESP SPI is free again. */
+  wipe(sa: IkeSa): void {
     if (sa.state !== 'established') sa.node.releaseEspSpi(this.spiIn);
-    this.wipe();
+    for (const secret of [this.secret, this.msk, this.ppk?.secret]) secret?.fill(0);
   }
 
   private sendFirst(sa: IkeSa, proof: readonly Payload[]): void {
@@ -89,7 +93,6 @@ export class InitiatorAuthentication {
         }
         onResponse(payloads);
       },
-      abandon: () => this.abandon(sa),
     });
   }
 
@@ -252,7 +255,6 @@ export class InitiatorAuthentication {
     const attributes = find(payloads, 'CP')?.attributes;
     sa.establish(peerId, `${remoteAuth}/${localAuth}`, attributes, findAll(payloads, 'Notify'));
     acceptFirstChild(sa, this.init, this.spiIn, payloads);
-    this.wipe();
   }
 
   /** PPK_IDENTITY in the answer says that the responder has the PPK and used it. [RFC8784 3] */
@@ -264,11 +266,5 @@ export class InitiatorAuthentication {
       return;
     }
     if (this.profile.ppk === 'required') throw authenticationFailed('the responder did not use the PPK');
-  }
-
-  private wipe(): void {
-    this.secret?.fill(0);
-    this.msk?.fill(0);
-    this.ppk?.secret.fill(0);
   }
 }

@@ -50,6 +50,7 @@ export class ResponderAuthentication {
     }
   }
 
+  /** Zeroes the secrets that were handed in. */
   wipe(): void {
     this.secret?.fill(0);
     this.msk?.fill(0);
@@ -219,7 +220,6 @@ export class ResponderAuthentication {
     const { responderAuth, initiatorAuth } = sa.node.config;
     sa.establish(peerId, `${responderAuth}/${initiatorAuth}`, child.attributes, notifies);
     child.complete();
-    this.wipe();
   }
 }
 
