@@ -7,6 +7,7 @@ import {
   createDecipheriv,
   createSecretKey,
 } from 'node:crypto';
+import { plainOctets } from '../wire/cursor.ts';
 import type { AeadProvider, BlockProvider } from './providers.ts';
 import type { EncrAlgorithm } from './suites.ts';
 
@@ -34,7 +35,7 @@ export function nodeAead(algorithm: EncrAlgorithm, keyOctets: Uint8Array): AeadP
         decipher.setAAD(aad, { plaintextLength: textLength });
         const plaintext = decipher.update(body.subarray(0, textLength));
         decipher.final();
-        return plaintext;
+        return plainOctets(plaintext);
       } catch {
         return undefined;
       }
@@ -55,7 +56,7 @@ export function nodeCbc(algorithm: EncrAlgorithm, keyOctets: Uint8Array): BlockP
       const decipher = createDecipheriv(algorithm.cipher, key, iv).setAutoPadding(false);
       const plaintext = decipher.update(ciphertext);
       decipher.final();
-      return plaintext;
+      return plainOctets(plaintext);
     },
   };
 }

@@ -31,6 +31,12 @@ export function attempt<T>(decode: () => T): Result<T> {
   }
 }
 
+/** A Uint8Array over the same memory: a Buffer's `slice`, `toString` and JSON differ, so none gets past a boundary. */
+export function plainOctets(octets: Uint8Array): Uint8Array {
+  if (octets.constructor === Uint8Array) return octets;
+  return new Uint8Array(octets.buffer, octets.byteOffset, octets.length);
+}
+
 /** Reads octets of `bytes` from `at` up to `end`. Sub-arrays it returns share memory with `bytes`. */
 export class OctetReader {
   readonly bytes: Uint8Array;
@@ -38,7 +44,7 @@ export class OctetReader {
   at: number;
 
   constructor(bytes: Uint8Array, at = 0, end = bytes.length) {
-    this.bytes = bytes;
+    this.bytes = plainOctets(bytes);
     this.at = at;
     this.end = Math.min(end, bytes.length);
   }

@@ -40,10 +40,11 @@ const RULES: ReadonlyMap<number, Readonly<Record<Direction, Forms>>> = new Map([
         eap: { EAP: ONE, ...OPEN },
         last: { AUTH: ONE, CP: OPTIONAL, ...OPEN },
       },
+      // An excused answer fits several forms; the last exchange's is meant.
       response: {
+        last: { IDr: OPTIONAL, AUTH: ONE, CP: OPTIONAL, ...CHILD, ...CERTIFICATES, ...OPEN },
         first: { IDr: ONE, AUTH: OPTIONAL, EAP: ONE, ...CERTIFICATES, ...OPEN },
         eap: { EAP: ONE, ...OPEN },
-        last: { IDr: OPTIONAL, AUTH: ONE, CP: OPTIONAL, ...CHILD, ...CERTIFICATES, ...OPEN },
       },
     },
   ],
