@@ -33,7 +33,7 @@ export interface KeyStoreParts {
   readonly clock: Clock;
   readonly random: (length: number) => Uint8Array;
   /**
-   * Seals prefetched keys on disk, 32 octets; owned by the store from now on. Without it a fresh one is made, so that
+   * Seals prefetched keys on disk, 32 octets; taken over and wiped by the store. Without it a fresh one is made, so that
    * keys prefetched by an earlier process are burnt.
    */
   readonly keyEncryptionKey?: Secret;
@@ -67,7 +67,7 @@ export class KeyStore {
   readonly #announced = new Map<string, Promise<number>>();
   readonly #parts: KeyStoreParts;
   readonly #maxAgeMs: number;
-  readonly #kek: Secret;
+  readonly #sealer: Sealer;
   #suspected = 0;
   #unrecorded = 0;
   #closed = false;
@@ -78,9 +78,11 @@ export class KeyStore {
     this.#source = parts.source;
     this.#storage = parts.storage;
     this.#maxAgeMs = parts.maxAgeMs ?? Number.POSITIVE_INFINITY;
-    this.#kek = parts.keyEncryptionKey ?? Secret.own(parts.random(32));
     this.#clock = new StoreClock(parts.clock, parts.storage.lastAudit()?.atMs ?? 0);
-    const sealer = new Sealer(this.#kek, parts.random);
+    const kek = parts.keyEncryptionKey ?? Secret.own(parts.random(32));
+    const sealer = new Sealer(kek, parts.random);
+    kek.wipe();
+    this.#sealer = sealer;
     this.#ledger = new Ledger({
       storage: parts.storage,
       clock: this.#clock,
@@ -98,8 +100,9 @@ export class KeyStore {
     const pool = this.#pool(peerSae);
     try {
       const reply = await this.#fromPool({ peer: peerSae, role: 'master' });
-      pool.refill();
-      return reply ?? (await pool.wait());
+      if (reply === undefined) return await pool.wait();
+      pool.taken();
+      return reply;
     } catch (error) {
       return storageFailed(error);
     }
@@ -279,7 +282,7 @@ export class KeyStore {
   close(): void {
     this.#closed = true;
     for (const pool of this.#pools.values()) pool.close();
-    this.#kek.wipe();
+    this.#sealer.close();
   }
 
   #pool(peer: string): MasterPool {

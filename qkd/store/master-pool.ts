@@ -40,6 +40,8 @@ export class MasterPool {
   #closed = false;
   #failures = 0;
   #notBeforeMs = 0;
+  /** Stored keys as last counted, less those taken since: counting costs time that grows with the pool. */
+  #stock: number | undefined;
 
   constructor(marks: Partial<PoolMarks>, ports: PoolPorts) {
     this.#marks = { ...DEFAULT_MARKS, ...marks };
@@ -55,8 +57,19 @@ export class MasterPool {
     });
   }
 
-  /** Fills up to the high mark when below the low one, unless the last try failed a short time ago. */
+  /** One key was taken from the stock. */
+  taken(): void {
+    if (this.#stock !== undefined) this.#stock--;
+    this.#fillIfLow();
+  }
+
+  /** Counts, and fills up to the high mark when below the low one, unless the last try failed a short time ago. */
   refill(): void {
+    this.#stock = undefined;
+    this.#fillIfLow();
+  }
+
+  #fillIfLow(): void {
     if (!this.#closed && this.#missing() > 0) void this.#run();
   }
 
@@ -68,8 +81,8 @@ export class MasterPool {
   #missing(): number {
     const { low, high } = this.#marks;
     if (high === 0 || this.#ports.now() < this.#notBeforeMs) return 0;
-    const stored = this.#ports.stored();
-    return stored < low ? high - stored : 0;
+    if (this.#stock === undefined || this.#stock < low) this.#stock = this.#ports.stored();
+    return this.#stock < low ? high - this.#stock : 0;
   }
 
   /** One request after the other until nobody waits and nothing is missing. Never rejects. */
@@ -93,7 +106,9 @@ export class MasterPool {
 
   /** Once begun, filling goes on to the high mark, not only to the low one. */
   #filling(before: number): number {
-    return before === 0 ? this.#missing() : this.#marks.high - this.#ports.stored();
+    if (before === 0) return this.#missing();
+    this.#stock = this.#ports.stored();
+    return this.#marks.high - this.#stock;
   }
 
   /** False: the KME gave nothing, those who waited were told, and refills pause. */

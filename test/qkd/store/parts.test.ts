@@ -65,6 +65,22 @@ describe('sealing', () => {
     expect(sealer.epoch).toMatch(/^[0-9a-f]{16}$/);
   });
 
+  it('uses no IV twice', () => {
+    const sealer = new Sealer(kek(1), random);
+    const secret = Secret.own(random(32));
+    const ivs = Array.from({ length: 200 }, () => Buffer.from(sealer.seal(CONTEXT, secret).subarray(1, 13)));
+    expect(new Set(ivs.map((iv) => iv.toString('hex'))).size).toBe(200);
+  });
+
+  it('needs its own copy of the key no longer once it is closed', () => {
+    const key = kek(1);
+    const sealer = new Sealer(key, random);
+    key.wipe();
+    const sealed = sealer.seal(CONTEXT, Secret.own(random(32)));
+    sealer.close();
+    expect(() => sealer.open(CONTEXT, sealed)).toThrow('closed');
+  });
+
   it('wants a key of 256 bits', () => {
     expect(() => new Sealer(Secret.own(new Uint8Array(16)), random)).toThrow('32 octets');
   });
