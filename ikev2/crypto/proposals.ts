@@ -159,7 +159,8 @@ function answered(ours: readonly Transform[], answer: readonly Transform[]): Tra
 }
 
 function sameTransform(a: Transform, b: Transform): boolean {
-  return a.type === b.type && a.id === b.id && a.keyLength === b.keyLength;
+  const understood = a.unknownAttributes === undefined && b.unknownAttributes === undefined;
+  return understood && a.type === b.type && a.id === b.id && a.keyLength === b.keyLength;
 }
 
 function isNone(transform: Transform, type: number): boolean {

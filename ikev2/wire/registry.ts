@@ -276,7 +276,7 @@ export const CP_ATTRIBUTE = {
 
 export const TS_TYPE = { IPV4_ADDR_RANGE: 7, IPV6_ADDR_RANGE: 8 } as const;
 
-/** Kinds of a PPK identity. [RFC8784 5.1] */
+/** Kinds of a PPK identity (RFC 8784 section 5.1). */
 export const PPK_ID_TYPE = { OPAQUE: 1, FIXED: 2 } as const;
 
 const names = (table: Readonly<Record<string, number>>): ReadonlyMap<number, string> =>

@@ -39,11 +39,15 @@ export interface TrafficSelector {
   readonly end: Uint8Array;
 }
 
-/** `keyLength` in bits, only for algorithms whose key length varies. */
+/**
+ * `keyLength` in bits, only for algorithms whose key length varies. `unknownAttributes` marks a received transform
+ * that must not be chosen, as it says something that we do not understand. It is not encoded.
+ */
 export interface Transform {
   readonly type: number;
   readonly id: number;
   readonly keyLength?: number;
+  readonly unknownAttributes?: true;
 }
 
 /** `protocol` 1 IKE, 3 ESP; `spi` empty in a first IKE_SA_INIT, 8 octets in an IKE rekey, 4 for ESP. */

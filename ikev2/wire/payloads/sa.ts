@@ -54,23 +54,23 @@ function decodeProposal(body: OctetReader): Proposal {
 function decodeTransform(body: OctetReader): Transform {
   const type = body.u8('Transform Type');
   body.skip(1, 'RESERVED');
-  const id = body.u16('Transform ID');
-  let keyLength: number | undefined;
-  for (let count = 0; body.remaining > 0; count++) {
-    if (count === LIMITS.attributes) body.fail('Transform', 'too many attributes');
-    const value = decodeAttribute(body);
-    if (value !== undefined) keyLength = value;
-  }
-  return keyLength === undefined ? { type, id } : { type, id, keyLength };
+  const transform: Transform = { type, id: body.u16('Transform ID') };
+  return decodeAttributes(body, transform);
 }
 
-/** The Key Length in bits; undefined for an attribute of another type, which makes its transform unknown to nobody. */
-function decodeAttribute(body: OctetReader): number | undefined {
-  const format = body.u16('Attribute Type');
-  const value = body.u16('Attribute Value');
-  if ((format & SHORT_FORM) !== 0) return (format & ~SHORT_FORM) === KEY_LENGTH ? value : undefined;
-  body.skip(value, 'Attribute Value');
-  return undefined;
+/** A transform with an attribute that we do not know is kept, but marked so that nobody chooses it. [RFC7296 3.3.6] */
+function decodeAttributes(body: OctetReader, plain: Transform): Transform {
+  let transform = plain;
+  for (let count = 0; body.remaining > 0; count++) {
+    if (count === LIMITS.attributes) body.fail('Transform', 'too many attributes');
+    const format = body.u16('Attribute Type');
+    const value = body.u16('Attribute Value');
+    const short = (format & SHORT_FORM) !== 0;
+    if (!short) body.skip(value, 'Attribute Value');
+    const known = format === (SHORT_FORM | KEY_LENGTH);
+    transform = known ? { ...transform, keyLength: value } : { ...transform, unknownAttributes: true };
+  }
+  return transform;
 }
 
 function readMore(body: OctetReader, moreValue: number, field: string): boolean {

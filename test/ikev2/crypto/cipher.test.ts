@@ -24,7 +24,7 @@ interface AeadVector {
   sealed: string;
 }
 
-describe.each(PROVIDERS)('published vectors, provider %s', (provider) => {
+describe.each(PROVIDERS)('[RFC5282 4] published vectors, provider %s', (provider) => {
   it.each(vectors<AeadVector[]>('aead'))('[RFC5282 4] $name ($origin)', (vector) => {
     const cipher = createCipher(
       { encr: vector.encr, integ: 'none' },

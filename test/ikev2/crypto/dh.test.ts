@@ -18,7 +18,7 @@ interface DhVector {
 
 const NAMES = Object.keys(KE_ALGORITHMS) as KeName[];
 
-describe('published vectors', () => {
+describe('[RFC5903 7] published vectors', () => {
   it.each(vectors<DhVector[]>('dh'))('[RFC5903 7] $name ($origin)', (vector) => {
     const a = createKeyExchange(vector.ke, () => hex(vector.privateA));
     const b = createKeyExchange(vector.ke, () => hex(vector.privateB));
@@ -69,7 +69,7 @@ describe.each(NAMES)('%s', (name) => {
   });
 });
 
-describe('weak values', () => {
+describe('[RFC6989 2.1] weak values', () => {
   it.each(['modp2048', 'modp3072'] as const)('[RFC6989 2.1] %s refuses 0, 1 and p - 1 and above', (name) => {
     const { publicLength } = KE_ALGORITHMS[name];
     const own = createKeyExchange(name, counting());

@@ -158,6 +158,15 @@ describe('IKE proposals', () => {
     expect(withType(3, 0)?.suite.integ).toBe('none');
   });
 
+  it('[RFC7296 3.3.6] pass over transforms with attributes that we do not know', () => {
+    const [offer] = offerIke(ours, NONE);
+    const transforms = (offer?.transforms ?? []).map((transform) => ({
+      ...transform,
+      unknownAttributes: true as const,
+    }));
+    expect(chooseIke(ours, [{ number: 1, protocol: 1, spi: NONE, transforms }])).toBeUndefined();
+  });
+
   it('are accepted back only as a single choice out of the offer', () => {
     const theirs = chooseIke(ours, offerIke(ours, NONE));
     const answer = theirs?.proposal;

@@ -74,7 +74,7 @@ describe.each(KEYS)('$name', ({ pair, old, identifier }) => {
   });
 });
 
-describe('method 14', () => {
+describe('[RFC7427 A.4] method 14', () => {
   it.each([
     ['sha256', '0b'],
     ['sha384', '0c'],

@@ -70,7 +70,7 @@ describe('header', () => {
   });
 });
 
-describe('clear messages', () => {
+describe('[RFC7296 3.2] clear messages', () => {
   it('decode to what was encoded', () => {
     fc.assert(
       fc.property(header, payloads, (value, list) => {
@@ -232,7 +232,7 @@ describe('who may speak in clear', () => {
   });
 });
 
-describe('fragments', () => {
+describe('[RFC7383 2.5] fragments', () => {
   const big: Payload[] = [notify(16430, new Uint8Array(900).fill(7)), notify(16384)];
 
   it.each([

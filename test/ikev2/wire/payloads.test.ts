@@ -39,6 +39,11 @@ function bodyOf(payload: Payload): string {
   return toHex(encode(payload)).slice(8);
 }
 
+/** First four octets of a last substructure. */
+function length(octets: number): string {
+  return octets.toString(16).padStart(8, '0');
+}
+
 describe.each(NAMES)('%s payload', (name) => {
   const arbitrary = PAYLOADS[name] as fc.Arbitrary<Payload>;
   const { number } = PAYLOAD_CODECS[name];
@@ -98,19 +103,17 @@ describe('SA', () => {
     expect(bodyOf(SA)).toBe('0000002001030402010203040300000c01000014800e01000000000805000000');
   });
 
-  it('skips attributes it does not know, short and long', () => {
-    const transform = '00000014010000148011002a0012000401020304';
-    const decoded = decodeBody('SA', `0000001c01010001${transform}`);
-    expect(decoded.ok && decoded.value).toEqual([
-      {
-        type: 'SA',
-        proposals: [{ number: 1, protocol: 1, spi: hex(''), transforms: [{ type: 1, id: 20 }] }],
-      },
-    ]);
+  it('[RFC7296 3.3.6] marks transforms whose attributes it does not know, short and long', () => {
+    for (const attributes of ['8011002a', '0012000401020304', '800e01008011002a']) {
+      const transform = `${length(8 + attributes.length / 2)}01000014${attributes}`;
+      const decoded = decodeBody('SA', `${length(8 + transform.length / 2)}01010001${transform}`);
+      const sa = decoded.ok ? decoded.value[0] : undefined;
+      expect(sa?.type === 'SA' && sa.proposals[0]?.transforms[0]?.unknownAttributes).toBe(true);
+    }
   });
 
   it.each([
-    ['an SPI size near 256', '00000008010100ff'.replace('00ff', 'fe01')],
+    ['an SPI size that runs over', '000000080101fe00'],
     ['no proposal', ''],
     ['a proposal shorter than its header', '0000000301010000'],
     ['a length of zero', '0000000001010000'],
@@ -235,7 +238,7 @@ describe('traffic selectors', () => {
   });
 });
 
-describe('CP and EAP', () => {
+describe('[RFC7296 3.16] CP and EAP', () => {
   it('[RFC7296 3.15] ignores the reserved bit of an attribute type', () => {
     const decoded = decodeBody('CP', '0100000080010000');
     expect(decoded.ok && decoded.value).toEqual([

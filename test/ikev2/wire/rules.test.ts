@@ -39,7 +39,7 @@ function check(exchange: keyof typeof EXCHANGE, direction: Direction, words: str
   return result.ok ? result.value : result.error;
 }
 
-describe('forms of messages', () => {
+describe('[RFC7296 1.3] [RFC7296 1.4] forms of messages', () => {
   it.each([
     ['IKE_SA_INIT', 'request', 'SA KE No N N V', 'any'],
     ['IKE_SA_INIT', 'response', 'SA No KE N CERTREQ', 'any'],
