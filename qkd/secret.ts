@@ -4,6 +4,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 
+/** The symbol by which util.inspect, and so console.log, asks a value how to print it. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** Owns key bytes. Printing it in any way gives `[secret]`; after {@link Secret.wipe} any use throws. */
@@ -33,6 +34,7 @@ export class Secret {
     return this.#wiped ? 0 : this.#bytes.length;
   }
 
+  /** True once the bytes are zero. */
   get wiped(): boolean {
     return this.#wiped;
   }
@@ -58,10 +60,12 @@ export class Secret {
     this.#wiped = true;
   }
 
+  /** Also what a template string shows. */
   toString(): string {
     return '[secret]';
   }
 
+  /** JSON.stringify takes this in the place of the object. */
   toJSON(): string {
     return '[secret]';
   }

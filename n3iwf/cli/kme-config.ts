@@ -29,8 +29,10 @@ const link = z.strictObject({
   initialBits: z.number().min(0).default(0),
 });
 
+/** Without a mean time up, an outage would follow at each step. */
 const WITHOUT_UP_TIME = 'meanUpMs must be above 0 when meanOutMs is';
 
+/** The whole file. Unknown members are faults, so that a misspelt one does not silently keep its default. */
 export const kmeSchema = z
   .strictObject({
     /** The same seed gives the same links and the same keys. */
@@ -47,6 +49,7 @@ export const kmeSchema = z
       context.issues.push({ code: 'custom', message: problem, input: context.value });
   });
 
+/** With every default filled in. */
 export type KmeConfig = z.infer<typeof kmeSchema>;
 /** What may be left out in the file. */
 export type KmeConfigInput = z.input<typeof kmeSchema>;

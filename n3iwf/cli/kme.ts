@@ -17,6 +17,7 @@ export interface SaeAccess {
   readonly tls: TlsMaterial;
 }
 
+/** Key managers that serve, and the access of their SAEs. In one process with its users in the lab. */
 export interface RunningKmes {
   readonly network: KmeNetwork;
   /** In the order of the configuration. */
@@ -29,6 +30,7 @@ export interface RunningKmes {
   close(): Promise<void>;
 }
 
+/** What the caller may put in the place of the process's own. */
 export interface KmeSurroundings {
   /** Issues every certificate; a fresh one when left out. */
   readonly authority?: TestAuthority;
@@ -83,6 +85,7 @@ class Kmes implements RunningKmes {
     this.links = links;
   }
 
+  /** One listener per node, one after the other, so that a failure leaves a known set to close. */
   async listen(around: KmeSurroundings): Promise<void> {
     for (const node of this.#config.nodes) {
       const issued = await this.#authority.issue({ commonName: node.kmeId });
@@ -109,6 +112,7 @@ class Kmes implements RunningKmes {
     return fresh;
   }
 
+  /** The certificate's common name is the SAE ID: that is how the KME knows the SAE. */
   async #issue(saeId: string): Promise<SaeAccess> {
     const kmeId = this.network.kmeOf(saeId);
     const site = this.sites.find((candidate) => candidate.kmeId === kmeId);
@@ -136,6 +140,7 @@ class Kmes implements RunningKmes {
     }
   }
 
+  /** Connections of clients first, so that the listeners do not wait for them; then the keys that nobody fetched. */
   async close(): Promise<void> {
     for (const transport of this.#transports) transport.close();
     await Promise.all(this.#listeners.map((listener) => listener.close()));

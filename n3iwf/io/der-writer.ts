@@ -1,5 +1,6 @@
 /** Just enough DER (X.690) to write certificates: each function gives one value with its tag and length. */
 
+/** Tag of one octet, definite length, contents one behind the other. */
 function tagged(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
   const content = Buffer.concat(contents);
   return Buffer.concat([Uint8Array.from([tag, ...lengthOctets(content.length)]), content]);
@@ -13,10 +14,12 @@ function lengthOctets(length: number): number[] {
   return [0x80 | octets.length, ...octets];
 }
 
+/** SEQUENCE or SEQUENCE OF. */
 export function sequence(...members: readonly Uint8Array[]): Uint8Array {
   return tagged(0x30, ...members);
 }
 
+/** SET with one member: more would have to be sorted for DER. */
 export function set(...members: readonly Uint8Array[]): Uint8Array {
   return tagged(0x31, ...members);
 }
@@ -27,6 +30,7 @@ export function integer(octets: Uint8Array): Uint8Array {
   return tagged(0x02, first >= 0x80 ? Buffer.concat([new Uint8Array(1), octets]) : octets);
 }
 
+/** DER has one spelling of true: all bits set (X.690 11.1). */
 export function boolean(value: boolean): Uint8Array {
   return tagged(0x01, Uint8Array.from([value ? 0xff : 0]));
 }
@@ -37,6 +41,7 @@ export function objectIdentifier(dotted: string): Uint8Array {
   return tagged(0x06, Uint8Array.from([first * 40 + second, ...rest].flatMap(base128)));
 }
 
+/** Seven bits an octet, the high bit set on all but the last. */
 function base128(value: number): number[] {
   const octets = [value % 128];
   for (let rest = Math.floor(value / 128); rest > 0; rest = Math.floor(rest / 128))
@@ -44,6 +49,7 @@ function base128(value: number): number[] {
   return octets;
 }
 
+/** OCTET STRING; also the wrapping of an extension's value. */
 export function octetString(content: Uint8Array): Uint8Array {
   return tagged(0x04, content);
 }
@@ -53,6 +59,7 @@ export function bitString(content: Uint8Array, unusedBits = 0): Uint8Array {
   return tagged(0x03, Uint8Array.from([unusedBits]), content);
 }
 
+/** UTF8String, which RFC 5280 4.1.2.4 asks for in names. */
 export function utf8String(text: string): Uint8Array {
   return tagged(0x0c, Buffer.from(text, 'utf8'));
 }

@@ -22,9 +22,11 @@ export interface TlsMaterial {
 }
 
 const MIN_VERSION = 'TLSv1.2';
+/** A request of 128 key IDs takes some 8 kB; an answer of 128 keys of 1024 bits some 32 kB. */
 const MAX_REQUEST_OCTETS = 64 * 1024;
 const MAX_ANSWER_OCTETS = 1024 * 1024;
 
+/** How one SAE reaches its KME. */
 export interface KmeHttpsOptions {
   /** `https://host:port`; a path in front of the API's may follow. */
   readonly url: string;
@@ -87,6 +89,7 @@ export class KmeHttpsTransport implements KmeTransport {
     });
   }
 
+  /** Every failure gets the KME and its URL in front, since it is what an operator looks for. */
   #failure(error: Error, sent: boolean): KmeTransportError {
     const wrongKme = error instanceof WrongKmeError;
     const reason =
@@ -169,6 +172,7 @@ export function namesOf(certificate: PeerCertificate): string[] {
   return [...new Set(all.filter((name): name is string => typeof name === 'string'))];
 }
 
+/** Where a KME listens and as whom. */
 export interface KmeListenerOptions {
   readonly address: string;
   /** 0: any free one. */
@@ -220,6 +224,7 @@ export async function listenKme(kme: KmeServer, options: KmeListenerOptions): Pr
   };
 }
 
+/** Gives the port that was bound, which differs from the one asked for when that is 0. */
 function listen(server: Server, kmeId: string, options: KmeListenerOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) =>

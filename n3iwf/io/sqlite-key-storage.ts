@@ -8,6 +8,7 @@ import { KEY_STATES } from '#qkd';
 
 /** Written as user_version; a file of another form is refused. */
 const FORM = 1;
+/** The partial index holds only keys that wait, so that choosing the oldest costs the same after a million used ones. */
 const SCHEMA = `
   CREATE TABLE keys (
     sequence INTEGER PRIMARY KEY,
@@ -71,6 +72,7 @@ export class SqliteKeyStorage implements KeyStorage {
     if (check !== 'ok') throw new Error(`it is damaged: ${String(check)}`);
   }
 
+  /** IMMEDIATE takes the write lock before the first read: two processes cannot both choose the same key. */
   transact<T>(work: () => T): T {
     this.#run('BEGIN IMMEDIATE');
     try {
@@ -106,6 +108,7 @@ export class SqliteKeyStorage implements KeyStorage {
     return Number(row?.n ?? 0);
   }
 
+  /** By order of arrival, which is the order of age. */
   storedBefore(receivedBeforeMs: number, limit: number): readonly KeyRow[] {
     return this.#all(
       `SELECT ${KEY_COLUMNS} FROM keys WHERE state = 'stored' AND received_at < ? ORDER BY sequence LIMIT ?`,
@@ -137,6 +140,7 @@ export class SqliteKeyStorage implements KeyStorage {
     );
   }
 
+  /** The sealed bytes go unless they are given anew. */
   update(keyId: string, state: KeyState, changedAtMs: number, sealed?: Uint8Array): void {
     const changes = this.#run(
       'UPDATE keys SET state = ?, changed_at = ?, sealed = ? WHERE key_id = ?',
@@ -185,6 +189,7 @@ export class SqliteKeyStorage implements KeyStorage {
     if (this.#database.isOpen) this.#database.close();
   }
 
+  /** The texts are a fixed set of this file's, so the map stays small. */
   #statement(sql: string): StatementSync {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
@@ -208,12 +213,14 @@ export class SqliteKeyStorage implements KeyStorage {
 
 type SqlRow = Record<string, unknown>;
 
+/** A state that is none of ours is damage and must not pass as one. */
 function asState(value: unknown): KeyState {
   const state = KEY_STATES.find((known) => known === value);
   if (state === undefined) throw new Error(`a key has the unknown state ${String(value)}`);
   return state;
 }
 
+/** The columns are STRICT, so their types are what the schema says. */
 function asKeyRow(row: SqlRow | undefined): KeyRow | undefined {
   if (row === undefined) return undefined;
   return {

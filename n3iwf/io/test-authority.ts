@@ -17,6 +17,7 @@ import * as der from './der-writer.ts';
 /** The keys that the project's certificate methods work with. */
 export type CertificateKey = 'ecdsa-p256' | 'ecdsa-p384' | 'rsa-2048';
 
+/** What the certificate shall say. */
 export interface CertificateRequest {
   readonly commonName: string;
   readonly dnsNames?: readonly string[];
@@ -27,6 +28,7 @@ export interface CertificateRequest {
   readonly notAfter?: Date;
 }
 
+/** The same certificate in the forms that IKE (DER) and TLS (PEM) want. */
 export interface IssuedCertificate {
   /** DER. */
   readonly certificate: Uint8Array;
@@ -157,11 +159,13 @@ function freshKeys(kind: CertificateKey): Promise<KeyPairKeyObjectResult> {
   return generateKeys('ec', { namedCurve: kind === 'ecdsa-p256' ? 'P-256' : 'P-384' });
 }
 
+/** Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue } (RFC 5280 4.1). */
 function extension(identifier: string, critical: boolean, value: Uint8Array): Uint8Array {
   const flag = critical ? [der.boolean(true)] : [];
   return der.sequence(der.objectIdentifier(identifier), ...flag, der.octetString(value));
 }
 
+/** A name of one attribute. */
 function distinguishedName(commonName: string): Uint8Array {
   const attribute = der.sequence(der.objectIdentifier(OID.commonName), der.utf8String(commonName));
   return der.sequence(der.set(attribute));
@@ -190,6 +194,7 @@ function serialNumber(): Uint8Array {
   return octets;
 }
 
+/** RFC 7468 3: lines of 64 characters. */
 function toPem(certificate: Uint8Array): string {
   const lines =
     Buffer.from(certificate)

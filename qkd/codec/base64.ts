@@ -4,6 +4,7 @@
  */
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const PAD = 0x3d;
+/** Six bits to their letter, and back; -1 stands for what is no letter. */
 const ENCODE = Uint8Array.from(ALPHABET, (character) => character.charCodeAt(0));
 const DECODE = new Int8Array(256).fill(-1);
 for (const [value, code] of ENCODE.entries()) DECODE[code] = value;

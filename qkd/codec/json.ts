@@ -12,6 +12,7 @@ export interface SecretText {
   readonly end: number;
 }
 
+/** A map, so that a member named `__proto__` is a member like others. */
 export type JsonObject = ReadonlyMap<string, JsonValue>;
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject | SecretText;
 
@@ -26,6 +27,7 @@ export class JsonError extends Error {
   }
 }
 
+/** The bodies of ETSI GS QKD 014 nest four deep; extensions may add some. */
 const MAX_DEPTH = 16;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -40,6 +42,7 @@ const WORDS = [
   ['false', false],
   ['null', null],
 ] as const;
+/** RFC 8259 6: no leading zero, no plus, digits on both sides of the point. */
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -56,10 +59,12 @@ export function parseJson(
   }
 }
 
+/** Tells an object from every other value. */
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return value instanceof Map;
 }
 
+/** Tells the place of a secret from an ordinary object. */
 export function isSecretText(value: JsonValue | undefined): value is SecretText {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'secretText';
 }
@@ -74,6 +79,7 @@ class JsonReader {
     this.#secretMembers = secretMembers;
   }
 
+  /** One value and nothing behind it. */
   document(): JsonValue {
     const value = this.#value(0);
     if (this.#next() !== undefined) throw new JsonError(this.#at, 'something follows the value');
@@ -132,6 +138,7 @@ class JsonReader {
     this.#at++;
   }
 
+  /** Moves over a sign that must come now. */
   #take(octet: number): void {
     if (this.#next() !== octet) throw new JsonError(this.#at, `"${String.fromCharCode(octet)}" is missing`);
     this.#at++;
@@ -152,6 +159,7 @@ class JsonReader {
     }
   }
 
+  /** Escapes are left to JSON.parse, which reads the same grammar; only texts without a secret get there. */
   #text(): string {
     const { start, end, escaped } = this.#stringRange();
     try {
@@ -190,6 +198,7 @@ class JsonReader {
     return true;
   }
 
+  /** Letters and signs that may stand in a number are gathered, then held against the grammar. */
   #number(): number {
     const start = this.#at;
     let text = '';

@@ -17,6 +17,7 @@ import {
   type Status,
 } from './types.ts';
 
+/** One request, as HTTPS will carry it. */
 export interface KmeRequest {
   readonly method: 'GET' | 'POST';
   /** Path and query, SAE IDs URL-encoded. */
@@ -24,6 +25,7 @@ export interface KmeRequest {
   readonly body?: Uint8Array;
 }
 
+/** One answer, whatever its status. */
 export interface KmeResponse {
   readonly status: number;
   /** Owned by the receiver, who zeroes it. */
@@ -48,6 +50,7 @@ export class KmeTransportError extends Error {
   }
 }
 
+/** Every way a call can fail, as far as it makes a difference to the caller. */
 export const CLIENT_ERRORS = [
   'unknown-key',
   'unauthorised',
@@ -134,6 +137,7 @@ export class Etsi014Client {
     );
   }
 
+  /** The one place that talks to the KME. Only methods that deliver can burn keys: POST. */
   async #call(request: KmeRequest): Promise<Result<Uint8Array, ClientError>> {
     const delivers = request.method === 'POST';
     try {
@@ -166,6 +170,7 @@ export class Etsi014Client {
     return fail({ ...badAnswer(problem, true), burntKeyIds: [...new Set(keys.map((key) => key.keyId))] });
   }
 
+  /** What the standard leaves the client to check: sizes as asked, IDs not repeated. */
   #problem(keys: readonly DeliveredKey[]): string | undefined {
     const wanted = Math.ceil(this.#keySizeBits / 8);
     if (keys.some((key) => key.secret.length !== wanted))

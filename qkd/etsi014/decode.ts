@@ -13,16 +13,19 @@ const SECRET_MEMBERS: ReadonlySet<string> = new Set(['key']);
 /** The text says which member is missing or of a wrong type. */
 export type Decoded<T> = Result<T, string>;
 
+/** Every body of clause 6 is one JSON object. */
 function decodeObject(body: Uint8Array, secretMembers?: ReadonlySet<string>): Decoded<JsonObject> {
   const parsed = parseJson(body, secretMembers);
   if (!parsed.ok) return fail(parsed.error.message);
   return isJsonObject(parsed.value) ? ok(parsed.value) : fail('the body is no JSON object');
 }
 
+/** JSON has one kind of number; counts and sizes are whole and not negative. */
 function isCount(value: JsonValue | undefined): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
+/** The members of Status by their type, in the order of the standard. */
 const STATUS_TEXTS = ['source_KME_ID', 'target_KME_ID', 'master_SAE_ID', 'slave_SAE_ID'] as const;
 const STATUS_COUNTS = [
   'key_size',
@@ -137,6 +140,7 @@ export function decodeKeyContainer(body: Uint8Array): DecodedContainer {
   return { keys, fault };
 }
 
+/** One entry of `keys`; its extensions are left aside. */
 function decodeKey(body: Uint8Array, entry: JsonObject): Decoded<DeliveredKey> {
   const keyId = entry.get('key_ID');
   const text = entry.get('key');

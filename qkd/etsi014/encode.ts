@@ -57,6 +57,7 @@ export function encodeError(message: string): Uint8Array {
   return utf8.encode(JSON.stringify({ message }));
 }
 
+/** The container is put together as octets, because its keys must not become part of a string. */
 const HEAD = utf8.encode('{"keys":[');
 const TAIL = utf8.encode(']}');
 

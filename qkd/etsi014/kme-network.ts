@@ -8,12 +8,14 @@ import { fail, ok, type Result } from '../result.ts';
 import { Secret } from '../secret.ts';
 import type { DeliveredKey } from './types.ts';
 
+/** One site of the network. */
 export interface KmeNode {
   readonly kmeId: string;
   /** SAEs that stand in the same secured site as this KME and may ask it. [ETSI014 4] */
   readonly saeIds: readonly string[];
 }
 
+/** A quantum channel between two sites, named by their KME IDs in any order. */
 export interface KmeLink {
   readonly between: readonly [string, string];
   readonly simulator: LinkSimulator;
@@ -26,6 +28,7 @@ interface WaitingKey {
   readonly secret: Secret;
 }
 
+/** For the books: each key to a master waits once per slave, until it is fetched. */
 export interface KmeCounts {
   /** Keys given to masters and to slaves, and those laid out that no slave has fetched yet. */
   readonly toMasters: number;
@@ -63,6 +66,7 @@ export class KmeNetwork {
     }
   }
 
+  /** The KME at the site of an SAE; undefined for an SAE that stands nowhere. */
   kmeOf(saeId: string): string | undefined {
     return this.#nodeOfSae.get(saeId);
   }
@@ -111,6 +115,7 @@ export class KmeNetwork {
     return ok(keys);
   }
 
+  /** The first link makes the key; the bits of the others are spent as pads and forgotten. */
   #drawOne(simulators: readonly LinkSimulator[], sizeBits: number): DeliveredKey {
     const [first, ...others] = simulators.map((simulator) => simulator.draw(sizeBits));
     for (const pad of others) pad?.bytes.fill(0);
@@ -118,6 +123,7 @@ export class KmeNetwork {
     return { keyId: first.keyId, secret: Secret.own(first.bytes) };
   }
 
+  /** A copy of its own for each slave, so that wiping one leaves the others. */
   #layOut(key: DeliveredKey, masterSaeId: string, slaveSaeId: string): void {
     const secret = key.secret.use((bytes) => Secret.copyOf(bytes));
     const entries = this.#waiting.get(key.keyId) ?? [];
@@ -159,6 +165,7 @@ export class KmeNetwork {
     this.#waitingCount--;
   }
 
+  /** Looks only. */
   counts(): KmeCounts {
     return { toMasters: this.#toMasters, toSlaves: this.#toSlaves, waiting: this.#waitingCount };
   }

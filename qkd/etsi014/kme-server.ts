@@ -14,11 +14,13 @@ export interface ServerRequest {
   readonly body: Uint8Array;
 }
 
+/** `body` is empty where the standard has none, and belongs to the shell, which wipes it. */
 export interface ServerAnswer {
   readonly status: 200 | 400 | 401 | 404 | 405 | 503;
   readonly body: Uint8Array;
 }
 
+/** What this KME offers; sizes in bits. It is what its Status says. */
 export interface KmeLimits {
   readonly keySizeBits: number;
   readonly minKeySizeBits: number;
@@ -38,12 +40,14 @@ export const DEFAULT_LIMITS: KmeLimits = {
 };
 
 const EMPTY = new Uint8Array(0);
+/** [ETSI014 5.1] The SAE ID in the path is always the other one's, URL-encoded. */
 const ROUTE = /^\/api\/v1\/keys\/([^/]+)\/(status|enc_keys|dec_keys)$/;
 
 function answer(status: ServerAnswer['status'], body: Uint8Array = EMPTY): ServerAnswer {
   return { status, body };
 }
 
+/** 400 with an Error body. [ETSI014 6.5] */
 function bad(message: string): ServerAnswer {
   return answer(400, encodeError(message));
 }
@@ -160,6 +164,7 @@ export class KmeServer {
  */
 const KNOWN_EXTENSION = 'qn3iwf_max_wait';
 
+/** Unknown mandatory ones first, since the standard has a text of its own for them. */
 function extensionRefusal(request: KeyRequest): string | undefined {
   for (const extension of request.extensionMandatory ?? []) {
     const names = [...extension.keys()];
@@ -189,6 +194,7 @@ function keyRequestOf(
   };
 }
 
+/** Undefined for a percent sign that encodes nothing. */
 function decodePathSegment(segment: string | undefined): string | undefined {
   try {
     return segment === undefined ? undefined : decodeURIComponent(segment);
@@ -204,6 +210,7 @@ function containerAnswer(keys: readonly DeliveredKey[]): ServerAnswer {
   return answer(200, body);
 }
 
+/** Used up is 503, which passes; what is wrongly named is 400, which does not. [ETSI014 5.3] */
 function networkAnswer(error: NetworkError): ServerAnswer {
   if (error === 'unknown-sae') return bad('no such SAE');
   if (error === 'no-link') return bad('no quantum link to the KME of that SAE');

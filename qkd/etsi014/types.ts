@@ -48,6 +48,7 @@ export const ERROR_MESSAGES = {
 /** A UUID as text, in either case (RFC 9562 4); key IDs are compared in lower case. */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+/** A text that is none is never sent to a KME. */
 export function isKeyId(text: string): boolean {
   return UUID.test(text);
 }

@@ -5,6 +5,7 @@
  */
 import { SeededRandom } from './seeded-random.ts';
 
+/** What kind of link it is; fixed for its life, but for the rate. */
 export interface LinkProfile {
   /** Secret bits per second while the link is up and the error rate is nominal. */
   readonly rateBitsPerSecond: number;
@@ -51,6 +52,7 @@ export type LinkFault =
   | { readonly kind: 'outage'; readonly durationMs: number }
   | { readonly kind: 'intrusion'; readonly durationMs: number; readonly qber: number };
 
+/** Finer than any time that a policy looks at, coarse enough for days of simulated time in seconds. */
 export const STEP_MS = 100;
 
 /** Handle: {@link advance}, {@link inject}, {@link setRate}, {@link draw}. Read: {@link state}. */
@@ -84,6 +86,7 @@ export class LinkSimulator {
     while (this.#steps < target) this.#step();
   }
 
+  /** As of the last {@link advance}. */
   state(): LinkState {
     return {
       up: this.#up && this.#fault?.fault.kind !== 'outage',
@@ -129,6 +132,7 @@ export class LinkSimulator {
     this.#discarded += gained - kept;
   }
 
+  /** Errors cost rate twice: they may be an eavesdropper, and their correction tells bits away. */
   #secretRate(): number {
     if (!this.#up || this.#fault?.fault.kind === 'outage') return 0;
     const { qber, qberLimit } = this.#profile;

@@ -23,14 +23,17 @@ export interface AuditHead {
   readonly hash: Uint8Array;
 }
 
+/** What {@link verifyAudit} found, and where. */
 export interface AuditFault {
   /** The first row that is not as it was written. */
   readonly sequence: number;
   readonly problem: 'gap' | 'changed' | 'truncated';
 }
 
+/** Stands in front of the first row. */
 const FIRST_HASH = new Uint8Array(32);
 
+/** The number is hashed with the event, so that a row cannot be moved. */
 function chain(previous: Uint8Array, sequence: number, event: string): Uint8Array {
   const digest = createHash('sha256').update(previous).update(`${sequence}:`).update(event).digest();
   return new Uint8Array(digest);
@@ -47,6 +50,7 @@ export class AuditWriter {
     this.#idKey = idKey;
   }
 
+  /** Reads the end of the chain each time: another process may have written since. */
   append(event: AuditEvent): void {
     const last = this.#storage.lastAudit();
     const sequence = (last?.sequence ?? 0) + 1;
@@ -88,6 +92,7 @@ export function verifyAudit(storage: KeyStorage, head?: AuditHead): AuditFault |
   return undefined;
 }
 
+/** Hash and time both; the first fault ends the walk, since everything behind it is in doubt. */
 function isLink(row: AuditRow, previous: Uint8Array): boolean {
   return sameHash(row.hash, chain(previous, row.sequence, row.event)) && eventTime(row.event) === row.atMs;
 }

@@ -4,6 +4,7 @@
  */
 import type { KeyStorage } from './key-storage.ts';
 
+/** One caller's part of the next transaction. */
 interface Piece {
   readonly work: () => void;
   readonly committed: () => void;
@@ -39,6 +40,7 @@ export class CommitGroup {
     });
   }
 
+  /** All or none: a caller hears of success only after the sync. */
   #flush(): void {
     const pieces = this.#pieces;
     this.#pieces = [];

@@ -7,6 +7,7 @@ import type { KeyState } from './lifecycle.ts';
 /** Which side this store's SAE is on: it drew the key (enc_keys) or fetched it by its ID (dec_keys). */
 export type KeyRole = 'master' | 'slave';
 
+/** One key as the disk knows it: a row stays for ever, its sealed bytes only while the key waits. */
 export interface KeyRow {
   /** UUID text, lower case; unique over all peers and roles. */
   readonly keyId: string;
@@ -21,6 +22,7 @@ export interface KeyRow {
   readonly changedAtMs: number;
 }
 
+/** One link of the audit chain. */
 export interface AuditRow {
   /** From 1 on, without a gap. */
   readonly sequence: number;
@@ -31,6 +33,7 @@ export interface AuditRow {
   readonly hash: Uint8Array;
 }
 
+/** Calls other than `transact` and the lookers are made within a transaction. Any call may throw. */
 export interface KeyStorage {
   /**
    * Runs `work` in one transaction that excludes every other writer. When it returns, what `work` wrote survives a power

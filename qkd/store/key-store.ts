@@ -27,6 +27,7 @@ export interface KeySource {
   ): Promise<Result<readonly DeliveredKey[], ClientError>>;
 }
 
+/** What a store is built from; everything that touches the world is handed in. */
 export interface KeyStoreParts {
   readonly source: KeySource;
   readonly storage: KeyStorage;
@@ -44,6 +45,7 @@ export interface KeyStoreParts {
   readonly auditIdKey?: Secret;
 }
 
+/** The books: every key received is in exactly one of the states. */
 export interface KeyCounts {
   /** Keys that came from the KME: the sum of all that follow, `used` holding those retired since. */
   readonly delivered: number;
@@ -138,6 +140,7 @@ export class KeyStore {
     }
   }
 
+  /** A key that is announced meanwhile is waited for; a second question to the KME would find it gone. */
   async #fetchOnce(pair: Pair, keyId: string): Promise<KeyReply> {
     await this.#announced.get(keyId);
     const known = this.#ledger.knownRefusal(pair, keyId);
@@ -155,6 +158,7 @@ export class KeyStore {
     );
   }
 
+  /** Looks again within the transaction: another process may have taken the key since. */
   #useStored(pair: Pair, keyId: string): Promise<KeyReply> {
     return this.#commit(
       () => {
@@ -185,11 +189,13 @@ export class KeyStore {
     }
   }
 
+  /** Worth asking the KME for: a key ID, not in the books, not on its way. */
   #isNew(keyId: string): boolean {
     if (!isKeyId(keyId) || this.#fetching.has(keyId) || this.#announced.has(keyId)) return false;
     return this.#read(() => this.#storage.find(keyId) === undefined, false);
   }
 
+  /** All of the keys or none, as the KME delivers them. */
   async #fetchAhead(pair: Pair, keyIds: readonly string[]): Promise<number> {
     const answer = await this.#source.decKeys(pair.peer, keyIds);
     if (!answer.ok) {
@@ -256,6 +262,7 @@ export class KeyStore {
     return this.#clock.now();
   }
 
+  /** Counts rows on each call; throws when the storage is closed or cannot be read. */
   counts(): KeyCounts {
     const states = this.#storage.countsByState();
     const of = (state: Parameters<typeof states.get>[0]): number => states.get(state) ?? 0;
@@ -285,6 +292,7 @@ export class KeyStore {
     this.#sealer.close();
   }
 
+  /** Made at the first need of a peer and kept. */
   #pool(peer: string): MasterPool {
     const known = this.#pools.get(peer);
     if (known !== undefined) return known;
@@ -351,6 +359,7 @@ export class KeyStore {
     }
   }
 
+  /** One transaction of its own, at once: used where nothing else may come first. */
   #changeStored(choose: (row: KeyRow) => boolean, state: 'burnt', reason: string): void {
     const rows = this.#storage.storedBefore(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER).filter(choose);
     if (rows.length === 0) return;

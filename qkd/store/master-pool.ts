@@ -7,6 +7,7 @@ import type { DeliveredKey } from '../etsi014/types.ts';
 import type { Result } from '../result.ts';
 import { type KeyReply, refused } from './reply.ts';
 
+/** When to fill and how far. Prefetching costs freshness: keys wait, and may expire. */
 export interface PoolMarks {
   /** Below this many stored keys the pool is filled, up to the high mark. 0 and 0: no prefetch. */
   readonly low: number;
@@ -73,6 +74,7 @@ export class MasterPool {
     if (!this.#closed && this.#missing() > 0) void this.#run();
   }
 
+  /** A request under way still ends in the books; nobody waits for it any more. */
   close(): void {
     this.#closed = true;
     for (const resolve of this.#waiters.splice(0)) resolve(refused('closed'));
