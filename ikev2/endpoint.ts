@@ -14,7 +14,7 @@ import type {
   Ppk,
   TimerName,
 } from './output.ts';
-import { Channel, NO_SPI, spiKey } from './sa/channel.ts';
+import { Channel, NO_SPI, plainOctets, spiKey } from './sa/channel.ts';
 import { Exchanges } from './sa/exchanges.ts';
 import { type EapAnswer, IkeSa } from './sa/ike-sa.ts';
 import { Node } from './sa/node.ts';
@@ -52,7 +52,7 @@ export class IkeEndpoint {
    * The octets may be kept: the caller must not write to them afterwards.
    */
   receive(now: number, datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): Output[] {
-    const octets = this.withoutMarker(datagram, local);
+    const octets = this.withoutMarker(plainOctets(datagram), local);
     if (octets === undefined) return [];
     const header = decodeHeader(octets);
     if (!header.ok) return this.mark(rejected(header.error.message, remote));

@@ -13,6 +13,11 @@ export function spiKey(spi: Uint8Array): string {
   return String.fromCharCode(...spi);
 }
 
+/** The same memory as a plain Uint8Array, so that no Buffer leaves by an event. */
+export function plainOctets({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
 /** An IKE SA has one channel; a rekeyed one has its predecessor beside it until that is deleted. */
 export class Channel {
   /** Whether this side is the original initiator of these SPIs: the I flag of all that it sends. */
@@ -70,7 +75,7 @@ export class Channel {
   open(datagram: Uint8Array, message: DecodedMessage): Uint8Array | undefined {
     if (this.cipherIn === undefined) return undefined;
     const opened = openPlaintext(datagram, message, this.cipherIn);
-    return opened.ok ? opened.value : undefined;
+    return opened.ok ? plainOctets(opened.value) : undefined;
   }
 
   /** Keys are zeroed; stored responses stay for repetitions. */

@@ -93,6 +93,9 @@ export function initiatorProfile(changes: Partial<InitiatorProfile> = {}): Initi
   };
 }
 
+/** What verifyCertificate answers. */
+export type KeyObjectLike = ReturnType<NonNullable<EndpointPorts['verifyCertificate']>>;
+
 export type Side = 'ue' | 'node';
 
 /** A datagram on its way; `from` and `to` as its sender wrote them. */

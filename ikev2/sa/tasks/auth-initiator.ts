@@ -1,8 +1,7 @@
 /** IKE_AUTH as initiator, the counterpart of the responder's file. [RFC7296 1.2] [RFC7296 2.16] */
 
 import type { InitiatorProfile } from '../../output.ts';
-import { IkeError } from '../../wire/errors.ts';
-import { CFG_TYPE, EXCHANGE, NOTIFY } from '../../wire/registry.ts';
+import { CFG_TYPE, EXCHANGE, NOTIFY, nameOf } from '../../wire/registry.ts';
 import type { AuthPayload, Identity, Payload } from '../../wire/types.ts';
 import type { IkeSa, PpkAnswer } from '../ike-sa.ts';
 import { asPayloads, find, findAll, findError, findNotify, notify } from '../payloads.ts';
@@ -89,7 +88,9 @@ export class InitiatorAuthentication {
           find(payloads, 'AUTH') === undefined &&
           find(payloads, 'EAP') === undefined
         ) {
-          throw new IkeError('the responder refused IKE_AUTH', error.notifyType);
+          const reason = `the responder refused IKE_AUTH: ${nameOf('notify', error.notifyType)}`;
+          sa.close('authentication', reason, error.notifyType);
+          return;
         }
         onResponse(payloads);
       },

@@ -71,7 +71,7 @@ export function answerInit(
   if (!secret.ok) throw new IkeError(secret.error.message);
   const nonceResponder = Uint8Array.from(node.random(NONCE_LENGTH));
   const ppkAgreed = config.ppk !== 'off' && findNotify(payloads, NOTIFY.USE_PPK) !== undefined;
-  sa.nat = detectNat(payloads, channel.spiInitiator, NO_SPI, sa.local, sa.remote);
+  noteNat(sa, payloads, NO_SPI);
   channel.window.accept(datagram);
   const responseOctets = sa.respond(EXCHANGE.IKE_SA_INIT, [
     { type: 'SA', proposals: [accepted.proposal] },
@@ -205,8 +205,7 @@ export class InitTask implements Task {
       return;
     }
     sa.channel.spiResponder = Uint8Array.from(header.spiResponder);
-    const { spiInitiator, spiResponder } = sa.channel;
-    sa.nat = detectNat(payloads, spiInitiator, spiResponder, sa.local, sa.remote);
+    noteNat(sa, payloads, sa.channel.spiResponder);
     sa.finish();
     const result = {
       requestOctets: this.requestOctets,
@@ -220,6 +219,12 @@ export class InitTask implements Task {
     completeInit(sa, suite, result, secret.value);
     this.completed(result);
   }
+}
+
+/** A side that makes its peer see a NAT has to behave as if it were behind one. */
+function noteNat(sa: IkeSa, payloads: readonly Payload[], spiResponder: Uint8Array): void {
+  const { local, remote } = detectNat(payloads, sa.channel.spiInitiator, spiResponder, sa.local, sa.remote);
+  sa.nat = { local: local || sa.node.config.forceUdpEncapsulation === true, remote };
 }
 
 /** [RFC7296 2.23] the initiator moves when either side is behind a NAT; the responder follows what it hears. */
