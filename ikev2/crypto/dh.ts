@@ -13,7 +13,7 @@ import {
 } from 'node:crypto';
 import { DecodeError, type Result } from '../wire/cursor.ts';
 import { der, derContents, derInteger, derSequence } from './der.ts';
-import { concatOctets } from './octets.ts';
+import { concatOctets, hexOctets } from './octets.ts';
 import { KE_ALGORITHMS } from './suites.ts';
 import type { KeName, KeyExchange, RandomSource } from './types.ts';
 
@@ -59,8 +59,8 @@ function refuse(reason: string): Result<Uint8Array> {
 }
 
 /** DER up to the 32 octets of a raw key: RFC 8410's SubjectPublicKeyInfo and PKCS #8 for X25519. */
-const X25519_PUBLIC = Buffer.from('302a300506032b656e032100', 'hex');
-const X25519_PRIVATE = Buffer.from('302e020100300506032b656e04220420', 'hex');
+const X25519_PUBLIC = hexOctets('302a300506032b656e032100');
+const X25519_PRIVATE = hexOctets('302e020100300506032b656e04220420');
 
 function x25519Public(raw: Uint8Array): KeyObject {
   return createPublicKey({ key: Buffer.concat([X25519_PUBLIC, raw]), format: 'der', type: 'spki' });
@@ -121,7 +121,7 @@ interface ModpGroup {
   readonly algorithm: Uint8Array;
 }
 
-const DH_KEY_AGREEMENT = Buffer.from('06092a864886f70d010301', 'hex');
+const DH_KEY_AGREEMENT = hexOctets('06092a864886f70d010301');
 const GROUPS = new Map<string, ModpGroup>();
 
 function modpGroup(group: string): ModpGroup {

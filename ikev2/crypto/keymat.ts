@@ -44,7 +44,7 @@ export interface AuthInputs {
   readonly intermediate?: Uint8Array;
 }
 
-const KEY_PAD = Buffer.from('Key Pad for IKEv2', 'latin1');
+const KEY_PAD = new TextEncoder().encode('Key Pad for IKEv2');
 
 export class Keymat {
   readonly suite: IkeSuite;

@@ -7,6 +7,11 @@ export function equalOctets(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
+/** The octets that `text` spells, two hexadecimal digits each; for constants. */
+export function hexOctets(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
+}
+
 /** The parts in a row, in memory of their own (not of Buffer's shared pool), so that it can be wiped. */
 export function concatOctets(...parts: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

@@ -6,7 +6,7 @@ import { constants, type KeyObject, sign, verify } from 'node:crypto';
 import type { Result } from '../wire/cursor.ts';
 import { IkeError } from '../wire/errors.ts';
 import { AUTH_METHOD, NOTIFY, SIGNATURE_HASH } from '../wire/registry.ts';
-import { concatOctets, equalOctets } from './octets.ts';
+import { concatOctets, equalOctets, hexOctets } from './octets.ts';
 
 /** Contents of an AUTH payload. */
 export interface AuthValue {
@@ -25,7 +25,7 @@ interface SignatureAlgorithm {
 }
 
 function row(scheme: Scheme, hash: string, hashId: number, identifierHex: string): SignatureAlgorithm {
-  return { scheme, hash, hashId, identifier: Buffer.from(identifierHex, 'hex') };
+  return { scheme, hash, hashId, identifier: hexOctets(identifierHex) };
 }
 
 /** RSASSA-PSS-params with MGF1 and a salt as long as the hash; DER. [RFC7427 A.4] */

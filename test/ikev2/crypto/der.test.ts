@@ -3,7 +3,7 @@ import { fromBER, type Integer, Sequence } from 'asn1js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { der, derContents, derInteger, derSequence } from '../../../ikev2/crypto/der.ts';
-import { concatOctets, equalOctets } from '../../../ikev2/crypto/octets.ts';
+import { concatOctets, equalOctets, hexOctets } from '../../../ikev2/crypto/octets.ts';
 import { hex, toHex } from './vectors.ts';
 
 describe('DER', () => {
@@ -58,6 +58,14 @@ describe('octets', () => {
     expect(equalOctets(hex('0102'), hex('0103'))).toBe(false);
     expect(equalOctets(hex('0102'), hex('010200'))).toBe(false);
     expect(equalOctets(hex(''), hex(''))).toBe(true);
+  });
+
+  it('are spelled in hexadecimal digits', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), (octets) => {
+        expect(hexOctets(toHex(octets))).toEqual(octets);
+      }),
+    );
   });
 
   it('join into memory of their own', () => {
