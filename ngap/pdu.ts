@@ -1,8 +1,8 @@
 import { BitReader, BitWriter } from './aper/bits.ts';
-import { criticalities, decodeComplete, decodeFrames, within } from './aper/decode.ts';
-import { encodeComplete } from './aper/encode.ts';
+import { criticalities, decodeComplete, decodeFrames, decodeIes, named } from './aper/decode.ts';
+import { encodeComplete, encodeValue } from './aper/encode.ts';
 import { readConstrained, readCountedOctets, writeConstrained, writeCountedOctets } from './aper/numbers.ts';
-import type { AsnType, ContainerType, Criticality, UnknownIe } from './aper/types.ts';
+import type { AsnType, ContainerType, Criticality } from './aper/types.ts';
 import { type Diagnosis, diagnose } from './check.ts';
 import { AperError, attempt, type Result } from './result.ts';
 import { type MessageIes, type MessageName, messages } from './schema/messages.ts';
@@ -38,19 +38,16 @@ export function encodeNgap(pdu: NgapPdu): Uint8Array {
   writeConstrained(writer, kinds.indexOf(kind), 0, 2);
   writeConstrained(writer, procedure.code, 0, 255);
   writeConstrained(writer, criticalities.indexOf(procedure.criticality), 0, 2);
-  writeCountedOctets(
-    writer,
-    within(pdu.message, () => encodeMessage(messages[pdu.message], pdu.ies)),
-  );
+  try {
+    const mark = writer.open();
+    writer.bits(0, 1); // a message is an extensible sequence with one component, its IEs
+    encodeValue(messages[pdu.message], pdu.ies, writer);
+    const long = writer.close(mark);
+    if (long !== undefined) writeCountedOctets(writer, long);
+  } catch (error) {
+    throw named(pdu.message, error);
+  }
   return writer.finish();
-}
-
-/** A message is a sequence with one component, its IEs, and an extension mark that stays 0. */
-function encodeMessage(type: AsnType, ies: unknown): Uint8Array {
-  return encodeComplete(
-    { kind: 'sequence', fields: [{ name: 'ies', type, optional: false }], optionals: [], extensible: true },
-    { ies },
-  );
 }
 
 interface Envelope {
@@ -83,16 +80,17 @@ export function decodeNgap(octets: Uint8Array): Result<DecodedPdu, NgapError> {
   if (message === undefined)
     return refused(`procedure ${code} ${kind} is unknown`, { reaction: criticality, ...about });
   const type = messages[message] as ContainerType;
-  const frames = attempt(() => messageFrames(type, value));
-  if (!frames.ok)
-    return refused(`${message}: ${frames.error.message}`, { reaction: 'transferSyntax', ...about });
-  const { ies, faults } = decodeIes(type, frames.value);
-  const diagnosis = diagnose(type, frames.value, faults, about);
+  const decoded = attempt(() => decodeIes(type, ieReader(value)));
+  if (!decoded.ok)
+    return refused(`${message}: ${decoded.error.message}`, { reaction: 'transferSyntax', ...about });
+  const { ies, faults, clean } = decoded.value;
+  const pdu = { message, ies } as NgapPdu;
+  if (clean) return { ok: true, value: pdu };
+  const diagnosis = diagnose(type, decodeFrames(type, ieReader(value)), faults, about);
   if (diagnosis !== undefined && diagnosis.reaction !== 'ignore' && diagnosis.reaction !== 'notify') {
-    const detail = faults[0]?.reason ?? 'a mandatory IE is missing or out of place';
+    const detail = faults[0]?.error.message ?? 'an IE is missing, not understood or out of place';
     return refused(`${message}: ${detail}`, { ...diagnosis, ies });
   }
-  const pdu = { message, ies } as NgapPdu;
   return { ok: true, value: diagnosis === undefined ? pdu : { ...pdu, diagnosis } };
 }
 
@@ -100,49 +98,27 @@ function refused(message: string, diagnosis: Diagnosis): { ok: false; error: Nga
   return { ok: false, error: new NgapError(message, diagnosis) };
 }
 
-function messageFrames(type: ContainerType, value: Uint8Array): UnknownIe[] {
+/** At the IEs of a message's value. */
+function ieReader(value: Uint8Array): BitReader {
   const reader = new BitReader(value);
   reader.bit();
-  return decodeFrames(type, reader);
-}
-
-interface Fault {
-  readonly id: number;
-  readonly reason: string;
-}
-
-/** Decodes each IE on its own, so that one that cannot be read spoils no other. */
-function decodeIes(
-  type: ContainerType,
-  frames: readonly UnknownIe[],
-): { ies: Record<string, unknown>; faults: Fault[] } {
-  const ies: Record<string, unknown> = {};
-  const faults: Fault[] = [];
-  const unknown: UnknownIe[] = [];
-  for (const frame of frames) {
-    const row = type.byId.get(frame.id);
-    if (row === undefined) {
-      unknown.push(frame);
-      continue;
-    }
-    const decoded = attempt(() => within(row.name, () => decodeComplete(row.type, frame.value)));
-    if (decoded.ok) ies[row.name] = decoded.value;
-    else faults.push({ id: frame.id, reason: decoded.error.message });
-  }
-  if (unknown.length > 0) ies.unknownIes = unknown;
-  return { ies, faults };
+  return reader;
 }
 
 /** The octets of a transfer container, as they go into a session item. @throws AperError on a value that does not fit */
 export function encodeTransfer<N extends TransferName>(name: N, value: Transfer<N>): Uint8Array {
   const type = transfers[name] as AsnType;
-  return within(name, () => encodeComplete(type, holdsIes(type) ? { ies: value } : value));
+  try {
+    return encodeComplete(type, holdsIes(type) ? { ies: value } : value);
+  } catch (error) {
+    throw named(name, error);
+  }
 }
 
 export function decodeTransfer<N extends TransferName>(name: N, octets: Uint8Array): Result<Transfer<N>> {
   const type = transfers[name] as AsnType;
   return attempt(() => {
-    const value = within(name, () => decodeComplete(type, octets)) as Record<string, unknown>;
+    const value = decodeComplete(type, octets) as Record<string, unknown>;
     if (!holdsIes(type)) return value as Transfer<N>;
     requireMandatory(name, type, value.ies as Record<string, unknown>);
     return value.ies as Transfer<N>;

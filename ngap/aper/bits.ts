@@ -3,7 +3,7 @@ import { AperError } from '../result.ts';
 /** Reads bits, most significant first. Octet strings that it returns are copies, since bits need not sit on octets. */
 export class BitReader {
   private readonly bytes: Uint8Array;
-  private readonly end: number;
+  private end: number;
   private at: number;
 
   /** `at` and `end` count bits. */
@@ -32,6 +32,12 @@ export class BitReader {
   /** An unsigned number of up to 48 bits. */
   bits(count: number): number {
     if (count > this.end - this.at) throw new AperError('encoding', 'ends early');
+    const spare = 8 - (this.at & 7) - count;
+    if (spare >= 0) {
+      const octet = this.bytes[this.at >>> 3] as number;
+      this.at += count;
+      return (octet >>> spare) & ((1 << count) - 1);
+    }
     let value = 0;
     let left = count;
     while (left > 0) {
@@ -72,12 +78,26 @@ export class BitReader {
     return out;
   }
 
-  /** A reader of the next `count` octets, from an octet boundary, which this one then has behind it. */
-  sub(count: number): BitReader {
+  /**
+   * Narrows the reader to the next `count` octets, from an octet boundary: the inside of an open type. The returned
+   * end goes back to {@link leaveTo}.
+   */
+  enter(count: number): number {
     if (count * 8 > this.end - this.at) throw new AperError('encoding', 'ends early');
-    const start = this.at;
-    this.at += count * 8;
-    return new BitReader(this.bytes, start, this.at);
+    const outer = this.end;
+    this.end = this.at + count * 8;
+    return outer;
+  }
+
+  /** Goes on behind the open type, whose end was `at`, however much of it was read. */
+  leaveTo(at: number, outer: number): void {
+    this.at = at;
+    this.end = outer;
+  }
+
+  /** Where the narrowed part ends. */
+  get limit(): number {
+    return this.end;
   }
 }
 
@@ -97,6 +117,13 @@ export class BitWriter {
 
   bits(value: number, count: number): void {
     this.reserve(count);
+    const spare = 8 - (this.at & 7) - count;
+    if (spare >= 0) {
+      const octet = this.at >>> 3;
+      this.buffer[octet] = (this.buffer[octet] as number) | (value << spare);
+      this.at += count;
+      return;
+    }
     let left = count;
     while (left > 0) {
       const room = 8 - (this.at & 7);
@@ -123,6 +150,45 @@ export class BitWriter {
     this.octets(octets.subarray(0, count >>> 3));
     const rest = count & 7;
     if (rest > 0) this.bits((octets[count >>> 3] as number) >>> (8 - rest), rest);
+  }
+
+  /** Begins an open type at an octet boundary, leaving one octet for its length; returns where that octet is. */
+  open(): number {
+    this.align();
+    const mark = this.at >>> 3;
+    this.reserve(8);
+    this.at += 8;
+    return mark;
+  }
+
+  /**
+   * Ends the open type begun at `mark`: pads it to whole octets, at least one, and puts its length in front.
+   *
+   * @returns its octets, taken out again, when it is so long that it must go in fragments
+   */
+  close(mark: number): Uint8Array | undefined {
+    const start = mark + 1;
+    this.align();
+    if (this.at >>> 3 === start) this.bits(0, 8);
+    const count = (this.at >>> 3) - start;
+    if (count < 0x80) {
+      this.buffer[mark] = count;
+      return undefined;
+    }
+    if (count >= 16384) return this.takeBack(mark, count);
+    this.reserve(8);
+    this.buffer.copyWithin(start + 1, start, start + count);
+    this.buffer[mark] = 0x80 | (count >>> 8);
+    this.buffer[start] = count & 0xff;
+    this.at += 8;
+    return undefined;
+  }
+
+  private takeBack(mark: number, count: number): Uint8Array {
+    const octets = this.buffer.slice(mark + 1, mark + 1 + count);
+    this.buffer.fill(0, mark, mark + 1 + count);
+    this.at = mark * 8;
+    return octets;
   }
 
   /** What was written, padded to whole octets; at least one octet, as a complete encoding is [X691 11.1]. */

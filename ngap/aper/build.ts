@@ -28,7 +28,8 @@ export function enumerated<const R extends string, const A extends string = neve
   root: readonly R[],
   additions?: readonly A[],
 ): Asn<R | A> {
-  return additions === undefined ? { kind: 'enumerated', root } : { kind: 'enumerated', root, additions };
+  const indexOf = new Map<string, number>([...root, ...(additions ?? [])].map((name, at) => [name, at]));
+  return { kind: 'enumerated', root, indexOf, ...(additions === undefined ? {} : { additions }) };
 }
 
 export function bitString(low: number, high = low, extensible = false): Asn<BitString> {
@@ -94,7 +95,7 @@ export function choice<const A extends Record<string, Asn<unknown>>>(
   extensible = false,
 ): Asn<ChoiceValue<A>> {
   const root = Object.entries(alternatives).map(([name, type]): Alternative => ({ name, type }));
-  return { kind: 'choice', root, extensible };
+  return { kind: 'choice', root, indexOf: new Map(root.map(({ name }, at) => [name, at])), extensible };
 }
 
 /** The last alternative of NGAP's choices: an IE that this release does not know. */
@@ -143,8 +144,9 @@ export function container<const R extends Record<string, IeSpec<unknown, Presenc
   specs: R,
   least = 0,
 ): Asn<ContainerValue<R>> {
-  const rows = Object.entries(specs).map(([name, spec]): IeRow => ({ name, ...spec }));
-  return { kind: 'container', rows, byId: new Map(rows.map((row) => [row.id, row])), least };
+  const rows = Object.entries(specs).map(([name, spec], at): IeRow => ({ at, name, ...spec }));
+  const mandatoryCount = rows.filter((row) => row.presence === 'mandatory').length;
+  return { kind: 'container', rows, mandatoryCount, byId: new Map(rows.map((row) => [row.id, row])), least };
 }
 
 const noIes = container({}, 1);

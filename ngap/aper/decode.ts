@@ -1,13 +1,21 @@
 import { AperError } from '../result.ts';
 import { BitReader } from './bits.ts';
-import { readConstrained, readCountedOctets, readLength, readSmall, readUnconstrained } from './numbers.ts';
+import {
+  readConstrained,
+  readCountedOctets,
+  readFragments,
+  readLength,
+  readLengthPart,
+  readSmall,
+  readUnconstrained,
+} from './numbers.ts';
 import type {
   AsnType,
   ChoiceType,
   ContainerType,
   Criticality,
   EnumeratedType,
-  Field,
+  IeRow,
   Range,
   SequenceOfType,
   SequenceType,
@@ -17,7 +25,7 @@ import type {
 export const criticalities: readonly Criticality[] = ['reject', 'ignore', 'notify'];
 
 /** Most elements of one list that a decoder builds: an encoding can claim more with nothing behind it. */
-const maxElements = 65536;
+const maxElements = 65_536;
 
 /** Decodes one value of `type`. @throws AperError, with the path of the component in front */
 export function decodeValue(type: AsnType, reader: BitReader): unknown {
@@ -52,14 +60,9 @@ export function decodeComplete(type: AsnType, octets: Uint8Array): unknown {
   return decodeValue(type, new BitReader(octets));
 }
 
-/** Names the component in an error that came from below. */
-export function within<T>(name: string, decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof AperError) throw new AperError(`${name}.${error.path}`, reasonOf(error));
-    throw error;
-  }
+/** The same error with the component's name in front; anything else that was thrown goes on as it is. */
+export function named(name: string, error: unknown): unknown {
+  return error instanceof AperError ? new AperError(`${name}.${error.path}`, reasonOf(error)) : error;
 }
 
 function reasonOf(error: AperError): string {
@@ -84,6 +87,7 @@ function decodeEnumerated({ root, additions }: EnumeratedType, reader: BitReader
 function decodeCount(size: Range, reader: BitReader): number {
   if (size.extensible && reader.bit() === 1) return readLength(reader);
   if (size.low === size.high) return size.low;
+  if (size.high >= 65536) return readLength(reader);
   return readConstrained(reader, size.low, size.high);
 }
 
@@ -108,20 +112,21 @@ function decodeString(size: Range | undefined, reader: BitReader): string {
 
 function decodeSequence(type: SequenceType, reader: BitReader): Record<string, unknown> {
   const extended = type.extensible && reader.bit() === 1;
-  const present = type.optionals.length === 0 ? undefined : presentFields(type.optionals, reader);
+  let left = type.optionals.length;
+  const present = reader.bits(left);
   const value: Record<string, unknown> = {};
-  for (const field of type.fields) {
-    if (field.optional && present?.has(field) !== true) continue;
-    value[field.name] = within(field.name, () => decodeValue(field.type, reader));
+  let name = '';
+  try {
+    for (const field of type.fields) {
+      if (field.optional && Math.floor(present / 2 ** --left) % 2 === 0) continue;
+      name = field.name;
+      value[name] = decodeValue(field.type, reader);
+    }
+  } catch (error) {
+    throw named(name, error);
   }
   if (extended) skipAdditions(reader);
   return value;
-}
-
-function presentFields(optionals: readonly Field[], reader: BitReader): Set<Field> {
-  const present = new Set<Field>();
-  for (const field of optionals) if (reader.bit() === 1) present.add(field);
-  return present;
 }
 
 /** Extension additions of a later release: skipped by their lengths [X691 19.7]. */
@@ -132,13 +137,29 @@ function skipAdditions(reader: BitReader): void {
   for (let i = 0; i < present; i++) readCountedOctets(reader);
 }
 
+/** A list whose greatest size is 64K or more has its count in fragments, like any unconstrained length [X691 11.9.4.2]. */
 function decodeSequenceOf(type: SequenceOfType, reader: BitReader): unknown[] {
-  const count = decodeCount(type.size, reader);
-  if (count > maxElements || count > reader.bitsLeft + 1)
-    throw new AperError('list', `${count} elements cannot be here`);
   const list: unknown[] = [];
-  for (let i = 0; i < count; i++) list.push(within(`${i}`, () => decodeValue(type.element, reader)));
+  if (type.size.high < 65536) {
+    decodeElements(type, decodeCount(type.size, reader), reader, list);
+    return list;
+  }
+  let count: number;
+  do {
+    count = readLengthPart(reader);
+    decodeElements(type, Math.abs(count), reader, list);
+  } while (count < 0);
   return list;
+}
+
+function decodeElements(type: SequenceOfType, count: number, reader: BitReader, list: unknown[]): void {
+  if (count > reader.bitsLeft + 1 || list.length + count > maxElements)
+    throw new AperError('list', `${count} elements cannot be here`);
+  try {
+    for (let i = 0; i < count; i++) list.push(decodeValue(type.element, reader));
+  } catch (error) {
+    throw named(`${list.length}`, error);
+  }
 }
 
 function decodeChoice(type: ChoiceType, reader: BitReader): { choice: string; value: unknown } {
@@ -148,36 +169,87 @@ function decodeChoice(type: ChoiceType, reader: BitReader): { choice: string; va
   }
   const alternative = type.root[readConstrained(reader, 0, type.root.length - 1)];
   if (alternative === undefined) throw new AperError('CHOICE', 'has no such alternative');
-  return {
-    choice: alternative.name,
-    value: within(alternative.name, () => decodeValue(alternative.type, reader)),
-  };
+  try {
+    return { choice: alternative.name, value: decodeValue(alternative.type, reader) };
+  } catch (error) {
+    throw named(alternative.name, error);
+  }
 }
 
-/** id, criticality and the octets of the value [TS38413 9.3.5]. */
+function decodeCriticality(reader: BitReader): Criticality {
+  return criticalities[readConstrained(reader, 0, 2)] as Criticality;
+}
+
+/** id, criticality and the octets of the value [TS38413 9.4.7]. */
 export function decodeIeFrame(reader: BitReader): UnknownIe {
   const id = readConstrained(reader, 0, 65535);
-  const criticality = criticalities[readConstrained(reader, 0, 2)] as Criticality;
-  return { id, criticality, value: readCountedOctets(reader) };
+  return { id, criticality: decodeCriticality(reader), value: readCountedOctets(reader) };
+}
+
+function decodeIeCount(type: ContainerType, reader: BitReader): number {
+  const count = readConstrained(reader, type.least, 65535);
+  if (count * 32 > reader.bitsLeft + 32) throw new AperError('container', `${count} IEs cannot be here`);
+  return count;
 }
 
 /** All IE frames of a container, undecoded, in their order. */
 export function decodeFrames(type: ContainerType, reader: BitReader): UnknownIe[] {
-  const count = readConstrained(reader, type.least, 65535);
-  if (count * 32 > reader.bitsLeft + 32) throw new AperError('container', `${count} IEs cannot be here`);
+  const count = decodeIeCount(type, reader);
   const frames: UnknownIe[] = [];
   for (let i = 0; i < count; i++) frames.push(decodeIeFrame(reader));
   return frames;
 }
 
-function decodeContainer(type: ContainerType, reader: BitReader): Record<string, unknown> {
-  const value: Record<string, unknown> = {};
+/** The IEs of a container and what was wrong with them. */
+export interface DecodedIes {
+  readonly ies: Record<string, unknown>;
+  /** IEs whose content could not be read: their ids and errors. */
+  readonly faults: { readonly id: number; readonly error: AperError }[];
+  /** Nothing unknown, missing, doubled, misplaced or unreadable. */
+  clean: boolean;
+}
+
+/** Decodes each IE on its own, in place, so that one that cannot be read spoils no other. */
+export function decodeIes(type: ContainerType, reader: BitReader): DecodedIes {
+  const decoded: DecodedIes = { ies: {}, faults: [], clean: true };
   const unknown: UnknownIe[] = [];
-  for (const frame of decodeFrames(type, reader)) {
-    const row = type.byId.get(frame.id);
-    if (row === undefined) unknown.push(frame);
-    else value[row.name] = within(row.name, () => decodeComplete(row.type, frame.value));
+  let last = -1;
+  let mandatory = 0;
+  for (let left = decodeIeCount(type, reader); left > 0; left--) {
+    const id = readConstrained(reader, 0, 65535);
+    const criticality = decodeCriticality(reader);
+    const row = type.byId.get(id);
+    if (row === undefined) {
+      unknown.push({ id, criticality, value: readCountedOctets(reader) });
+      continue;
+    }
+    decodeIe(row, reader, decoded);
+    if (row.at <= last) decoded.clean = false;
+    last = row.at;
+    if (row.presence === 'mandatory') mandatory++;
   }
-  if (unknown.length > 0) value.unknownIes = unknown;
-  return value;
+  if (unknown.length > 0) decoded.ies.unknownIes = unknown;
+  if (unknown.length > 0 || mandatory < type.mandatoryCount) decoded.clean = false;
+  return decoded;
+}
+
+function decodeIe(row: IeRow, reader: BitReader, decoded: DecodedIes): void {
+  const count = readLengthPart(reader);
+  const inner = count < 0 ? new BitReader(readFragments(reader, -count)) : reader;
+  const outer = count < 0 ? 0 : reader.enter(count);
+  const end = reader.limit;
+  try {
+    decoded.ies[row.name] = decodeValue(row.type, inner);
+  } catch (error) {
+    if (!(error instanceof AperError)) throw error;
+    decoded.faults.push({ id: row.id, error: named(row.name, error) as AperError });
+    decoded.clean = false;
+  }
+  if (inner === reader) reader.leaveTo(end, outer);
+}
+
+function decodeContainer(type: ContainerType, reader: BitReader): Record<string, unknown> {
+  const { ies, faults } = decodeIes(type, reader);
+  if (faults[0] !== undefined) throw faults[0].error;
+  return ies;
 }

@@ -1,9 +1,10 @@
 import { AperError } from '../result.ts';
 import { BitWriter } from './bits.ts';
-import { criticalities, within } from './decode.ts';
+import { criticalities, named } from './decode.ts';
 import {
   writeConstrained,
   writeCountedOctets,
+  writeInFragments,
   writeLength,
   writeSmall,
   writeUnconstrained,
@@ -15,6 +16,7 @@ import type {
   ContainerType,
   Criticality,
   EnumeratedType,
+  IeRow,
   Range,
   SequenceOfType,
   SequenceType,
@@ -23,24 +25,42 @@ import type {
 
 /** Encodes one value of `type`. @throws AperError when the value does not fit: that is a fault of its maker */
 export function encodeValue(type: AsnType, value: unknown, writer: BitWriter): void {
-  (encoders[type.kind] as (type: AsnType, value: unknown, writer: BitWriter) => void)(type, value, writer);
+  switch (type.kind) {
+    case 'integer':
+      encodeInteger(type.range, value as number, writer);
+      break;
+    case 'enumerated':
+      encodeEnumerated(type, value as string, writer);
+      break;
+    case 'bitString':
+      encodeBitString(type.size, value as BitString, writer);
+      break;
+    case 'octetString':
+      encodeOctets(type.size, value as Uint8Array, writer);
+      break;
+    case 'string':
+      encodeOctets(type.size, utf8.encode(value as string), writer);
+      break;
+    case 'sequence':
+      encodeSequence(type, value as Record<string, unknown>, writer);
+      break;
+    case 'sequenceOf':
+      encodeSequenceOf(type, value as readonly unknown[], writer);
+      break;
+    case 'choice':
+      encodeChoice(type, value as { choice: string; value: unknown }, writer);
+      break;
+    case 'container':
+      encodeContainer(type, value as Record<string, unknown>, writer);
+      break;
+    case 'single':
+      encodeIeFrame(value as UnknownIe, writer);
+      break;
+    case 'any':
+      writer.octets(value as Uint8Array);
+      break;
+  }
 }
-
-type Encoders = { [T in AsnType as T['kind']]: (type: T, value: never, writer: BitWriter) => void };
-
-const encoders: Encoders = {
-  integer: ({ range }, value, writer) => encodeInteger(range, value, writer),
-  enumerated: encodeEnumerated,
-  bitString: ({ size }, value, writer) => encodeBitString(size, value, writer),
-  octetString: ({ size }, value, writer) => encodeOctets(size, value, writer),
-  string: ({ size }, value, writer) => encodeOctets(size, utf8.encode(value), writer),
-  sequence: encodeSequence,
-  sequenceOf: encodeSequenceOf,
-  choice: encodeChoice,
-  container: encodeContainer,
-  single: (_, value, writer) => encodeIeFrame(value, writer),
-  any: (_, value, writer) => writer.octets(value),
-};
 
 /** A value in octets of its own, as an open type or a transfer container holds it. */
 export function encodeComplete(type: AsnType, value: unknown): Uint8Array {
@@ -63,15 +83,20 @@ function encodeInteger(range: Range | undefined, value: number, writer: BitWrite
   else writeUnconstrained(writer, value);
 }
 
-function encodeEnumerated({ root, additions }: EnumeratedType, value: string, writer: BitWriter): void {
-  const index = root.indexOf(value);
+function encodeEnumerated(
+  { root, indexOf, additions }: EnumeratedType,
+  value: string,
+  writer: BitWriter,
+): void {
+  const place = indexOf.get(value) ?? -1;
+  const index = place < root.length ? place : -1;
   if (additions !== undefined) writer.bits(index < 0 ? 1 : 0, 1);
   if (index >= 0) {
     writeConstrained(writer, index, 0, root.length - 1);
     return;
   }
   const unnamed = /^\((\d+)\)$/.exec(value);
-  const addition = unnamed === null ? (additions ?? []).indexOf(value) : Number(unnamed[1]) - root.length;
+  const addition = (unnamed === null ? place : Number(unnamed[1])) - root.length;
   if (additions === undefined || addition < 0) throw new AperError('ENUMERATED', `has no value ${value}`);
   writeSmall(writer, addition);
 }
@@ -82,7 +107,7 @@ function encodeCount(size: Range, count: number, writer: BitWriter): void {
   if (!inRoot && !size.extensible)
     throw new AperError('size', `${count} is not in ${size.low}..${size.high}`);
   if (size.extensible) writer.bits(inRoot ? 0 : 1, 1);
-  if (!inRoot) writeLength(writer, count);
+  if (!inRoot || size.high >= 65536) writeLength(writer, count);
   else if (size.low !== size.high) writeConstrained(writer, count, size.low, size.high);
 }
 
@@ -107,26 +132,55 @@ const utf8 = new TextEncoder();
 function encodeSequence(type: SequenceType, value: Record<string, unknown>, writer: BitWriter): void {
   if (type.extensible) writer.bits(0, 1);
   for (const field of type.optionals) writer.bits(value[field.name] === undefined ? 0 : 1, 1);
-  for (const field of type.fields) {
-    const component = value[field.name];
-    if (component !== undefined) within(field.name, () => encodeValue(field.type, component, writer));
-    else if (!field.optional) throw new AperError(field.name, 'is missing');
+  let name = '';
+  try {
+    for (const field of type.fields) {
+      name = field.name;
+      const component = value[name];
+      if (component !== undefined) encodeValue(field.type, component, writer);
+      else if (!field.optional) throw new AperError('value', 'is missing');
+    }
+  } catch (error) {
+    throw named(name, error);
   }
 }
 
 function encodeSequenceOf(type: SequenceOfType, value: readonly unknown[], writer: BitWriter): void {
-  encodeCount(type.size, value.length, writer);
-  for (const [at, element] of value.entries())
-    within(`${at}`, () => encodeValue(type.element, element, writer));
+  if (type.size.high < 65536) {
+    encodeCount(type.size, value.length, writer);
+    encodeElements(type.element, value, 0, value.length, writer);
+    return;
+  }
+  if (!fits(type.size, value.length)) throw new AperError('size', `${value.length} elements are too many`);
+  writeInFragments(writer, value.length, (from, to) => encodeElements(type.element, value, from, to, writer));
+}
+
+function encodeElements(
+  element: AsnType,
+  value: readonly unknown[],
+  from: number,
+  to: number,
+  writer: BitWriter,
+): void {
+  let at = from;
+  try {
+    for (; at < to; at++) encodeValue(element, value[at], writer);
+  } catch (error) {
+    throw named(`${at}`, error);
+  }
 }
 
 function encodeChoice(type: ChoiceType, value: { choice: string; value: unknown }, writer: BitWriter): void {
-  const index = type.root.findIndex((alternative) => alternative.name === value.choice);
+  const index = type.indexOf.get(value.choice) ?? -1;
   const chosen = type.root[index];
   if (chosen === undefined) throw new AperError('CHOICE', `has no alternative ${value.choice}`);
   if (type.extensible) writer.bits(0, 1);
   writeConstrained(writer, index, 0, type.root.length - 1);
-  within(chosen.name, () => encodeValue(chosen.type, value.value, writer));
+  try {
+    encodeValue(chosen.type, value.value, writer);
+  } catch (error) {
+    throw named(chosen.name, error);
+  }
 }
 
 function encodeIeFrame({ id, criticality, value }: UnknownIe, writer: BitWriter): void {
@@ -136,14 +190,34 @@ function encodeIeFrame({ id, criticality, value }: UnknownIe, writer: BitWriter)
 }
 
 function encodeContainer(type: ContainerType, value: Record<string, unknown>, writer: BitWriter): void {
-  const present = type.rows.filter((row) => value[row.name] !== undefined);
-  const missing = type.rows.find((row) => row.presence === 'mandatory' && value[row.name] === undefined);
-  if (missing !== undefined) throw new AperError(missing.name, 'is missing');
   const unknown = (value.unknownIes ?? []) as readonly UnknownIe[];
-  writeConstrained(writer, present.length + unknown.length, type.least, 65535);
-  for (const row of present) {
-    const octets = within(row.name, () => encodeComplete(row.type, value[row.name]));
-    encodeIeFrame({ id: row.id, criticality: row.criticality, value: octets }, writer);
+  let count = unknown.length;
+  for (const row of type.rows) {
+    if (value[row.name] !== undefined) count++;
+    else if (row.presence === 'mandatory') throw new AperError(row.name, 'is missing');
+  }
+  writeConstrained(writer, count, type.least, 65535);
+  for (const row of type.rows) {
+    const ie = value[row.name];
+    if (ie !== undefined) encodeIe(row, ie, writer);
   }
   for (const ie of unknown) encodeIeFrame(ie, writer);
+}
+
+function encodeIe(row: IeRow, value: unknown, writer: BitWriter): void {
+  writeConstrained(writer, row.id, 0, 65535);
+  writeConstrained(writer, criticalities.indexOf(row.criticality), 0, 2);
+  try {
+    encodeOpen(row.type, value, writer);
+  } catch (error) {
+    throw named(row.name, error);
+  }
+}
+
+/** A value as an open type, written where it goes; its length is put in front when it is known [X691 11.2]. */
+export function encodeOpen(type: AsnType, value: unknown, writer: BitWriter): void {
+  const mark = writer.open();
+  encodeValue(type, value, writer);
+  const long = writer.close(mark);
+  if (long !== undefined) writeCountedOctets(writer, long);
 }

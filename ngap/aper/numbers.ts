@@ -3,13 +3,13 @@ import type { BitReader, BitWriter } from './bits.ts';
 
 /** Bits that hold 0 to `range` - 1. */
 function bitsFor(range: number): number {
-  let bits = 0;
-  while (2 ** bits < range) bits++;
-  return bits;
+  return 32 - Math.clz32(range - 1);
 }
 
 function octetsFor(value: number): number {
-  let octets = 1;
+  if (value < 0x100) return 1;
+  if (value < 0x10000) return 2;
+  let octets = 3;
   while (value >= 256 ** octets) octets++;
   return octets;
 }
@@ -86,26 +86,27 @@ export function writeSmall(writer: BitWriter, value: number): void {
 
 const fragment = 16384;
 
-/** One unconstrained length determinant; `more` says that it counts a fragment and another follows [X691 11.9.3]. */
-export function readLengthPart(reader: BitReader): { readonly count: number; readonly more: boolean } {
+/** One unconstrained length determinant: the count, or below 0 the count of a fragment that others follow [X691 11.9.3]. */
+export function readLengthPart(reader: BitReader): number {
   reader.align();
   const first = reader.bits(8);
-  if (first < 0x80) return { count: first, more: false };
-  if (first < 0xc0) return { count: ((first & 0x3f) << 8) | reader.bits(8), more: false };
+  if (first < 0x80) return first;
+  if (first < 0xc0) return ((first & 0x3f) << 8) | reader.bits(8);
   const pieces = first & 0x3f;
   if (pieces < 1 || pieces > 4)
     throw new AperError('length', `a fragment of ${pieces} times 16K is not allowed`);
-  return { count: pieces * fragment, more: true };
+  return -pieces * fragment;
 }
 
 /** An unconstrained length below 16K. */
 export function readLength(reader: BitReader): number {
-  const { count, more } = readLengthPart(reader);
-  if (more) throw new AperError('length', 'is fragmented where no long field may be');
+  const count = readLengthPart(reader);
+  if (count < 0) throw new AperError('length', 'is fragmented where no long field may be');
   return count;
 }
 
 export function writeLength(writer: BitWriter, count: number): void {
+  if (count >= fragment) throw new AperError('length', `${count} is too much for one length`);
   writer.align();
   if (count < 0x80) writer.bits(count, 8);
   else writer.bits(0x8000 | count, 16);
@@ -113,13 +114,16 @@ export function writeLength(writer: BitWriter, count: number): void {
 
 /** Octets behind an unconstrained length, put together from fragments where there are any [X691 11.9.3.8]. */
 export function readCountedOctets(reader: BitReader): Uint8Array {
-  const { count, more } = readLengthPart(reader);
-  const first = reader.octets(count);
-  if (!more) return first;
-  const parts = [first];
-  for (let next = readLengthPart(reader); ; next = readLengthPart(reader)) {
-    parts.push(reader.octets(next.count));
-    if (!next.more) return joined(parts);
+  const count = readLengthPart(reader);
+  return count < 0 ? readFragments(reader, -count) : reader.octets(count);
+}
+
+/** The octets of a fragmented field whose first fragment has `first` octets. */
+export function readFragments(reader: BitReader, first: number): Uint8Array {
+  const parts = [reader.octets(first)];
+  for (let count = readLengthPart(reader); ; count = readLengthPart(reader)) {
+    parts.push(reader.octets(Math.abs(count)));
+    if (count >= 0) return joined(parts);
   }
 }
 
@@ -133,15 +137,29 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-export function writeCountedOctets(writer: BitWriter, octets: Uint8Array): void {
+/** Writes `count` units in fragments of up to 64K behind lengths; `write` puts out one run of them. */
+export function writeInFragments(
+  writer: BitWriter,
+  count: number,
+  write: (from: number, to: number) => void,
+): void {
   let at = 0;
-  while (octets.length - at >= fragment) {
-    const pieces = Math.min(4, Math.floor((octets.length - at) / fragment));
+  while (count - at >= fragment) {
+    const pieces = Math.min(4, Math.floor((count - at) / fragment));
     writer.align();
     writer.bits(0xc0 | pieces, 8);
-    writer.octets(octets.subarray(at, at + pieces * fragment));
+    write(at, at + pieces * fragment);
     at += pieces * fragment;
   }
-  writeLength(writer, octets.length - at);
-  writer.octets(octets.subarray(at));
+  writeLength(writer, count - at);
+  write(at, count);
+}
+
+export function writeCountedOctets(writer: BitWriter, octets: Uint8Array): void {
+  if (octets.length < fragment) {
+    writeLength(writer, octets.length);
+    writer.octets(octets);
+  } else {
+    writeInFragments(writer, octets.length, (from, to) => writer.octets(octets.subarray(from, to)));
+  }
 }

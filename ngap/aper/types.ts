@@ -24,6 +24,7 @@ export interface IntegerType {
 export interface EnumeratedType {
   readonly kind: 'enumerated';
   readonly root: readonly string[];
+  readonly indexOf: ReadonlyMap<string, number>;
   /** Names added after `...`; absent when there is no `...`. */
   readonly additions?: readonly string[];
 }
@@ -60,6 +61,7 @@ export interface SequenceOfType {
 export interface ChoiceType {
   readonly kind: 'choice';
   readonly root: readonly Alternative[];
+  readonly indexOf: ReadonlyMap<string, number>;
   readonly extensible: boolean;
 }
 export interface Alternative {
@@ -70,6 +72,7 @@ export interface Alternative {
 export interface ContainerType {
   readonly kind: 'container';
   readonly rows: readonly IeRow[];
+  readonly mandatoryCount: number;
   readonly byId: ReadonlyMap<number, IeRow>;
   /** Least number of IEs: 0 in a message, 1 in an extension container. */
   readonly least: number;
@@ -89,6 +92,8 @@ export type Presence = 'mandatory' | 'optional' | 'conditional';
 
 /** One IE of a message or container. */
 export interface IeRow {
+  /** Place among its container's rows. */
+  readonly at: number;
   readonly name: string;
   readonly id: number;
   readonly criticality: Criticality;
