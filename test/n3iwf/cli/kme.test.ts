@@ -58,6 +58,35 @@ describe('running KMEs', () => {
     expect(keyIds[0]).toBe(keyIds[1]);
   });
 
+  it('serve 18 nodes and 153 pairs in one process, and no pair has the key of another', async () => {
+    const names = Array.from({ length: 18 }, (_, index) => `n${index}`);
+    const nodes = names.map((name) => ({ kmeId: name, saeIds: [`sae-${name}`] }));
+    const links = names.flatMap((a, index) =>
+      names.slice(index + 1).map((b) => ({ between: [a, b] as [string, string], initialBits: 2560 })),
+    );
+    expect(links).toHaveLength(153);
+    const kmes = await startKmes(readKmeConfig({ nodes, links }, 'f'));
+    const clients = new Map(
+      await Promise.all(names.map(async (name) => [name, await kmes.client(`sae-${name}`)] as const)),
+    );
+    const keyIds = new Set<string>();
+    for (const [index, { between }] of links.entries()) {
+      const [a, b] = between;
+      const third = names.find((name) => name !== a && name !== b) ?? '';
+      const drawn = await clients.get(a)!.encKeys(`sae-${b}`);
+      if (!drawn.ok) throw new Error(drawn.error.detail);
+      const { keyId, secret } = drawn.value[0]!;
+      keyIds.add(keyId);
+      expect(await clients.get(third)!.decKeys(`sae-${a}`, [keyId])).toMatchObject({
+        error: { kind: 'unauthorised' },
+      });
+      const fetched = await clients.get(b)!.decKeys(`sae-${a}`, [keyId]);
+      expect(fetched.ok && fetched.value[0]?.secret.equals(secret), `pair ${index}`).toBe(true);
+    }
+    expect(keyIds.size).toBe(153);
+    await kmes.close();
+  });
+
   it('write the credentials of their SAEs, keys for their owner only', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'kme-'));
     const kmes = await startKmes(readKmeConfig({ ...PAIR, credentialsFolder: join(folder, 'pem') }, 'f'));
