@@ -1,11 +1,16 @@
 /** The pseudo-random functions: HMAC, and prf+ over it. [RFC7296 2.13] */
 
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { PRF_ALGORITHMS } from './suites.ts';
 import type { PrfName } from './types.ts';
 
 /** prf(key, parts[0] | parts[1] | ...). */
 export function prf(name: PrfName, key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
+  return mac(name, createSecretKey(key), parts);
+}
+
+/** Given octets, createHmac finds out by two exceptions inside that they are no key object, at 25 µs in all. */
+function mac(name: PrfName, key: KeyObject, parts: readonly Uint8Array[]): Uint8Array {
   const hmac = createHmac(PRF_ALGORITHMS[name].hash, key);
   for (const part of parts) hmac.update(part);
   return hmac.digest();
@@ -18,10 +23,11 @@ export function prf(name: PrfName, key: Uint8Array, ...parts: readonly Uint8Arra
 export function prfPlus(name: PrfName, key: Uint8Array, seed: Uint8Array, length: number): Uint8Array {
   const step = PRF_ALGORITHMS[name].length;
   if (length > 255 * step) throw new RangeError(`prf+ cannot give ${length} octets`);
+  const keyObject = createSecretKey(key);
   const out = new Uint8Array(Math.ceil(length / step) * step);
   let previous: Uint8Array = out.subarray(0, 0);
   for (let n = 1, at = 0; at < length; n++, at += step) {
-    const block = prf(name, key, previous, seed, Uint8Array.of(n));
+    const block = mac(name, keyObject, [previous, seed, Uint8Array.of(n)]);
     out.set(block, at);
     block.fill(0);
     previous = out.subarray(at, at + step);
