@@ -6,7 +6,7 @@ import {
   type Output,
   type SocketAddress,
 } from '#ikev2';
-import type { NgapPdu } from '#ngap';
+import { criticalityDiagnosticsOf, type NgapError, type NgapPdu } from '#ngap';
 import type { Log } from './log.ts';
 import { dispatchN2 } from './n2/dispatch.ts';
 import { sendUplinkNas } from './n2/procedures/nas-transport.ts';
@@ -45,6 +45,14 @@ export interface GatewayConfig {
   readonly identity: NodeIdentity;
   readonly innerPool: string;
 }
+
+/** The cause that an Error Indication gives for each kind of fault. */
+const protocolCauses = {
+  transferSyntax: 'transfer-syntax-error',
+  reject: 'abstract-syntax-error-reject',
+  notify: 'abstract-syntax-error-ignore-and-notify',
+  falselyConstructed: 'abstract-syntax-error-falsely-constructed-message',
+} as const;
 
 /** How long a UE whose IKE SA is gone waits for the AMF's release command, in ms. */
 const releaseWaitMs = 10_000;
@@ -120,6 +128,26 @@ export class Gateway implements Node {
 
   receiveN2(pdu: NgapPdu): void {
     dispatchN2(this, pdu);
+  }
+
+  /** A PDU that cannot be obeyed: reported as its criticality asks for [TS38413 10.3]. */
+  rejectN2(error: NgapError): void {
+    const { diagnosis } = error;
+    this.log.warn({ error: error.message, reaction: diagnosis.reaction }, 'PDU of the AMF not obeyed');
+    if (diagnosis.reaction === 'ignore') return;
+    const ids = diagnosis.ies as { amfUeNgapId?: number; ranUeNgapId?: number } | undefined;
+    this.ports.sendN2(
+      {
+        message: 'ErrorIndication',
+        ies: {
+          ...(ids?.amfUeNgapId === undefined ? {} : { amfUeNgapId: ids.amfUeNgapId }),
+          ...(ids?.ranUeNgapId === undefined ? {} : { ranUeNgapId: ids.ranUeNgapId }),
+          cause: { choice: 'protocol', value: protocolCauses[diagnosis.reaction] },
+          criticalityDiagnostics: criticalityDiagnosticsOf(diagnosis),
+        },
+      },
+      undefined,
+    );
   }
 
   /** The AMF accepted this node (or is gone: then every UE it knew goes too). */

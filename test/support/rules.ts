@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const tagPattern = /\[(?:RFC|TS|X|ETSI|FIPS|SP|draft)[\w.-]*\s[\w.§-]+\]/g;
-const titlePattern = /\b(?:it|test|describe)(?:\.\w+)*(?:\([^'"`]*\))?\(\s*(['"`])([\s\S]*?)\1/g;
+const titlePattern = /(?:\b(?:it|test|describe)(?:\.(?!each)\w+)*|\]\)|\w\))\(\s*(['"`])([\s\S]*?)\1/g;
 
 /** Where a tag stands: `file:line` in the product's code and in test titles. */
 export interface TagPlaces {

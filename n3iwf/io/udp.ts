@@ -1,0 +1,91 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { OperatorError } from '../errors.ts';
+
+/** A textual address and a port. */
+export interface UdpAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** One bound UDP socket. Datagrams go to the listener given at opening; send errors to `fault`, never to the process. */
+export class UdpSocket {
+  /** Where it is bound: the port that the system chose where 0 was asked for. */
+  readonly local: UdpAddress;
+  private readonly socket: Socket;
+  private closed = false;
+
+  private constructor(socket: Socket, local: UdpAddress) {
+    this.socket = socket;
+    this.local = local;
+  }
+
+  /** @throws OperatorError N3IWF_E_BIND that names the address, the port and, where it can be told, who holds it */
+  static open(
+    at: UdpAddress,
+    received: (datagram: Uint8Array, remote: UdpAddress, local: UdpAddress) => void,
+    fault: (error: Error) => void = () => {},
+  ): Promise<UdpSocket> {
+    const socket = createSocket({ type: isIPv6(at.address) ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 });
+    return new Promise((resolve, reject) => {
+      socket.once('error', (error: NodeJS.ErrnoException) => {
+        socket.close();
+        reject(bindFault(at, error));
+      });
+      socket.bind(at.port, at.address, () => {
+        socket.removeAllListeners('error');
+        socket.on('error', fault);
+        const local = { address: at.address, port: socket.address().port };
+        socket.on('message', (datagram: Uint8Array, from: RemoteInfo) =>
+          received(datagram, { address: from.address, port: from.port }, local),
+        );
+        resolve(new UdpSocket(socket, local));
+      });
+    });
+  }
+
+  send(datagram: Uint8Array, remote: UdpAddress): void {
+    if (!this.closed) this.socket.send(datagram, remote.port, remote.address);
+  }
+
+  close(): Promise<void> {
+    if (this.closed) return Promise.resolve();
+    this.closed = true;
+    return new Promise((resolve) => this.socket.close(() => resolve()));
+  }
+}
+
+function bindFault(at: UdpAddress, error: NodeJS.ErrnoException): OperatorError {
+  const where = `UDP ${at.address} port ${at.port}`;
+  if (error.code === 'EADDRINUSE') {
+    return new OperatorError(
+      'N3IWF_E_BIND',
+      `${where} is taken${holderText(at.port)}; stop its holder or choose another port`,
+    );
+  }
+  if (error.code === 'EACCES') {
+    return new OperatorError(
+      'N3IWF_E_BIND',
+      `${where} needs CAP_NET_BIND_SERVICE, or a port of 1024 and above`,
+    );
+  }
+  if (error.code === 'EADDRNOTAVAIL') {
+    return new OperatorError('N3IWF_E_BIND', `${at.address} is no address of this machine`);
+  }
+  return new OperatorError('N3IWF_E_BIND', `${where}: ${error.message}`);
+}
+
+/** Which user's socket holds the port, by the kernel's table; nothing where that cannot be read. */
+function holderText(port: number): string {
+  try {
+    const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+    const row = readFileSync('/proc/net/udp', 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .find((cells) => cells[1]?.endsWith(`:${hexPort}`));
+    return row === undefined ? '' : ` by a socket of user ${row[7]} (inode ${row[9]})`;
+  } catch {
+    return '';
+  }
+}
