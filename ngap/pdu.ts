@@ -85,7 +85,7 @@ export function decodeNgap(octets: Uint8Array): Result<DecodedPdu, NgapError> {
     return refused(`${message}: ${decoded.error.message}`, { reaction: 'transferSyntax', ...about });
   const { ies, faults, clean } = decoded.value;
   const pdu = { message, ies } as NgapPdu;
-  if (clean) return { ok: true, value: pdu };
+  if (clean || type.opaque) return { ok: true, value: pdu };
   const diagnosis = diagnose(type, decodeFrames(type, ieReader(value)), faults, about);
   if (diagnosis !== undefined && diagnosis.reaction !== 'ignore' && diagnosis.reaction !== 'notify') {
     const detail = faults[0]?.error.message ?? 'an IE is missing, not understood or out of place';

@@ -146,7 +146,19 @@ export function container<const R extends Record<string, IeSpec<unknown, Presenc
 ): Asn<ContainerValue<R>> {
   const rows = Object.entries(specs).map(([name, spec], at): IeRow => ({ at, name, ...spec }));
   const mandatoryCount = rows.filter((row) => row.presence === 'mandatory').length;
-  return { kind: 'container', rows, mandatoryCount, byId: new Map(rows.map((row) => [row.id, row])), least };
+  return {
+    kind: 'container',
+    rows,
+    mandatoryCount,
+    byId: new Map(rows.map((row) => [row.id, row])),
+    least,
+    opaque: false,
+  };
+}
+
+/** IEs none of which this schema looks into; all are kept in `unknownIes`, and none is found wanting. */
+export function opaqueContainer(): Asn<{ readonly unknownIes?: readonly UnknownIe[] }> {
+  return { kind: 'container', rows: [], mandatoryCount: 0, byId: new Map(), least: 0, opaque: true };
 }
 
 const noIes = container({}, 1);

@@ -76,6 +76,8 @@ export interface ContainerType {
   readonly byId: ReadonlyMap<number, IeRow>;
   /** Least number of IEs: 0 in a message, 1 in an extension container. */
   readonly least: number;
+  /** Unknown IEs are no fault: the message's content is none of this node's. */
+  readonly opaque: boolean;
 }
 /** ProtocolIE-SingleContainer, the way choices are extended. */
 export interface SingleContainerType {

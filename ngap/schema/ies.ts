@@ -12,7 +12,7 @@ import {
   sequence,
   sequenceOf,
 } from '../aper/build.ts';
-import type { ValueOf } from '../aper/types.ts';
+import type { Asn, ValueOf } from '../aper/types.ts';
 
 const ieExtensions = extensions;
 
@@ -220,16 +220,18 @@ export type RRCEstablishmentCause = ValueOf<typeof rrcEstablishmentCause>;
 const transportLayerAddress = bitString(1, 160, true); // 9.3.2.4
 const portNumber = octetString(2);
 const timeStamp = octetString(4);
-const tai = sequence({ plmnIdentity, tac, ieExtensions });
+const tai = sequence({ plmnIdentity, tac, ieExtensions }); // 9.3.3.11
+const eutraCgi = sequence({ plmnIdentity, eutraCellIdentity: bitString(28), ieExtensions }); // 9.3.1.9
+const nrCgi = sequence({ plmnIdentity, nrCellIdentity: bitString(36), ieExtensions }); // 9.3.1.7
 export const userLocationInformation = choice({
   userLocationInformationEUTRA: sequence({
-    eutraCgi: sequence({ plmnIdentity, eutraCellIdentity: bitString(28), ieExtensions }),
+    eutraCgi,
     tai,
     timeStamp: optional(timeStamp),
     ieExtensions,
   }),
   userLocationInformationNR: sequence({
-    nrCgi: sequence({ plmnIdentity, nrCellIdentity: bitString(36), ieExtensions }),
+    nrCgi,
     tai,
     timeStamp: optional(timeStamp),
     ieExtensions,
@@ -384,3 +386,146 @@ export const resetType = choice({
   partOfNgInterface: logicalConnectionList,
   choiceExtensions,
 });
+
+// TNL associations of an AMF [TS38413 9.3.2.6]
+export const cpTransportLayerInformation = choice({
+  endpointIpAddress: transportLayerAddress,
+  choiceExtensions,
+});
+const tnlAssociationUsage = enumerated(['ue', 'non-ue', 'both'], []); // 9.3.2.9
+const tnlAddressWeightFactor = integer(0, 255); // 9.3.2.10
+const tnlList = <T>(item: Asn<T>) => sequenceOf(item, 1, 32);
+export const amfTnlAssociationToAddList = tnlList(
+  sequence({
+    amfTnlAssociationAddress: cpTransportLayerInformation,
+    tnlAssociationUsage: optional(tnlAssociationUsage),
+    tnlAddressWeightFactor,
+    ieExtensions,
+  }),
+);
+export const amfTnlAssociationToRemoveList = tnlList(
+  sequence({ amfTnlAssociationAddress: cpTransportLayerInformation, ieExtensions }),
+);
+export const amfTnlAssociationToUpdateList = tnlList(
+  sequence({
+    amfTnlAssociationAddress: cpTransportLayerInformation,
+    tnlAssociationUsage: optional(tnlAssociationUsage),
+    tnlAddressWeightFactor: optional(tnlAddressWeightFactor),
+    ieExtensions,
+  }),
+);
+export const amfTnlAssociationSetupList = tnlList(
+  sequence({ amfTnlAssociationAddress: cpTransportLayerInformation, ieExtensions }),
+);
+export const tnlAssociationList = tnlList(
+  sequence({ tnlAssociationAddress: cpTransportLayerInformation, cause, ieExtensions }),
+);
+export const ngranTnlAssociationToRemoveList = tnlList(
+  sequence({
+    tnlAssociationTransportLayerAddress: cpTransportLayerInformation,
+    tnlAssociationTransportLayerAddressAmf: optional(cpTransportLayerInformation),
+    ieExtensions,
+  }),
+);
+
+// Load and state of an AMF
+const overloadAction = enumerated(
+  [
+    'reject-non-emergency-mo-dt',
+    'reject-rrc-cr-signalling',
+    'permit-emergency-sessions-and-mobile-terminated-services-only',
+    'permit-high-priority-sessions-and-mobile-terminated-services-only',
+  ],
+  [],
+); // 9.3.1.105
+export const overloadResponse = choice({ overloadAction, choiceExtensions }); // 9.3.1.104
+export const trafficLoadReductionIndication = integer(1, 99); // 9.3.1.106
+export const overloadStartNssaiList = sequenceOf(
+  sequence({
+    sliceOverloadList: sequenceOf(sequence({ sNssai, ieExtensions }), 1, 1024),
+    sliceOverloadResponse: optional(overloadResponse),
+    sliceTrafficLoadReductionIndication: optional(trafficLoadReductionIndication),
+    ieExtensions,
+  }),
+  1,
+  1024,
+);
+export const unavailableGuamiList = sequenceOf(
+  sequence({
+    guami,
+    timerApproachForGuamiRemoval: optional(enumerated(['apply-timer'], [])),
+    backupAmfName: optional(amfName),
+    ieExtensions,
+  }),
+  1,
+  256,
+);
+
+// Location reporting [TS38413 9.3.1.65]
+const locationReportingReferenceId = integer(1, 64, true); // 9.3.1.76
+const ngranCgi = choice({ nrCgi, eutraCgi, choiceExtensions }); // 9.3.1.73
+const areaOfInterest = sequence({
+  areaOfInterestTaiList: optional(sequenceOf(sequence({ tai, ieExtensions }), 1, 16)),
+  areaOfInterestCellList: optional(sequenceOf(sequence({ ngranCgi, ieExtensions }), 1, 256)),
+  areaOfInterestRanNodeList: optional(sequenceOf(sequence({ globalRanNodeId, ieExtensions }), 1, 64)),
+  ieExtensions,
+}); // 9.3.1.66
+export const locationReportingRequestType = sequence({
+  eventType: enumerated(
+    [
+      'direct',
+      'change-of-serve-cell',
+      'ue-presence-in-area-of-interest',
+      'stop-change-of-serve-cell',
+      'stop-ue-presence-in-area-of-interest',
+      'cancel-location-reporting-for-the-ue',
+    ],
+    [],
+  ),
+  reportArea: enumerated(['cell'], []),
+  areaOfInterestList: optional(
+    sequenceOf(sequence({ areaOfInterest, locationReportingReferenceId, ieExtensions }), 1, 64),
+  ),
+  locationReportingReferenceIdToBeCancelled: optional(locationReportingReferenceId),
+  ieExtensions,
+});
+export const uePresenceInAreaOfInterestList = sequenceOf(
+  sequence({
+    locationReportingReferenceId,
+    uePresence: enumerated(['in', 'out', 'unknown'], []),
+    ieExtensions,
+  }),
+  1,
+  64,
+);
+
+// Paging and the rest
+export const ngranTraceId = octetString(8);
+export const uePagingIdentity = choice({ fiveGSTmsi, choiceExtensions }); // 9.3.3.18
+export const taiListForPaging = sequenceOf(sequence({ tai, ieExtensions }), 1, 16);
+export const pagingPriority = enumerated(
+  [
+    'priolevel1',
+    'priolevel2',
+    'priolevel3',
+    'priolevel4',
+    'priolevel5',
+    'priolevel6',
+    'priolevel7',
+    'priolevel8',
+  ],
+  [],
+); // 9.3.1.78
+export const pagingOrigin = enumerated(['non-3gpp'], []); // 9.3.3.22
+export const rrcState = enumerated(['inactive', 'connected'], []); // 9.3.1.92
+export const rrcInactiveTransitionReportRequest = enumerated(
+  ['subsequent-state-transition-report', 'single-rrc-connected-state-report', 'cancel-report'],
+  [],
+); // 9.3.1.91
+export const ranPagingPriority = integer(1, 256); // 9.3.3.15
+export const emergencyFallbackIndicator = sequence({
+  emergencyFallbackRequestIndicator: enumerated(['emergency-fallback-requested'], []),
+  emergencyServiceTargetCn: optional(enumerated(['fiveGC', 'epc'], [])),
+  ieExtensions,
+}); // 9.3.1.26
+export const redirectionVoiceFallback = enumerated(['possible', 'not-possible'], []); // 9.3.1.116

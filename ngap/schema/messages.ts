@@ -6,6 +6,7 @@ import {
   mandatory,
   maybe,
   octetString,
+  opaqueContainer,
   optional,
   sequence,
   sequenceOf,
@@ -14,6 +15,7 @@ import type { Asn, ValueOf } from '../aper/types.ts';
 import * as ie from './ies.ts';
 
 const ieExtensions = extensions;
+const opaque = opaqueContainer();
 const transfer = octetString();
 const { pduSessionId, nasPdu, sNssai } = ie;
 const sessions = <T>(item: Asn<T>) => sequenceOf(item, 1, 256);
@@ -36,6 +38,11 @@ const bothIdsBack = {
   ranUeNgapId: mandatory(85, 'ignore', ie.ranUeNgapId),
 } as const;
 const diagnostics = maybe(19, 'ignore', ie.criticalityDiagnostics);
+const updateFailure = {
+  cause: mandatory(15, 'ignore', ie.cause),
+  timeToWait: maybe(107, 'ignore', ie.timeToWait),
+  criticalityDiagnostics: diagnostics,
+} as const;
 const location = maybe(121, 'ignore', ie.userLocationInformation);
 
 export const messages = {
@@ -88,7 +95,7 @@ export const messages = {
   DownlinkNASTransport: container({
     ...bothIds,
     oldAmf: maybe(48, 'reject', ie.amfName),
-    ranPagingPriority: maybe(83, 'ignore', anyValue),
+    ranPagingPriority: maybe(83, 'ignore', ie.ranPagingPriority),
     nasPdu: mandatory(38, 'reject', nasPdu),
     mobilityRestrictionList: maybe(36, 'ignore', anyValue),
     indexToRfsp: maybe(31, 'ignore', ie.indexToRfsp),
@@ -128,7 +135,7 @@ export const messages = {
     indexToRfsp: maybe(31, 'ignore', ie.indexToRfsp),
     maskedImeisv: maybe(34, 'ignore', ie.maskedImeisv),
     nasPdu: maybe(38, 'ignore', nasPdu),
-    emergencyFallbackIndicator: maybe(24, 'reject', anyValue),
+    emergencyFallbackIndicator: maybe(24, 'reject', ie.emergencyFallbackIndicator),
   }),
   InitialContextSetupResponse: container({
     ...bothIdsBack,
@@ -144,7 +151,7 @@ export const messages = {
   }),
   PDUSessionResourceSetupRequest: container({
     ...bothIds,
-    ranPagingPriority: maybe(83, 'ignore', anyValue),
+    ranPagingPriority: maybe(83, 'ignore', ie.ranPagingPriority),
     nasPdu: maybe(38, 'reject', nasPdu),
     pduSessionResourceSetupListSUReq: mandatory(
       74,
@@ -170,7 +177,7 @@ export const messages = {
   }),
   PDUSessionResourceReleaseCommand: container({
     ...bothIds,
-    ranPagingPriority: maybe(83, 'ignore', anyValue),
+    ranPagingPriority: maybe(83, 'ignore', ie.ranPagingPriority),
     nasPdu: maybe(38, 'ignore', nasPdu),
     pduSessionResourceToReleaseListRelCmd: mandatory(
       79,
@@ -204,6 +211,257 @@ export const messages = {
     pduSessionResourceListCxtRelCpl: maybe(60, 'reject', sessions(named)),
     criticalityDiagnostics: diagnostics,
   }),
+  PDUSessionResourceModifyRequest: container({
+    ...bothIds,
+    ranPagingPriority: maybe(83, 'ignore', ie.ranPagingPriority),
+    pduSessionResourceModifyListModReq: mandatory(
+      64,
+      'reject',
+      sessions(
+        sequence({
+          pduSessionId,
+          nasPdu: optional(nasPdu),
+          pduSessionResourceModifyRequestTransfer: transfer,
+          ieExtensions,
+        }),
+      ),
+    ),
+  }),
+  PDUSessionResourceModifyResponse: container({
+    ...bothIdsBack,
+    pduSessionResourceModifyListModRes: maybe(
+      65,
+      'ignore',
+      sessions(sequence({ pduSessionId, pduSessionResourceModifyResponseTransfer: transfer, ieExtensions })),
+    ),
+    pduSessionResourceFailedToModifyListModRes: maybe(
+      54,
+      'ignore',
+      sessions(
+        sequence({ pduSessionId, pduSessionResourceModifyUnsuccessfulTransfer: transfer, ieExtensions }),
+      ),
+    ),
+    userLocationInformation: location,
+    criticalityDiagnostics: diagnostics,
+  }),
+  PDUSessionResourceNotify: container({
+    ...bothIds,
+    pduSessionResourceNotifyList: maybe(
+      66,
+      'reject',
+      sessions(sequence({ pduSessionId, pduSessionResourceNotifyTransfer: transfer, ieExtensions })),
+    ),
+    pduSessionResourceReleasedListNot: maybe(
+      67,
+      'ignore',
+      sessions(sequence({ pduSessionId, pduSessionResourceNotifyReleasedTransfer: transfer, ieExtensions })),
+    ),
+    userLocationInformation: location,
+  }),
+  PDUSessionResourceModifyIndication: container({
+    ...bothIds,
+    pduSessionResourceModifyListModInd: mandatory(
+      63,
+      'reject',
+      sessions(
+        sequence({ pduSessionId, pduSessionResourceModifyIndicationTransfer: transfer, ieExtensions }),
+      ),
+    ),
+    userLocationInformation: location,
+  }),
+  PDUSessionResourceModifyConfirm: container({
+    ...bothIdsBack,
+    pduSessionResourceModifyListModCfm: maybe(
+      62,
+      'ignore',
+      sessions(sequence({ pduSessionId, pduSessionResourceModifyConfirmTransfer: transfer, ieExtensions })),
+    ),
+    pduSessionResourceFailedToModifyListModCfm: maybe(
+      131,
+      'ignore',
+      sessions(
+        sequence({
+          pduSessionId,
+          pduSessionResourceModifyIndicationUnsuccessfulTransfer: transfer,
+          ieExtensions,
+        }),
+      ),
+    ),
+    criticalityDiagnostics: diagnostics,
+  }),
+  UEContextModificationRequest: container({
+    ...bothIds,
+    ranPagingPriority: maybe(83, 'ignore', ie.ranPagingPriority),
+    securityKey: maybe(94, 'reject', ie.securityKey),
+    indexToRfsp: maybe(31, 'ignore', ie.indexToRfsp),
+    ueAggregateMaximumBitRate: maybe(110, 'ignore', ie.ueAggregateMaximumBitRate),
+    ueSecurityCapabilities: maybe(119, 'reject', ie.ueSecurityCapabilities),
+    coreNetworkAssistanceInformationForInactive: maybe(18, 'ignore', anyValue),
+    emergencyFallbackIndicator: maybe(24, 'reject', ie.emergencyFallbackIndicator),
+    newAmfUeNgapId: maybe(40, 'reject', ie.amfUeNgapId),
+    rrcInactiveTransitionReportRequest: maybe(91, 'ignore', ie.rrcInactiveTransitionReportRequest),
+    newGuami: maybe(162, 'reject', ie.guami),
+  }),
+  UEContextModificationResponse: container({
+    ...bothIdsBack,
+    rrcState: maybe(92, 'ignore', ie.rrcState),
+    userLocationInformation: location,
+    criticalityDiagnostics: diagnostics,
+  }),
+  UEContextModificationFailure: container({
+    ...bothIdsBack,
+    cause: mandatory(15, 'ignore', ie.cause),
+    criticalityDiagnostics: diagnostics,
+  }),
+  AMFConfigurationUpdate: container({
+    amfName: maybe(1, 'reject', ie.amfName),
+    servedGuamiList: maybe(96, 'reject', ie.servedGuamiList),
+    relativeAmfCapacity: maybe(86, 'ignore', ie.relativeAmfCapacity),
+    plmnSupportList: maybe(80, 'reject', ie.plmnSupportList),
+    amfTnlAssociationToAddList: maybe(6, 'ignore', ie.amfTnlAssociationToAddList),
+    amfTnlAssociationToRemoveList: maybe(7, 'ignore', ie.amfTnlAssociationToRemoveList),
+    amfTnlAssociationToUpdateList: maybe(8, 'ignore', ie.amfTnlAssociationToUpdateList),
+  }),
+  AMFConfigurationUpdateAcknowledge: container({
+    amfTnlAssociationSetupList: maybe(5, 'ignore', ie.amfTnlAssociationSetupList),
+    amfTnlAssociationFailedToSetupList: maybe(4, 'ignore', ie.tnlAssociationList),
+    criticalityDiagnostics: diagnostics,
+  }),
+  AMFConfigurationUpdateFailure: container(updateFailure),
+  RANConfigurationUpdate: container({
+    ranNodeName: maybe(82, 'ignore', ie.ranNodeName),
+    supportedTaList: maybe(102, 'reject', ie.supportedTaList),
+    defaultPagingDrx: maybe(21, 'ignore', ie.pagingDrx),
+    globalRanNodeId: maybe(27, 'ignore', ie.globalRanNodeId),
+    ngranTnlAssociationToRemoveList: maybe(167, 'reject', ie.ngranTnlAssociationToRemoveList),
+  }),
+  RANConfigurationUpdateAcknowledge: container({ criticalityDiagnostics: diagnostics }),
+  RANConfigurationUpdateFailure: container(updateFailure),
+  OverloadStart: container({
+    amfOverloadResponse: maybe(2, 'reject', ie.overloadResponse),
+    amfTrafficLoadReductionIndication: maybe(9, 'ignore', ie.trafficLoadReductionIndication),
+    overloadStartNssaiList: maybe(49, 'ignore', ie.overloadStartNssaiList),
+  }),
+  OverloadStop: container({}),
+  AMFStatusIndication: container({
+    unavailableGuamiList: mandatory(120, 'reject', ie.unavailableGuamiList),
+  }),
+  NASNonDeliveryIndication: container({
+    ...bothIds,
+    nasPdu: mandatory(38, 'ignore', nasPdu),
+    cause: mandatory(15, 'ignore', ie.cause),
+  }),
+  RerouteNASRequest: container({
+    ranUeNgapId: mandatory(85, 'reject', ie.ranUeNgapId),
+    amfUeNgapId: maybe(10, 'ignore', ie.amfUeNgapId),
+    ngapMessage: mandatory(42, 'reject', octetString()),
+    amfSetId: mandatory(3, 'reject', ie.amfSetId),
+    allowedNssai: maybe(0, 'reject', ie.allowedNssai),
+    sourceToTargetAmfInformationReroute: maybe(171, 'ignore', anyValue),
+  }),
+  UETNLABindingReleaseRequest: container(bothIds),
+  LocationReportingControl: container({
+    ...bothIds,
+    locationReportingRequestType: mandatory(33, 'ignore', ie.locationReportingRequestType),
+  }),
+  LocationReportingFailureIndication: container({ ...bothIds, cause: mandatory(15, 'ignore', ie.cause) }),
+  LocationReport: container({
+    ...bothIds,
+    userLocationInformation: mandatory(121, 'ignore', ie.userLocationInformation),
+    uePresenceInAreaOfInterestList: maybe(116, 'ignore', ie.uePresenceInAreaOfInterestList),
+    locationReportingRequestType: mandatory(33, 'ignore', ie.locationReportingRequestType),
+  }),
+  TraceStart: container({ ...bothIds, traceActivation: mandatory(108, 'ignore', ie.traceActivation) }),
+  TraceFailureIndication: container({
+    ...bothIds,
+    ngranTraceId: mandatory(44, 'ignore', ie.ngranTraceId),
+    cause: mandatory(15, 'ignore', ie.cause),
+  }),
+  DeactivateTrace: container({ ...bothIds, ngranTraceId: mandatory(44, 'ignore', ie.ngranTraceId) }),
+  Paging: container({
+    uePagingIdentity: mandatory(115, 'ignore', ie.uePagingIdentity),
+    pagingDrx: maybe(50, 'ignore', ie.pagingDrx),
+    taiListForPaging: mandatory(103, 'ignore', ie.taiListForPaging),
+    pagingPriority: maybe(52, 'ignore', ie.pagingPriority),
+    ueRadioCapabilityForPaging: maybe(118, 'ignore', anyValue),
+    pagingOrigin: maybe(51, 'ignore', ie.pagingOrigin),
+    assistanceDataForPaging: maybe(11, 'ignore', anyValue),
+  }),
+
+  // Messages that TS 29.413 keeps from non-3GPP access: the outer structure, every IE as it came.
+  CellTrafficTrace: opaque,
+  DownlinkNonUEAssociatedNRPPaTransport: opaque,
+  DownlinkRANConfigurationTransfer: opaque,
+  DownlinkRANStatusTransfer: opaque,
+  DownlinkUEAssociatedNRPPaTransport: opaque,
+  HandoverCancel: opaque,
+  HandoverCancelAcknowledge: opaque,
+  HandoverNotify: opaque,
+  HandoverRequired: opaque,
+  HandoverCommand: opaque,
+  HandoverPreparationFailure: opaque,
+  HandoverRequest: opaque,
+  HandoverRequestAcknowledge: opaque,
+  HandoverFailure: opaque,
+  PathSwitchRequest: opaque,
+  PathSwitchRequestAcknowledge: opaque,
+  PathSwitchRequestFailure: opaque,
+  PWSCancelRequest: opaque,
+  PWSCancelResponse: opaque,
+  PWSFailureIndication: opaque,
+  PWSRestartIndication: opaque,
+  RRCInactiveTransitionReport: opaque,
+  UERadioCapabilityCheckRequest: opaque,
+  UERadioCapabilityCheckResponse: opaque,
+  UERadioCapabilityInfoIndication: opaque,
+  UplinkNonUEAssociatedNRPPaTransport: opaque,
+  UplinkRANConfigurationTransfer: opaque,
+  UplinkRANStatusTransfer: opaque,
+  UplinkUEAssociatedNRPPaTransport: opaque,
+  WriteReplaceWarningRequest: opaque,
+  WriteReplaceWarningResponse: opaque,
+  SecondaryRATDataUsageReport: opaque,
+  UplinkRIMInformationTransfer: opaque,
+  DownlinkRIMInformationTransfer: opaque,
+  RetrieveUEInformation: opaque,
+  UEInformationTransfer: opaque,
+  RANCPRelocationIndication: opaque,
+  UEContextResumeRequest: opaque,
+  UEContextResumeResponse: opaque,
+  UEContextResumeFailure: opaque,
+  UEContextSuspendRequest: opaque,
+  UEContextSuspendResponse: opaque,
+  UEContextSuspendFailure: opaque,
+  UERadioCapabilityIDMappingRequest: opaque,
+  UERadioCapabilityIDMappingResponse: opaque,
+  HandoverSuccess: opaque,
+  UplinkRANEarlyStatusTransfer: opaque,
+  DownlinkRANEarlyStatusTransfer: opaque,
+  AMFCPRelocationIndication: opaque,
+  ConnectionEstablishmentIndication: opaque,
+  BroadcastSessionModificationRequest: opaque,
+  BroadcastSessionModificationResponse: opaque,
+  BroadcastSessionModificationFailure: opaque,
+  BroadcastSessionReleaseRequest: opaque,
+  BroadcastSessionReleaseResponse: opaque,
+  BroadcastSessionSetupRequest: opaque,
+  BroadcastSessionSetupResponse: opaque,
+  BroadcastSessionSetupFailure: opaque,
+  DistributionSetupRequest: opaque,
+  DistributionSetupResponse: opaque,
+  DistributionSetupFailure: opaque,
+  DistributionReleaseRequest: opaque,
+  DistributionReleaseResponse: opaque,
+  MulticastSessionActivationRequest: opaque,
+  MulticastSessionActivationResponse: opaque,
+  MulticastSessionActivationFailure: opaque,
+  MulticastSessionDeactivationRequest: opaque,
+  MulticastSessionDeactivationResponse: opaque,
+  MulticastSessionUpdateRequest: opaque,
+  MulticastSessionUpdateResponse: opaque,
+  MulticastSessionUpdateFailure: opaque,
+  MulticastGroupPaging: opaque,
+  BroadcastSessionReleaseRequired: opaque,
 } as const;
 
 export type MessageName = keyof typeof messages;

@@ -15,6 +15,7 @@ import type { ValueOf } from '../aper/types.ts';
 import * as ie from './ies.ts';
 
 const ieExtensions = extensions;
+const networkInstance = integer(1, 256, true); // 9.3.1.113
 
 const qosFlowSetupRequestList = sequenceOf(
   sequence({
@@ -51,8 +52,51 @@ const requestIes = container({
   dataForwardingNotPossible: maybe(127, 'reject', enumerated(['data-forwarding-not-possible'], [])),
   pduSessionType: mandatory(134, 'reject', ie.pduSessionType),
   securityIndication: maybe(138, 'reject', ie.securityIndication),
-  networkInstance: maybe(129, 'reject', integer(1, 256, true)),
+  networkInstance: maybe(129, 'reject', networkInstance),
   qosFlowSetupRequestList: mandatory(136, 'reject', qosFlowSetupRequestList),
+  commonNetworkInstance: maybe(166, 'ignore', octetString()),
+});
+
+const qosFlowPerTnlInformationList = sequenceOf(sequence({ qosFlowPerTnlInformation, ieExtensions }), 1, 3);
+const flows = sequenceOf(sequence({ qosFlowIdentifier: ie.qosFlowIdentifier, ieExtensions }), 1, 64);
+const upTransportLayerInformationList = sequenceOf(
+  sequence({ nguUpTnlInformation: ie.upTransportLayerInformation, ieExtensions }),
+  1,
+  3,
+);
+
+const modifyIes = container({
+  pduSessionAggregateMaximumBitRate: maybe(130, 'reject', ie.pduSessionAggregateMaximumBitRate),
+  ulNguUpTnlModifyList: maybe(
+    140,
+    'reject',
+    sequenceOf(
+      sequence({
+        ulNguUpTnlInformation: ie.upTransportLayerInformation,
+        dlNguUpTnlInformation: ie.upTransportLayerInformation,
+        ieExtensions,
+      }),
+      1,
+      4,
+    ),
+  ),
+  networkInstance: maybe(129, 'reject', networkInstance),
+  qosFlowAddOrModifyRequestList: maybe(
+    135,
+    'reject',
+    sequenceOf(
+      sequence({
+        qosFlowIdentifier: ie.qosFlowIdentifier,
+        qosFlowLevelQosParameters: optional(ie.qosFlowLevelQosParameters),
+        eRabId: optional(integer(0, 15, true)),
+        ieExtensions,
+      }),
+      1,
+      64,
+    ),
+  ),
+  qosFlowToReleaseList: maybe(137, 'reject', qosFlowListWithCause),
+  additionalUlNguUpTnlInformation: maybe(126, 'reject', upTransportLayerInformationList),
   commonNetworkInstance: maybe(166, 'ignore', octetString()),
 });
 
@@ -61,9 +105,7 @@ export const transfers = {
   PDUSessionResourceSetupRequestTransfer: sequence({ ies: requestIes }),
   PDUSessionResourceSetupResponseTransfer: sequence({
     dlQosFlowPerTnlInformation: qosFlowPerTnlInformation,
-    additionalDlQosFlowPerTnlInformation: optional(
-      sequenceOf(sequence({ qosFlowPerTnlInformation, ieExtensions }), 1, 3),
-    ),
+    additionalDlQosFlowPerTnlInformation: optional(qosFlowPerTnlInformationList),
     securityResult: optional(ie.securityResult),
     qosFlowFailedToSetupList: optional(qosFlowListWithCause),
     ieExtensions,
@@ -73,6 +115,59 @@ export const transfers = {
     criticalityDiagnostics: optional(ie.criticalityDiagnostics),
     ieExtensions,
   }),
+  PDUSessionResourceModifyRequestTransfer: sequence({ ies: modifyIes }),
+  PDUSessionResourceModifyResponseTransfer: sequence({
+    dlNguUpTnlInformation: optional(ie.upTransportLayerInformation),
+    ulNguUpTnlInformation: optional(ie.upTransportLayerInformation),
+    qosFlowAddOrModifyResponseList: optional(flows),
+    additionalDlQosFlowPerTnlInformation: optional(qosFlowPerTnlInformationList),
+    qosFlowFailedToAddOrModifyList: optional(qosFlowListWithCause),
+    ieExtensions,
+  }),
+  PDUSessionResourceModifyUnsuccessfulTransfer: sequence({
+    cause: ie.cause,
+    criticalityDiagnostics: optional(ie.criticalityDiagnostics),
+    ieExtensions,
+  }),
+  PDUSessionResourceNotifyTransfer: sequence({
+    qosFlowNotifyList: optional(
+      sequenceOf(
+        sequence({
+          qosFlowIdentifier: ie.qosFlowIdentifier,
+          notificationCause: enumerated(['fulfilled', 'not-fulfilled'], []),
+          ieExtensions,
+        }),
+        1,
+        64,
+      ),
+    ),
+    qosFlowReleasedList: optional(qosFlowListWithCause),
+    ieExtensions,
+  }),
+  PDUSessionResourceNotifyReleasedTransfer: sequence({ cause: ie.cause, ieExtensions }),
+  PDUSessionResourceModifyIndicationTransfer: sequence({
+    dlQosFlowPerTnlInformation: qosFlowPerTnlInformation,
+    additionalDlQosFlowPerTnlInformation: optional(qosFlowPerTnlInformationList),
+    ieExtensions,
+  }),
+  PDUSessionResourceModifyConfirmTransfer: sequence({
+    qosFlowModifyConfirmList: flows,
+    ulNguUpTnlInformation: ie.upTransportLayerInformation,
+    additionalNgUUpTnlInformation: optional(
+      sequenceOf(
+        sequence({
+          ulNguUpTnlInformation: ie.upTransportLayerInformation,
+          dlNguUpTnlInformation: ie.upTransportLayerInformation,
+          ieExtensions,
+        }),
+        1,
+        3,
+      ),
+    ),
+    qosFlowFailedToModifyList: optional(qosFlowListWithCause),
+    ieExtensions,
+  }),
+  PDUSessionResourceModifyIndicationUnsuccessfulTransfer: sequence({ cause: ie.cause, ieExtensions }),
   PDUSessionResourceReleaseCommandTransfer: sequence({ cause: ie.cause, ieExtensions }),
   PDUSessionResourceReleaseResponseTransfer: sequence({ ieExtensions }),
 } as const;
