@@ -69,10 +69,7 @@ export class IkeEndpoint {
 
   /** Fires what is due. */
   tick(now: number): Output[] {
-    const due = [...this.sas.values()].filter(
-      (sa) => (sa.timers.deadline() ?? Number.POSITIVE_INFINITY) <= now,
-    );
-    return due.flatMap((sa) =>
+    return [...this.node.agenda.takeDue(now)].flatMap((sa) =>
       this.run(now, sa, () => {
         for (const timer of sa.timers.expire(now)) this.fire(sa, timer);
       }),
@@ -81,12 +78,7 @@ export class IkeEndpoint {
 
   /** When {@link tick} has something to do next. */
   deadline(): number | undefined {
-    let earliest: number | undefined;
-    for (const sa of this.sas.values()) {
-      const at = sa.timers.deadline();
-      if (at !== undefined && (earliest === undefined || at < earliest)) earliest = at;
-    }
-    return earliest;
+    return this.node.agenda.deadline();
   }
 
   /** Starts an IKE SA as initiator from `local`. */

@@ -57,7 +57,7 @@ export class IkeSa {
   /** Present on SAs that we started. */
   readonly profile: InitiatorProfile | undefined;
   readonly children = new Map<number, ChildRecord>();
-  readonly timers = new TimerTable();
+  readonly timers: TimerTable;
   channel: Channel;
   state: SaState = 'created';
   local: SocketAddress;
@@ -85,6 +85,7 @@ export class IkeSa {
     profile?: InitiatorProfile,
   ) {
     this.node = node;
+    this.timers = new TimerTable((at) => node.agenda.add(at, this));
     this.id = id;
     this.channel = channel;
     this.role = profile === undefined ? 'responder' : 'initiator';

@@ -3,6 +3,7 @@
 import type { EndpointConfig, EndpointPorts, TimerConfig } from '../output.ts';
 import { spiKey } from './channel.ts';
 import type { IkeSa } from './ike-sa.ts';
+import { Agenda } from './timers.ts';
 
 /** Configuration, ports and the registries that keep SPIs unique. */
 export class Node {
@@ -11,6 +12,8 @@ export class Node {
   readonly timers: TimerConfig;
   /** IKE SAs by our own SPI; a rekeyed SA is found by its old SPI too while that lives. */
   readonly byLocalSpi = new Map<string, IkeSa>();
+  /** Which SA has a timer due when. */
+  readonly agenda = new Agenda<IkeSa>((sa) => sa.timers.deadline());
   private readonly espSpis = new Set<number>();
   private lastChildSaId = 0;
 

@@ -16,9 +16,16 @@ export const DEFAULT_TIMERS: TimerConfig = {
 /** Which timers of one SA run, and when each is due. */
 export class TimerTable {
   private readonly due = new Map<TimerName, number>();
+  private readonly announce: (at: number) => void;
+
+  /** `announce` hears of every time at which something may be due. */
+  constructor(announce: (at: number) => void) {
+    this.announce = announce;
+  }
 
   set(name: TimerName, at: number): void {
     this.due.set(name, at);
+    this.announce(at);
   }
 
   clear(name: TimerName): void {
@@ -41,5 +48,72 @@ export class TimerTable {
     const expired = [...this.due].filter(([, at]) => at <= now).sort(([, a], [, b]) => a - b);
     for (const [name] of expired) this.due.delete(name);
     return expired.map(([name]) => name);
+  }
+}
+
+interface Entry<T> {
+  readonly at: number;
+  readonly owner: T;
+}
+
+/**
+ * Who is to be looked at when: a binary heap, so that thousands of SAs cost no more than those that are due. Entries
+ * are never withdrawn; `current` tells the real deadline of an owner, and entries that disagree are dropped at the top.
+ */
+export class Agenda<T> {
+  private readonly heap: Entry<T>[] = [];
+  private readonly current: (owner: T) => number | undefined;
+
+  constructor(current: (owner: T) => number | undefined) {
+    this.current = current;
+  }
+
+  add(at: number, owner: T): void {
+    const { heap } = this;
+    let hole = heap.length;
+    while (hole > 0) {
+      const parent = heap[(hole - 1) >> 1] as Entry<T>;
+      if (parent.at <= at) break;
+      heap[hole] = parent;
+      hole = (hole - 1) >> 1;
+    }
+    heap[hole] = { at, owner };
+  }
+
+  /** The earliest deadline of all. */
+  deadline(): number | undefined {
+    for (;;) {
+      const top = this.heap[0];
+      if (top === undefined || this.current(top.owner) === top.at) return top?.at;
+      this.removeTop();
+    }
+  }
+
+  /** Owners whose deadline has come, each once. */
+  takeDue(now: number): Set<T> {
+    const owners = new Set<T>();
+    for (let top = this.heap[0]; top !== undefined && top.at <= now; top = this.heap[0]) {
+      if ((this.current(top.owner) ?? Number.POSITIVE_INFINITY) <= now) owners.add(top.owner);
+      this.removeTop();
+    }
+    return owners;
+  }
+
+  private removeTop(): void {
+    const { heap } = this;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let hole = 0;
+    for (;;) {
+      let child = 2 * hole + 1;
+      const [left, right] = [heap[child], heap[child + 1]];
+      if (left === undefined) break;
+      if (right !== undefined && right.at < left.at) child++;
+      const least = heap[child] as Entry<T>;
+      if (least.at >= last.at) break;
+      heap[hole] = least;
+      hole = child;
+    }
+    heap[hole] = last;
   }
 }
