@@ -22,6 +22,9 @@ export interface DiagnosisItem {
   readonly typeOfError: 'not-understood' | 'missing';
 }
 
+/** maxnoofErrors: a hostile message can have more. */
+const mostItems = 256;
+
 type About = Omit<Diagnosis, 'reaction' | 'ies' | 'items'>;
 
 const severity: readonly Criticality[] = ['ignore', 'notify', 'reject'];
@@ -57,7 +60,7 @@ export function diagnose(
   if (items.length === 0) return undefined;
   const reaction =
     severity[Math.max(...items.map((item) => severity.indexOf(item.ieCriticality)))] ?? 'ignore';
-  return { reaction, ...about, ...(told.length === 0 ? {} : { items: told }) };
+  return { reaction, ...about, ...(told.length === 0 ? {} : { items: told.slice(0, mostItems) }) };
 }
 
 /** An id that comes twice, or known ids in another order than the table's. */

@@ -1,5 +1,16 @@
 /** The door of the NGAP core: messages as values, to and from APER. */
+
+export { answerTo, type UeIds, ueIdsOf } from './answers.ts';
 export type { BitString, Criticality, UnknownIe, ValueOf } from './aper/types.ts';
+export {
+  N2Association,
+  type N2Config,
+  type N2Event,
+  type N2Output,
+  type N2Ports,
+  type N2State,
+  type N2Timers,
+} from './association.ts';
 export { criticalityDiagnosticsOf, type Diagnosis, type DiagnosisItem, type Reaction } from './check.ts';
 export {
   type DecodedPdu,

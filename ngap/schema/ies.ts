@@ -73,6 +73,11 @@ const causeRadioNetwork = enumerated(
     'npn-access-denied',
     'cag-only-access-denied',
     'insufficient-ue-capabilities',
+    'redcap-ue-not-supported',
+    'unknown-MBS-Session-ID',
+    'indicated-MBS-session-area-information-not-served-by-the-gNB',
+    'inconsistent-slice-info-for-the-session',
+    'misaligned-association-for-multicast-unicast',
   ],
 );
 const causeTransport = enumerated(['transport-resource-unavailable', 'unspecified'], []);
@@ -421,11 +426,14 @@ export const tnlAssociationList = tnlList(
   sequence({ tnlAssociationAddress: cpTransportLayerInformation, cause, ieExtensions }),
 );
 export const ngranTnlAssociationToRemoveList = tnlList(
-  sequence({
-    tnlAssociationTransportLayerAddress: cpTransportLayerInformation,
-    tnlAssociationTransportLayerAddressAmf: optional(cpTransportLayerInformation),
-    ieExtensions,
-  }),
+  sequence(
+    {
+      tnlAssociationTransportLayerAddress: cpTransportLayerInformation,
+      tnlAssociationTransportLayerAddressAmf: optional(cpTransportLayerInformation),
+      ieExtensions,
+    },
+    false,
+  ),
 );
 
 // Load and state of an AMF
@@ -529,3 +537,4 @@ export const emergencyFallbackIndicator = sequence({
   ieExtensions,
 }); // 9.3.1.26
 export const redirectionVoiceFallback = enumerated(['possible', 'not-possible'], []); // 9.3.1.116
+export const ueRadioCapabilityId = octetString(); // 9.3.1.142

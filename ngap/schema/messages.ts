@@ -90,7 +90,11 @@ export const messages = {
     amfSetId: maybe(3, 'ignore', ie.amfSetId),
     ueContextRequest: maybe(112, 'ignore', ie.ueContextRequest),
     allowedNssai: maybe(0, 'reject', ie.allowedNssai),
+    sourceToTargetAmfInformationReroute: maybe(171, 'ignore', anyValue),
     selectedPlmnIdentity: maybe(174, 'ignore', ie.plmnIdentity),
+    iabNodeIndication: maybe(201, 'reject', anyValue),
+    ceModeBSupportIndicator: maybe(224, 'reject', anyValue),
+    npnAccessInformation: maybe(259, 'reject', anyValue),
   }),
   DownlinkNASTransport: container({
     ...bothIds,
@@ -101,11 +105,15 @@ export const messages = {
     indexToRfsp: maybe(31, 'ignore', ie.indexToRfsp),
     ueAggregateMaximumBitRate: maybe(110, 'ignore', ie.ueAggregateMaximumBitRate),
     allowedNssai: maybe(0, 'reject', ie.allowedNssai),
+    ueRadioCapabilityId: maybe(264, 'reject', ie.ueRadioCapabilityId),
   }),
   UplinkNASTransport: container({
     ...bothIds,
     nasPdu: mandatory(38, 'reject', nasPdu),
     userLocationInformation: mandatory(121, 'ignore', ie.userLocationInformation),
+    wAgfIdentityInformation: maybe(239, 'reject', octetString()),
+    tngfIdentityInformation: maybe(246, 'reject', octetString()),
+    twifIdentityInformation: maybe(247, 'reject', octetString()),
   }),
   InitialContextSetupRequest: container({
     ...bothIds,
@@ -136,6 +144,11 @@ export const messages = {
     maskedImeisv: maybe(34, 'ignore', ie.maskedImeisv),
     nasPdu: maybe(38, 'ignore', nasPdu),
     emergencyFallbackIndicator: maybe(24, 'reject', ie.emergencyFallbackIndicator),
+    rrcInactiveTransitionReportRequest: maybe(91, 'ignore', ie.rrcInactiveTransitionReportRequest),
+    ueRadioCapabilityForPaging: maybe(118, 'ignore', anyValue),
+    redirectionVoiceFallback: maybe(146, 'ignore', ie.redirectionVoiceFallback),
+    locationReportingRequestType: maybe(33, 'ignore', ie.locationReportingRequestType),
+    ueRadioCapabilityId: maybe(264, 'reject', ie.ueRadioCapabilityId),
   }),
   InitialContextSetupResponse: container({
     ...bothIdsBack,
@@ -301,6 +314,7 @@ export const messages = {
     newAmfUeNgapId: maybe(40, 'reject', ie.amfUeNgapId),
     rrcInactiveTransitionReportRequest: maybe(91, 'ignore', ie.rrcInactiveTransitionReportRequest),
     newGuami: maybe(162, 'reject', ie.guami),
+    ueRadioCapabilityId: maybe(264, 'reject', ie.ueRadioCapabilityId),
   }),
   UEContextModificationResponse: container({
     ...bothIdsBack,

@@ -46,9 +46,16 @@ const qosFlowListWithCause = sequenceOf(
   64,
 );
 
+const upTransportLayerInformationList = sequenceOf(
+  sequence({ nguUpTnlInformation: ie.upTransportLayerInformation, ieExtensions }),
+  1,
+  3,
+);
+
 const requestIes = container({
   pduSessionAggregateMaximumBitRate: maybe(130, 'reject', ie.pduSessionAggregateMaximumBitRate),
   ulNguUpTnlInformation: mandatory(139, 'reject', ie.upTransportLayerInformation),
+  additionalUlNguUpTnlInformation: maybe(126, 'reject', upTransportLayerInformationList),
   dataForwardingNotPossible: maybe(127, 'reject', enumerated(['data-forwarding-not-possible'], [])),
   pduSessionType: mandatory(134, 'reject', ie.pduSessionType),
   securityIndication: maybe(138, 'reject', ie.securityIndication),
@@ -59,11 +66,6 @@ const requestIes = container({
 
 const qosFlowPerTnlInformationList = sequenceOf(sequence({ qosFlowPerTnlInformation, ieExtensions }), 1, 3);
 const flows = sequenceOf(sequence({ qosFlowIdentifier: ie.qosFlowIdentifier, ieExtensions }), 1, 64);
-const upTransportLayerInformationList = sequenceOf(
-  sequence({ nguUpTnlInformation: ie.upTransportLayerInformation, ieExtensions }),
-  1,
-  3,
-);
 
 const modifyIes = container({
   pduSessionAggregateMaximumBitRate: maybe(130, 'reject', ie.pduSessionAggregateMaximumBitRate),

@@ -1,0 +1,283 @@
+import { answerTo, notUnderstood, ueIdsOf } from './answers.ts';
+import type { Diagnosis } from './check.ts';
+import { type DecodedPdu, decodeNgap, encodeNgap, type NgapPdu } from './pdu.ts';
+import type { Cause } from './schema/ies.ts';
+import type { MessageIes } from './schema/messages.ts';
+
+/** Times in milliseconds; `retry` bounds the growing pause between attempts, each with up to a quarter of jitter. */
+export interface N2Timers {
+  readonly setupTimeoutMs: number;
+  readonly retryFirstMs: number;
+  readonly retryMostMs: number;
+}
+
+export interface N2Config {
+  readonly setup: MessageIes<'NGSetupRequest'>;
+  readonly timers?: Partial<N2Timers>;
+}
+
+export interface N2Ports {
+  /** A number from 0 up to 1, for jitter. */
+  random(): number;
+}
+
+export type N2State = 'idle' | 'connecting' | 'settingUp' | 'waiting' | 'ready';
+
+/** What happened on an association, in the past tense; `connectDue` and `disconnectDue` ask the transport for it. */
+export type N2Event =
+  | { readonly type: 'connectDue' }
+  | { readonly type: 'disconnectDue'; readonly reason: string }
+  | { readonly type: 'setupCompleted'; readonly amf: MessageIes<'NGSetupResponse'> }
+  | {
+      readonly type: 'setupFailed';
+      readonly reason: string;
+      readonly cause?: Cause;
+      readonly retryInMs: number;
+    }
+  | { readonly type: 'associationLost'; readonly reason: string; readonly wasReady: boolean }
+  | { readonly type: 'messageReceived'; readonly pdu: DecodedPdu; readonly stream: number }
+  | { readonly type: 'messageRejected'; readonly reason: string; readonly diagnosis: Diagnosis }
+  | { readonly type: 'resetReceived'; readonly ies: MessageIes<'NGReset'> }
+  | { readonly type: 'amfConfigurationUpdated'; readonly ies: MessageIes<'AMFConfigurationUpdate'> }
+  | { readonly type: 'overloadStarted'; readonly ies: MessageIes<'OverloadStart'> }
+  | { readonly type: 'overloadStopped' };
+
+export type N2Output =
+  | { readonly kind: 'transmit'; readonly stream: number; readonly data: Uint8Array }
+  | { readonly kind: 'event'; readonly event: N2Event };
+
+const defaults: N2Timers = { setupTimeoutMs: 5_000, retryFirstMs: 1_000, retryMostMs: 60_000 };
+const waits: Readonly<Record<string, number>> = {
+  v1s: 1_000,
+  v2s: 2_000,
+  v5s: 5_000,
+  v10s: 10_000,
+  v20s: 20_000,
+  v60s: 60_000,
+};
+
+const notReady: Cause = { choice: 'protocol', value: 'message-not-compatible-with-receiver-state' };
+
+/**
+ * One NG association to one AMF, without I/O. Handled: `receive`, `tick`, `connected`, `disconnected`. Commands:
+ * `connect`, `send`. Polled: `deadline`, `state`. Every call returns what to transmit and what happened, in order.
+ *
+ * `connect` leads to `connectDue`; the transport answers with `connected` or `disconnected`. The association comes back
+ * by itself for ever after it is lost.
+ */
+export class N2Association {
+  private readonly config: N2Config;
+  private readonly timers: N2Timers;
+  private readonly ports: N2Ports;
+  private stateNow: N2State = 'idle';
+  private streams = 1;
+  private attempts = 0;
+  private due: number | undefined;
+  private up = false;
+
+  constructor(config: N2Config, ports: N2Ports) {
+    this.config = config;
+    this.timers = { ...defaults, ...config.timers };
+    this.ports = ports;
+  }
+
+  get state(): N2State {
+    return this.stateNow;
+  }
+
+  /** When `tick` has something to do. */
+  deadline(): number | undefined {
+    return this.due;
+  }
+
+  /** Asks for the transport. */
+  connect(_now: number): N2Output[] {
+    if (this.stateNow !== 'idle') return [];
+    return this.dial();
+  }
+
+  /** The transport is up with `streams` outbound streams: NG Setup goes first [TS38413 8.7.1.1]. */
+  connected(now: number, streams: number): N2Output[] {
+    this.streams = Math.max(1, streams);
+    this.up = true;
+    return this.setUp(now);
+  }
+
+  /** The transport is gone, or could not be had. */
+  disconnected(now: number, reason: string): N2Output[] {
+    const wasReady = this.stateNow === 'ready';
+    this.up = false;
+    this.wait(now, this.backOff());
+    return [event({ type: 'associationLost', reason, wasReady })];
+  }
+
+  /** Sends a message: on stream 0 what concerns no UE, else on the stream that the UE's number picks for good. */
+  send(_now: number, pdu: NgapPdu): N2Output[] {
+    if (!this.up) return [];
+    const { ranUeNgapId } = ueIdsOf(pdu.ies);
+    return [{ kind: 'transmit', stream: this.streamOf(ranUeNgapId), data: encodeNgap(pdu) }];
+  }
+
+  /** One SCTP message of PPID 60. Whatever it holds, it ends in outputs and not in an exception. */
+  receive(now: number, stream: number, octets: Uint8Array): N2Output[] {
+    if (!this.up) return [];
+    const decoded = decodeNgap(octets);
+    if (!decoded.ok) return this.rejected(now, decoded.error.message, decoded.error.diagnosis);
+    const pdu = decoded.value;
+    const foreign = notUnderstood(pdu);
+    if (foreign !== undefined) return this.rejected(now, `${pdu.message} is not for this node`, foreign);
+    const told = pdu.diagnosis?.reaction === 'notify' ? this.answer(now, pdu.diagnosis) : [];
+    return [...this.dispatch(now, pdu, stream), ...told];
+  }
+
+  tick(now: number): N2Output[] {
+    if (this.due === undefined || now < this.due) return [];
+    this.due = undefined;
+    if (this.stateNow === 'settingUp') return this.setupTimedOut(now);
+    if (this.stateNow !== 'waiting') return [];
+    return this.up ? this.setUp(now) : this.dial();
+  }
+
+  private dial(): N2Output[] {
+    this.stateNow = 'connecting';
+    return [event({ type: 'connectDue' })];
+  }
+
+  private setUp(now: number): N2Output[] {
+    this.stateNow = 'settingUp';
+    this.due = now + this.timers.setupTimeoutMs;
+    return this.send(now, { message: 'NGSetupRequest', ies: this.config.setup });
+  }
+
+  /** No answer: an AMF that could not read the request may keep silent, so the association starts afresh. */
+  private setupTimedOut(now: number): N2Output[] {
+    const retryInMs = this.backOff();
+    this.wait(now, retryInMs);
+    const reason = 'the AMF did not answer NG Setup';
+    this.up = false;
+    return [event({ type: 'setupFailed', reason, retryInMs }), event({ type: 'disconnectDue', reason })];
+  }
+
+  private wait(now: number, forMs: number): void {
+    this.stateNow = 'waiting';
+    this.due = now + forMs;
+  }
+
+  /** Doubles from attempt to attempt up to the most, with jitter on top so that nodes do not come in step. */
+  private backOff(): number {
+    const { retryFirstMs, retryMostMs } = this.timers;
+    const base = Math.min(retryMostMs, retryFirstMs * 2 ** Math.min(this.attempts, 20));
+    this.attempts++;
+    return Math.round(base * (1 + this.ports.random() / 4));
+  }
+
+  /** Stream 0 is kept for messages that concern no UE [TS38412 7]. */
+  private streamOf(ranUeNgapId: number | undefined): number {
+    if (ranUeNgapId === undefined || this.streams < 2) return 0;
+    return 1 + (ranUeNgapId % (this.streams - 1));
+  }
+
+  private rejected(now: number, reason: string, diagnosis: Diagnosis): N2Output[] {
+    const outputs = [event({ type: 'messageRejected', reason, diagnosis }), ...this.answer(now, diagnosis)];
+    const setupAnswer = diagnosis.procedureCode === 21 && diagnosis.triggeringMessage !== 'initiating';
+    if (!setupAnswer || this.stateNow !== 'settingUp') return outputs;
+    return [...outputs, ...this.setupRefused(now, reason, this.backOff())];
+  }
+
+  private answer(now: number, diagnosis: Diagnosis): N2Output[] {
+    const pdu = answerTo(diagnosis);
+    return pdu === undefined ? [] : this.send(now, pdu);
+  }
+
+  private dispatch(now: number, pdu: DecodedPdu, stream: number): N2Output[] {
+    if (pdu.message === 'NGSetupResponse') return this.setupDone(now, pdu.ies);
+    if (pdu.message === 'NGSetupFailure') return this.setupFailed(now, pdu.ies);
+    if (pdu.message === 'ErrorIndication' && this.stateNow === 'settingUp')
+      return this.setupRefused(now, 'the AMF answered NG Setup with an Error Indication', this.backOff());
+    if (this.stateNow !== 'ready') return this.notYet(now, pdu);
+    return this.dispatchReady(now, pdu, stream);
+  }
+
+  private dispatchReady(now: number, pdu: DecodedPdu, stream: number): N2Output[] {
+    switch (pdu.message) {
+      case 'NGReset':
+        return this.reset(now, pdu.ies);
+      case 'AMFConfigurationUpdate':
+        return this.configurationUpdated(now, pdu.ies);
+      case 'OverloadStart':
+        return [event({ type: 'overloadStarted', ies: pdu.ies })];
+      case 'OverloadStop':
+        return [event({ type: 'overloadStopped' })];
+      case 'TraceStart':
+        return this.traceRefused(now, pdu.ies);
+      case 'Paging':
+      case 'DeactivateTrace':
+        return [];
+      default:
+        return [event({ type: 'messageReceived', pdu, stream })];
+    }
+  }
+
+  private setupDone(now: number, amf: MessageIes<'NGSetupResponse'>): N2Output[] {
+    if (this.stateNow !== 'settingUp') return this.notYet(now, { message: 'NGSetupResponse', ies: amf });
+    this.stateNow = 'ready';
+    this.attempts = 0;
+    this.due = undefined;
+    return [event({ type: 'setupCompleted', amf })];
+  }
+
+  /** The AMF's Time to Wait is the least pause before NG Setup is tried again [TS38413 8.7.1.3]. */
+  private setupFailed(now: number, ies: MessageIes<'NGSetupFailure'>): N2Output[] {
+    if (this.stateNow !== 'settingUp') return this.notYet(now, { message: 'NGSetupFailure', ies });
+    const told = waits[ies.timeToWait ?? ''] ?? 0;
+    return this.setupRefused(now, 'the AMF refused NG Setup', Math.max(told, this.backOff()), ies.cause);
+  }
+
+  private setupRefused(now: number, reason: string, retryInMs: number, cause?: Cause): N2Output[] {
+    this.wait(now, retryInMs);
+    return [event({ type: 'setupFailed', reason, retryInMs, ...(cause === undefined ? {} : { cause }) })];
+  }
+
+  private notYet(now: number, pdu: NgapPdu): N2Output[] {
+    if (pdu.message === 'ErrorIndication') return [];
+    const diagnosis: Diagnosis = { reaction: 'ignore' };
+    const rejected = event({ type: 'messageRejected', reason: `${pdu.message} out of place`, diagnosis });
+    return [
+      rejected,
+      ...this.send(now, { message: 'ErrorIndication', ies: { ...ueIdsOf(pdu.ies), cause: notReady } }),
+    ];
+  }
+
+  /** The UEs go first, then the acknowledgement with the same list [TS38413 8.7.4.2.1]. */
+  private reset(now: number, ies: MessageIes<'NGReset'>): N2Output[] {
+    const part = ies.resetType.choice === 'partOfNgInterface' ? ies.resetType.value : undefined;
+    const list = part === undefined ? {} : { ueAssociatedLogicalNgConnectionList: part };
+    return [
+      event({ type: 'resetReceived', ies }),
+      ...this.send(now, { message: 'NGResetAcknowledge', ies: list }),
+    ];
+  }
+
+  /** Answered here unless it names transport addresses to add: only the transport knows whether it could. */
+  private configurationUpdated(now: number, ies: MessageIes<'AMFConfigurationUpdate'>): N2Output[] {
+    const happened = event({ type: 'amfConfigurationUpdated', ies });
+    if (ies.amfTnlAssociationToAddList !== undefined) return [happened];
+    return [happened, ...this.send(now, { message: 'AMFConfigurationUpdateAcknowledge', ies: {} })];
+  }
+
+  /** This node does not trace, and says so [TS38413 8.11.2]. */
+  private traceRefused(now: number, ies: MessageIes<'TraceStart'>): N2Output[] {
+    if (ies.traceActivation === undefined) return [];
+    const { amfUeNgapId, ranUeNgapId } = ies;
+    const { ngranTraceId } = ies.traceActivation;
+    const cause: Cause = { choice: 'misc', value: 'unspecified' };
+    return this.send(now, {
+      message: 'TraceFailureIndication',
+      ies: { amfUeNgapId, ranUeNgapId, ngranTraceId, cause },
+    });
+  }
+}
+
+function event(happened: N2Event): N2Output {
+  return { kind: 'event', event: happened };
+}
