@@ -17,6 +17,7 @@ import type {
 import { Channel, NO_SPI, plainOctets, spiKey } from './sa/channel.ts';
 import { Exchanges } from './sa/exchanges.ts';
 import { type EapAnswer, IkeSa } from './sa/ike-sa.ts';
+import { checkSilence, expireHalfOpen, summarize } from './sa/lifecycle.ts';
 import { Node } from './sa/node.ts';
 import { notify } from './sa/payloads.ts';
 import { RateLimit } from './sa/rate-limit.ts';
@@ -25,6 +26,7 @@ import { ResponderAuthentication } from './sa/tasks/auth-responder.ts';
 import { CreateChildTask, rekeyChildTask } from './sa/tasks/create-child.ts';
 import { deleteChildTask, deleteIkeTask, livenessTask } from './sa/tasks/informational.ts';
 import { type AcceptedInit, admitInit, answerInit, InitTask } from './sa/tasks/init.ts';
+import { RekeyIkeTask } from './sa/tasks/rekey-ike.ts';
 import { DEFAULT_TIMERS } from './sa/timers.ts';
 import { fingerprint } from './sa/window.ts';
 import { IkeError } from './wire/errors.ts';
@@ -152,6 +154,13 @@ export class IkeEndpoint {
     });
   }
 
+  /** Replaces SPIs and keys of the IKE SA: `ikeSaRekeyed`; the handle and the Child SAs stay. */
+  rekeyIkeSa(now: number, ikeSaId: IkeSaId): Output[] {
+    return this.command(now, ikeSaId, (sa) => {
+      if (sa.state === 'established') sa.request(new RekeyIkeTask(sa));
+    });
+  }
+
   /** Tells the peer and closes when it confirms; an SA that is not yet established is closed at once. */
   deleteIkeSa(now: number, ikeSaId: IkeSaId): Output[] {
     return this.command(now, ikeSaId, (sa) => {
@@ -169,7 +178,7 @@ export class IkeEndpoint {
 
   /** Every SA that is not closed. */
   *ikeSas(): Iterable<IkeSaSummary> {
-    for (const sa of this.sas.values()) if (sa.state !== 'closed') yield sa.summary();
+    for (const sa of this.sas.values()) if (sa.state !== 'closed') yield summarize(sa);
   }
 
   /** [RFC7296 3.1] [RFC3948 2.2] four zero octets stand before IKE on the NAT-T port; anything else there is not ours. */
@@ -193,12 +202,7 @@ export class IkeEndpoint {
   /** The SA whose own SPI the header names and whose peer's SPI fits; the sender's I flag tells which is ours. */
   private find(header: IkeHeader): IkeSa | undefined {
     const sa = this.node.byLocalSpi.get(spiKey(header.initiator ? header.spiResponder : header.spiInitiator));
-    if (sa === undefined) return undefined;
-    const peers = header.initiator ? header.spiInitiator : header.spiResponder;
-    const known = header.initiator ? sa.channel.spiInitiator : sa.channel.spiResponder;
-    // An initiator learns the peer's SPI from the answer to IKE_SA_INIT.
-    const open = known === NO_SPI && header.exchange === EXCHANGE.IKE_SA_INIT;
-    return open || spiKey(known) === spiKey(peers) ? sa : undefined;
+    return sa?.channelOf(header) === undefined ? undefined : sa;
   }
 
   /** A first request: its repetition, or a new responder SA. */
@@ -249,6 +253,7 @@ export class IkeEndpoint {
   private remove(sa: IkeSa): void {
     this.sas.delete(sa.id);
     this.node.byLocalSpi.delete(spiKey(sa.channel.localSpi));
+    sa.dropRetired();
     const key = this.initKeys.get(sa.id);
     if (key !== undefined) this.byInit.delete(key);
     this.initKeys.delete(sa.id);
@@ -260,13 +265,16 @@ export class IkeEndpoint {
         sa.retransmit();
         return;
       case 'halfOpen':
-        sa.expireHalfOpen();
+        expireHalfOpen(sa);
         return;
       case 'setUp':
         sa.abort('the set-up took too long', 'timeout');
         return;
       case 'liveness':
-        sa.checkSilence(livenessTask);
+        checkSilence(sa, livenessTask);
+        return;
+      case 'retired':
+        sa.dropRetired();
         return;
       case 'linger':
         this.remove(sa);

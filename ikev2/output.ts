@@ -38,6 +38,8 @@ export type TimerName =
   | 'setUp'
   /** Nothing authentic was heard for a while: ask whether the peer lives. */
   | 'liveness'
+  /** The predecessor of a rekeyed SA is forgotten, deleted or not. */
+  | 'retired'
   /** A closed SA stays long enough to answer a repeated last request. */
   | 'linger';
 

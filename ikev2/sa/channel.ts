@@ -13,6 +13,11 @@ export function spiKey(spi: Uint8Array): string {
   return String.fromCharCode(...spi);
 }
 
+/** An SPI that nobody has. */
+export function isZero(spi: Uint8Array): boolean {
+  return spi.every((octet) => octet === 0);
+}
+
 /** The same memory as a plain Uint8Array, so that no Buffer leaves by an event. */
 export function plainOctets({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length);

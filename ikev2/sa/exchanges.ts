@@ -4,10 +4,12 @@ import { IkeError } from '../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../wire/registry.ts';
 import type { Payload } from '../wire/types.ts';
 import type { IkeSa, RequestHandler } from './ike-sa.ts';
+import { find } from './payloads.ts';
 import type { InitiatorAuthentication } from './tasks/auth-initiator.ts';
 import type { ResponderAuthentication } from './tasks/auth-responder.ts';
 import { answerCreateChild } from './tasks/create-child.ts';
 import { answerInformational, outOfPlace } from './tasks/informational.ts';
+import { answerRekeyIke } from './tasks/rekey-ike.ts';
 
 /** Requests of the peer, by exchange type and state; the same for both roles but for IKE_AUTH. */
 export class Exchanges implements RequestHandler {
@@ -48,5 +50,7 @@ function onCreateChild(sa: IkeSa, payloads: readonly Payload[]): void {
   if (!sa.established) throw outOfPlace('CREATE_CHILD_SA');
   // [RFC7296 2.25.2] an SA that is being deleted gets nothing new.
   if (sa.state === 'deleting') throw new IkeError('the IKE SA is being deleted', NOTIFY.TEMPORARY_FAILURE);
-  answerCreateChild(sa, payloads);
+  if (sa.replacing) throw new IkeError('the IKE SA is being replaced', NOTIFY.TEMPORARY_FAILURE);
+  if (find(payloads, 'TSi') === undefined) answerRekeyIke(sa, payloads);
+  else answerCreateChild(sa, payloads);
 }

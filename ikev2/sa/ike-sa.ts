@@ -4,24 +4,25 @@
  */
 
 import type { Keymat } from '../crypto/keymat.ts';
-import type {
-  CloseCause,
-  IkeEvent,
-  IkeSaSummary,
-  InitiatorProfile,
-  Output,
-  PpkIdentity,
-  Role,
-} from '../output.ts';
+import type { CloseCause, IkeEvent, InitiatorProfile, Output, PpkIdentity, Role } from '../output.ts';
 import { decodePayloads } from '../wire/chain.ts';
 import { IkeError } from '../wire/errors.ts';
-import { EXCHANGE, NOTIFY, nameOf } from '../wire/registry.ts';
+import { EXCHANGE, NOTIFY } from '../wire/registry.ts';
 import { checkPayloads } from '../wire/rules.ts';
-import type { CpAttribute, DecodedMessage, Identity, Notify, Payload, SocketAddress } from '../wire/types.ts';
-import type { Channel } from './channel.ts';
+import type {
+  CpAttribute,
+  DecodedMessage,
+  Identity,
+  IkeHeader,
+  Notify,
+  Payload,
+  SocketAddress,
+} from '../wire/types.ts';
+import { type Channel, isZero, NO_SPI, spiKey } from './channel.ts';
 import type { ChildRecord } from './child-sa.ts';
 import type { Node } from './node.ts';
 import { notify } from './payloads.ts';
+import { receiveRetired } from './retired.ts';
 import { advance, type SaInput, type SaState } from './states.ts';
 import type { Task } from './task.ts';
 import { TimerTable } from './timers.ts';
@@ -59,6 +60,8 @@ export class IkeSa {
   readonly children = new Map<number, ChildRecord>();
   readonly timers: TimerTable;
   channel: Channel;
+  /** Predecessor of a rekeyed channel, until it is deleted or forgotten. */
+  retired: Channel | undefined;
   state: SaState = 'created';
   local: SocketAddress;
   remote: SocketAddress;
@@ -108,12 +111,60 @@ export class IkeSa {
 
   /** A message whose header names this SA. What is not authentic changes nothing. */
   receive(datagram: Uint8Array, message: DecodedMessage, local: SocketAddress, remote: SocketAddress): void {
-    if (message.header.initiator === this.channel.initiator) {
+    const channel = this.channelOf(message.header);
+    if (channel === undefined || message.header.initiator === channel.initiator) {
       this.reject('the I flag is the other side’s', remote);
-      return;
+    } else if (channel !== this.channel) {
+      receiveRetired(this, channel, datagram, message, { local, remote });
+    } else if (message.header.response) {
+      this.receiveResponse(datagram, message, remote);
+    } else {
+      this.receiveRequest(datagram, message, local, remote);
     }
-    if (message.header.response) this.receiveResponse(datagram, message, remote);
-    else this.receiveRequest(datagram, message, local, remote);
+  }
+
+  /** The channel whose SPIs the header has; an initiator learns the peer's SPI from the answer to IKE_SA_INIT. */
+  channelOf({ spiInitiator, spiResponder, exchange }: IkeHeader): Channel | undefined {
+    const initiator = spiKey(spiInitiator);
+    const responder = spiKey(spiResponder);
+    for (const channel of [this.channel, this.retired]) {
+      if (channel === undefined || spiKey(channel.spiInitiator) !== initiator) continue;
+      const open = exchange === EXCHANGE.IKE_SA_INIT && channel.spiResponder === NO_SPI;
+      // A repeated first request does not know our SPI yet.
+      const first = exchange === EXCHANGE.IKE_SA_INIT && !channel.initiator && isZero(spiResponder);
+      if (open || first || spiKey(channel.spiResponder) === responder) return channel;
+    }
+    return undefined;
+  }
+
+  /** A request of ours is under way or waits. */
+  get busy(): boolean {
+    return this.active !== undefined || this.queue.length > 0;
+  }
+
+  /** We are about to replace the IKE SA. */
+  get replacing(): boolean {
+    return this.active?.replacesIkeSa === true;
+  }
+
+  /** The new channel of a rekeyed SA takes over; the old one is kept for its last messages. */
+  adopt(channel: Channel): Channel {
+    this.advance('rekeyed');
+    this.dropRetired();
+    const old = this.channel;
+    this.retired = old;
+    this.channel = channel;
+    this.node.byLocalSpi.set(spiKey(channel.localSpi), this);
+    this.timers.set('retired', this.now + this.node.timers.linger);
+    return old;
+  }
+
+  dropRetired(): void {
+    const { retired } = this;
+    if (retired === undefined) return;
+    this.retired = undefined;
+    retired.wipe();
+    this.node.byLocalSpi.delete(spiKey(retired.localSpi));
   }
 
   advance(input: SaInput): void {
@@ -229,6 +280,7 @@ export class IkeSa {
     }
     this.children.clear();
     this.channel.wipe();
+    this.dropRetired();
     this.timers.clearAll();
     this.timers.set('linger', this.now + this.node.timers.linger);
     this.emit({
@@ -262,41 +314,6 @@ export class IkeSa {
       this.respond(EXCHANGE.IKE_AUTH, [notify(NOTIFY.AUTHENTICATION_FAILED)]);
     }
     this.close(cause, reason);
-  }
-
-  /** Responder: nobody went on from IKE_SA_INIT. Initiator: it was refused and no better answer came. */
-  expireHalfOpen(): void {
-    const refusal = this.initRefusal;
-    if (this.role === 'responder') {
-      if (this.state === 'initDone') this.close('timeout', 'the initiator did not go on from IKE_SA_INIT');
-    } else if (this.state === 'created' && refusal !== undefined) {
-      this.close('protocol', `the responder refused IKE_SA_INIT: ${nameOf('notify', refusal)}`, refusal);
-    }
-  }
-
-  /** Sends `ask` when the peer was silent for the whole period. */
-  checkSilence(ask: () => Task): void {
-    if (this.state !== 'established') return;
-    const silent = this.now - this.lastHeard >= this.node.timers.liveness;
-    if (silent && this.channel.own.idle) this.request(ask());
-    const from = silent ? this.now : this.lastHeard;
-    this.timers.set('liveness', from + this.node.timers.liveness);
-  }
-
-  summary(): IkeSaSummary {
-    const { id, role, state, channel, local, remote, peerId, suite } = this;
-    return {
-      ikeSaId: id,
-      role,
-      state,
-      spiInitiator: channel.spiInitiator,
-      spiResponder: channel.spiResponder,
-      local,
-      remote,
-      peerId,
-      suite: suite === '' ? undefined : suite,
-      childSas: [...this.children.values()].map(({ id, spiIn, spiOut }) => ({ id, spiIn, spiOut })),
-    };
   }
 
   reject(reason: string, remote: SocketAddress): void {

@@ -5,6 +5,8 @@ import type { IkeSa } from './ike-sa.ts';
 
 export interface Task {
   readonly exchange: number;
+  /** The peer must not begin anything on the IKE SA meanwhile. */
+  readonly replacesIkeSa?: boolean;
   /** Payloads of the request, or undefined when there is no longer any need for it. */
   build(sa: IkeSa): Payload[] | undefined;
   /** The octets that went out for it. */

@@ -5,6 +5,7 @@ import {
   anySelector,
   espProposal,
   hostSelector,
+  ikeProposal,
   Pair,
   type PairOptions,
   utf8,
@@ -165,6 +166,78 @@ describe('CREATE_CHILD_SA', () => {
     pair.wire.push(...deletion);
     pair.run();
     expect([...pair.node.ikeSas(), ...pair.ue.ikeSas()]).toEqual([]);
+  });
+});
+
+describe('rekeying the IKE SA', () => {
+  const handle = (pair: Pair, side: 'ue' | 'node') => (side === 'ue' ? pair.ueSa : pair.nodeSa);
+
+  it.each(['ue', 'node'] as const)(
+    '[RFC7296 1.3.2] [RFC7296 2.8] %s: new SPIs and keys, same handle, same Child SAs',
+    (side) => {
+      const pair = attached();
+      const before = [...pair.node.ikeSas()][0]!;
+      pair.take(side, pair[side].rekeyIkeSa(0, handle(pair, side)));
+      pair.run();
+      for (const each of ['ue', 'node'] as const) expect(pair.events(each, 'ikeSaRekeyed')).toHaveLength(1);
+      const [after] = [...pair.node.ikeSas()];
+      expect(after?.ikeSaId).toBe(before.ikeSaId);
+      expect(after?.spiResponder).not.toEqual(before.spiResponder);
+      expect(after?.childSas).toEqual(before.childSas);
+      create(pair);
+      pair.take(
+        'ue',
+        pair.ue.rekeyChildSa(0, pair.ueSa, pair.events('ue', 'childSaEstablished')[0]!.child.id),
+      );
+      pair.run();
+      expectAgreement(pair);
+      const children = (each: 'ue' | 'node') => pair.events(each, 'childSaEstablished').at(-1)!.child;
+      expect(children('ue').keysIn).toEqual(children('node').keysOut);
+      pair.advance(40_000);
+      pair.take(side, pair[side].rekeyIkeSa(pair.now, handle(pair, side)));
+      pair.run();
+      pair.take('node', pair.node.deleteIkeSa(pair.now, pair.nodeSa));
+      pair.run();
+      expect([...pair.node.ikeSas(), ...pair.ue.ikeSas()]).toEqual([]);
+    },
+  );
+
+  it('[RFC7296 1.3] with another group where the peer wants it', () => {
+    const proposals = [{ ...ikeProposal, ke: ['x25519', 'ecp256'] }] as const;
+    const pair = attached({
+      config: { proposals: [{ ...ikeProposal, ke: ['ecp256'] }] },
+      profile: { proposals },
+    });
+    pair.take('ue', pair.ue.rekeyIkeSa(0, pair.ueSa));
+    pair.run();
+    expect(pair.events('node', 'ikeSaRekeyed')).toHaveLength(1);
+  });
+
+  it('[RFC7296 2.25.2] both at once, or beside a new Child SA: TEMPORARY_FAILURE, and the SA lives', () => {
+    const pair = attached();
+    for (const side of ['ue', 'node'] as const) pair.take(side, pair[side].rekeyIkeSa(0, handle(pair, side)));
+    pair.run();
+    expect(pair.events('ue', 'ikeSaRekeyed')).toEqual([]);
+    pair.take('ue', pair.ue.rekeyIkeSa(0, pair.ueSa));
+    pair.take('node', pair.node.createChildSa(0, pair.nodeSa, request));
+    pair.run();
+    expect(pair.events('node', 'childSaFailed')).toMatchObject([{ notifyType: NOTIFY.TEMPORARY_FAILURE }]);
+    pair.take('ue', pair.ue.rekeyIkeSa(0, pair.ueSa));
+    pair.run();
+    expect(pair.events('node', 'ikeSaRekeyed')).toHaveLength(1);
+    create(pair);
+    expectAgreement(pair);
+  });
+
+  it('[RFC7296 2.1] the answer is repeated when it was lost', () => {
+    const pair = attached();
+    pair.take('ue', pair.ue.rekeyIkeSa(0, pair.ueSa));
+    pair.step();
+    pair.wire.length = 0;
+    pair.advance(10_000);
+    expect(pair.events('ue', 'ikeSaRekeyed')).toHaveLength(1);
+    create(pair);
+    expectAgreement(pair);
   });
 });
 

@@ -160,9 +160,6 @@ export function rekeyChildTask(sa: IkeSa, child: ChildRecord): Task {
 /** Answers the peer's request, or throws the refusal that the standard prescribes. */
 export function answerCreateChild(sa: IkeSa, payloads: readonly Payload[]): void {
   const offered = find(payloads, 'SA')?.proposals ?? [];
-  if (find(payloads, 'TSi') === undefined) {
-    throw new IkeError('an IKE SA cannot be rekeyed here', NOTIFY.NO_ADDITIONAL_SAS);
-  }
   const old = rekeyedChild(sa, payloads);
   const admission = old === undefined ? admit(sa, payloads) : rekeyAdmission(old);
   if ('refuse' in admission) throw new IkeError('the Child SA is not admitted', admission.refuse);

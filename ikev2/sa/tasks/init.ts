@@ -10,7 +10,7 @@ import { IkeError } from '../../wire/errors.ts';
 import { CERT_ENCODING, EXCHANGE, NOTIFY } from '../../wire/registry.ts';
 import { checkPayloads } from '../../wire/rules.ts';
 import type { DecodedMessage, Payload } from '../../wire/types.ts';
-import { NO_SPI } from '../channel.ts';
+import { isZero, NO_SPI } from '../channel.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import type { Node } from '../node.ts';
 import { find, findError, findNotify, notify } from '../payloads.ts';
@@ -250,7 +250,7 @@ function signatureHashes(payloads: readonly Payload[]): number[] {
 
 /** Keys, state and the events about both. */
 function completeInit(sa: IkeSa, suite: IkeSuite, init: InitResult, sharedSecret: Uint8Array): void {
-  const { channel, node } = sa;
+  const { channel } = sa;
   const { spiInitiator, spiResponder } = channel;
   const { nonceInitiator, nonceResponder } = init;
   const inputs = { nonceInitiator, nonceResponder, spiInitiator, spiResponder };
@@ -269,12 +269,16 @@ function completeInit(sa: IkeSa, suite: IkeSuite, init: InitResult, sharedSecret
     local,
     remote,
   });
-  if (!node.config.exposeKeys) return;
-  sa.emit({ type: 'ikeKeysDerived', ...base, ...keymat.expose(), encr: suite.encr, integ: suite.integ });
+  reportKeys(sa, keymat);
 }
 
-function isZero(octets: Uint8Array): boolean {
-  return octets.every((octet) => octet === 0);
+/** Lets the keys out for a key log, where the configuration says so. */
+export function reportKeys(sa: IkeSa, keymat: Keymat): void {
+  if (!sa.node.config.exposeKeys) return;
+  const { spiInitiator, spiResponder } = sa.channel;
+  const { encr, integ } = keymat.suite;
+  const keys = keymat.expose();
+  sa.emit({ type: 'ikeKeysDerived', ikeSaId: sa.id, spiInitiator, spiResponder, ...keys, encr, integ });
 }
 
 function uint16(value: number): Uint8Array<ArrayBuffer> {
