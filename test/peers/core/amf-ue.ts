@@ -1,0 +1,29 @@
+import type { NasSecurity } from '../nas/index.ts';
+import type { Subscriber } from './config.ts';
+
+/** How far a UE has come at the AMF. */
+export type AmfUeState = 'authenticating' | 'securing' | 'contextSetup' | 'accepting' | 'registered' | 'released';
+
+/** A PDU session at the SMF. */
+export interface CoreSession {
+  readonly id: number;
+  readonly pti: number;
+  readonly address: Uint8Array;
+  readonly ulTeid: number;
+  readonly qfi: number;
+  active: boolean;
+}
+
+/** One UE at the simulated AMF. */
+export interface AmfUe {
+  readonly amfUeNgapId: number;
+  readonly ranUeNgapId: number;
+  readonly subscriber: Subscriber;
+  readonly capability: Uint8Array;
+  readonly sessions: Map<number, CoreSession>;
+  state: AmfUeState;
+  rand: Uint8Array;
+  xresStar: Uint8Array;
+  kAmf: Uint8Array;
+  security: NasSecurity | undefined;
+}

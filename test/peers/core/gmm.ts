@@ -1,0 +1,218 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Guami } from '#ngap';
+import { plmnOctets } from '../../../n3iwf/n2/setup.ts';
+import {
+  decodeNas,
+  encodeNas,
+  guti5g,
+  imsiOfIdentity,
+  isProtected,
+  type NasMessage,
+  NasSecurity,
+} from '../nas/index.ts';
+import { deriveAlgorithmKey, deriveKn3iwf, homeEnvironment } from '../usim/index.ts';
+import type { SimulatedAmf } from './amf.ts';
+import { sNssaiOf } from './amf.ts';
+import type { AmfUe } from './amf-ue.ts';
+import type { Subscriber } from './config.ts';
+import { sessionMessage } from './smf.ts';
+
+type Handlers = { [M in NasMessage['message']]?: (gmm: GmmProcedures, ue: AmfUe, message: Extract<NasMessage, { message: M }>) => void };
+
+/** 5GMM messages of a UE and what the AMF does about each. */
+const handlers: Handlers = {
+  AuthenticationResponse: (gmm, ue, { resStar }) => gmm.authenticationResponse(ue, resStar),
+  AuthenticationFailure: (gmm, ue, { cause }) => gmm.reject(ue, `authentication failure, cause ${cause}`),
+  SecurityModeComplete: (gmm, ue) => gmm.securityModeComplete(ue),
+  SecurityModeReject: (gmm, ue, { cause }) => gmm.reject(ue, `security mode rejected, cause ${cause}`),
+  RegistrationComplete: (gmm, ue) => gmm.registrationComplete(ue),
+  UlNasTransport: (gmm, ue, { payload }) => {
+    const session = decodeNas(payload);
+    if (session.ok && 'pti' in session.value) sessionMessage(gmm.amf, ue, session.value);
+  },
+  DeregistrationRequestUe: (gmm, ue, { switchOff }) => gmm.deregister(ue, switchOff),
+};
+
+const headers = { integrity: 1, integrityAndCiphering: 2, newContext: 3 } as const;
+const sessionPayload = 1;
+const illegalUe = 3;
+
+/** Mobility management of the simulated AMF: registration by 5G-AKA over non-3GPP access, and its end. */
+export class GmmProcedures {
+  readonly amf: SimulatedAmf;
+  readonly plmn: Uint8Array;
+  readonly guami: Guami;
+
+  constructor(amf: SimulatedAmf) {
+    this.amf = amf;
+    const { plmn, amfRegionId, amfSetId, amfPointer } = amf.config;
+    this.plmn = plmnOctets(plmn);
+    this.guami = {
+      plmnIdentity: this.plmn,
+      amfRegionId: { bits: Uint8Array.of(amfRegionId), length: 8 },
+      amfSetId: { bits: Uint8Array.of(amfSetId >>> 2, (amfSetId & 3) << 6), length: 10 },
+      amfPointer: { bits: Uint8Array.of(amfPointer << 2), length: 6 },
+    };
+  }
+
+  /** The first message of a UE: only a registration that names a known subscriber leads on. */
+  initial(ranUeNgapId: number, nasPdu: Uint8Array): void {
+    const decoded = decodeNas(nasPdu);
+    const request = decoded.ok && decoded.value.message === 'RegistrationRequest' ? decoded.value : undefined;
+    const imsi = request === undefined ? undefined : imsiOfIdentity(request.mobileIdentity);
+    const subscriber = this.amf.config.subscribers.find((candidate) => candidate.imsi === imsi);
+    const ue = this.newUe(ranUeNgapId, subscriber ?? unknownSubscriber(imsi), request?.ueSecurityCapability);
+    if (subscriber === undefined || this.amf.config.refuse === 'registration') {
+      this.amf.sendToUe(ue, encodeNas({ message: 'RegistrationReject', cause: illegalUe }));
+      this.amf.ports.event({ type: 'rejected', imsi: imsi ?? 'unknown', reason: 'registration refused' });
+      return;
+    }
+    this.challenge(ue);
+  }
+
+  private newUe(ranUeNgapId: number, subscriber: Subscriber, capability = Uint8Array.of(0xf0, 0xf0)): AmfUe {
+    const none = new Uint8Array(0);
+    const ue: AmfUe = {
+      amfUeNgapId: this.amf.allocateId(),
+      ranUeNgapId,
+      subscriber,
+      capability,
+      sessions: new Map(),
+      state: 'authenticating',
+      rand: none,
+      xresStar: none,
+      kAmf: none,
+      security: undefined,
+    };
+    this.amf.add(ue);
+    return ue;
+  }
+
+  private challenge(ue: AmfUe): void {
+    const rand = this.amf.ports.random(16);
+    ue.subscriber.sqn += 32;
+    const vector = homeEnvironment(ue.subscriber, this.amf.config.plmn, rand);
+    ue.rand = rand;
+    ue.xresStar = vector.xresStar;
+    ue.kAmf = vector.kAmf;
+    this.amf.sendToUe(
+      ue,
+      encodeNas({ message: 'AuthenticationRequest', ngKsi: 0, abba: Uint8Array.of(0, 0), rand, autn: vector.autn }),
+    );
+  }
+
+  uplink(ue: AmfUe, nasPdu: Uint8Array): void {
+    const plain = isProtected(nasPdu) ? this.unprotect(ue, nasPdu) : nasPdu;
+    const decoded = plain === undefined ? undefined : decodeNas(plain);
+    if (decoded?.ok !== true) return;
+    const handler = handlers[decoded.value.message] as
+      | ((gmm: GmmProcedures, ue: AmfUe, message: NasMessage) => void)
+      | undefined;
+    handler?.(this, ue, decoded.value);
+  }
+
+  private unprotect(ue: AmfUe, nasPdu: Uint8Array): Uint8Array | undefined {
+    const opened = ue.security?.unprotect(nasPdu);
+    return opened?.ok === true ? opened.plain : undefined;
+  }
+
+  authenticationResponse(ue: AmfUe, resStar: Uint8Array | undefined): void {
+    if (ue.state !== 'authenticating') return;
+    if (resStar?.length !== 16 || !timingSafeEqual(resStar, ue.xresStar)) {
+      this.amf.sendToUe(ue, encodeNas({ message: 'AuthenticationReject' }));
+      this.reject(ue, 'RES* is wrong');
+      return;
+    }
+    const { ciphering } = this.amf.config;
+    ue.state = 'securing';
+    ue.security = new NasSecurity({
+      knasInt: deriveAlgorithmKey(ue.kAmf, 'integrity', 2),
+      knasEnc: deriveAlgorithmKey(ue.kAmf, 'ciphering', ciphering),
+      integrity: 2,
+      ciphering,
+      bearer: 2,
+      role: 'network',
+    });
+    const command = encodeNas({
+      message: 'SecurityModeCommand',
+      algorithms: (ciphering << 4) | 2,
+      ngKsi: 0,
+      replayedCapability: ue.capability,
+      imeisvRequest: 1,
+    });
+    this.amf.sendToUe(ue, ue.security.protect(command, headers.newContext));
+  }
+
+  reject(ue: AmfUe, reason: string): void {
+    this.amf.ports.event({ type: 'rejected', imsi: ue.subscriber.imsi, reason });
+    this.amf.release(ue, 'authentication-failure');
+  }
+
+  /** The access gets its key; the Registration Accept waits until the access has set its context up. */
+  securityModeComplete(ue: AmfUe): void {
+    if (ue.state !== 'securing' || ue.security === undefined) return;
+    ue.state = 'contextSetup';
+    const key = deriveKn3iwf(ue.kAmf, ue.security.uplinkCount);
+    const { amfUeNgapId, ranUeNgapId } = ue;
+    const algorithms = (octet: number | undefined) => ({ bits: Uint8Array.of((octet ?? 0) << 1, 0), length: 16 });
+    this.amf.ports.send(
+      {
+        message: 'InitialContextSetupRequest',
+        ies: {
+          amfUeNgapId,
+          ranUeNgapId,
+          guami: this.guami,
+          allowedNssai: this.amf.config.slices.map((slice) => ({ sNssai: sNssaiOf(slice) })),
+          ueSecurityCapabilities: {
+            nrEncryptionAlgorithms: algorithms(ue.capability[0]),
+            nrIntegrityProtectionAlgorithms: algorithms(ue.capability[1]),
+            eutraEncryptionAlgorithms: algorithms(ue.capability[2]),
+            eutraIntegrityProtectionAlgorithms: algorithms(ue.capability[3]),
+          },
+          securityKey: { bits: key, length: 256 },
+        },
+      },
+      1,
+    );
+  }
+
+  contextIsSetUp(ue: AmfUe): void {
+    if (ue.state !== 'contextSetup') return;
+    ue.state = 'accepting';
+    const non3gppAccess = 2;
+    const accept = encodeNas({
+      message: 'RegistrationAccept',
+      registrationResult: non3gppAccess,
+      guti: guti5g(this.plmn, this.amf.config, ue.amfUeNgapId),
+    });
+    this.sendProtected(ue, accept);
+  }
+
+  registrationComplete(ue: AmfUe): void {
+    if (ue.state !== 'accepting') return;
+    ue.state = 'registered';
+    this.sendProtected(ue, encodeNas({ message: 'ConfigurationUpdateCommand' }));
+    this.amf.ports.event({ type: 'registered', imsi: ue.subscriber.imsi });
+  }
+
+  deregister(ue: AmfUe, switchOff: boolean): void {
+    if (!switchOff) this.sendProtected(ue, encodeNas({ message: 'DeregistrationAcceptUe' }));
+    this.amf.ports.event({ type: 'deregistered', imsi: ue.subscriber.imsi });
+    this.amf.release(ue, 'deregister');
+  }
+
+  /** A 5GSM message for the UE inside a protected DL NAS Transport. */
+  sessionNas(ue: AmfUe, pduSessionId: number, payload: Uint8Array): Uint8Array {
+    const plain = encodeNas({ message: 'DlNasTransport', payloadType: sessionPayload, payload, pduSessionId });
+    return ue.security?.protect(plain, headers.integrityAndCiphering) ?? plain;
+  }
+
+  private sendProtected(ue: AmfUe, plain: Uint8Array): void {
+    const protectedNas = ue.security?.protect(plain, headers.integrityAndCiphering);
+    if (protectedNas !== undefined) this.amf.sendToUe(ue, protectedNas);
+  }
+}
+
+function unknownSubscriber(imsi: string | undefined): Subscriber {
+  return { imsi: imsi ?? 'unknown', k: new Uint8Array(16), opc: new Uint8Array(16), sqn: 0 };
+}

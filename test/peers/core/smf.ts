@@ -1,0 +1,178 @@
+import { decodeTransfer, encodeTransfer, type MessageIes } from '#ngap';
+import { defaultQosRules, encodeNas } from '../nas/index.ts';
+import type { SimulatedAmf } from './amf.ts';
+import { sNssaiOf } from './amf.ts';
+import type { AmfUe, CoreSession } from './amf-ue.ts';
+import type { CoreConfig } from './config.ts';
+import type { SimulatedUpf } from './upf.ts';
+
+const gtpuPort = 2152;
+const ambr = { down: 1_000_000_000, up: 500_000_000 };
+
+/** Sessions of the simulated SMF: one default flow each, an address from a /24, a tunnel at the UPF. */
+export class SimulatedSmf {
+  private readonly config: CoreConfig;
+  private readonly upf: SimulatedUpf;
+  private readonly upfAddress: Uint8Array;
+  private nextTeid = 1;
+  private nextHost = 1;
+  /** UDP port of the N3IWF's N3 socket, where a lab does not use 2152. */
+  gatewayPort = gtpuPort;
+
+  constructor(config: CoreConfig, upf: SimulatedUpf, upfAddress: Uint8Array) {
+    this.config = config;
+    this.upf = upf;
+    this.upfAddress = upfAddress;
+  }
+
+  open(ue: AmfUe, id: number, pti: number): CoreSession {
+    const ulTeid = this.nextTeid++;
+    const address = Uint8Array.of(...this.config.sessionPrefix, this.nextHost++ % 254);
+    const session: CoreSession = { id, pti, address, ulTeid, qfi: 1, active: false };
+    ue.sessions.set(id, session);
+    this.upf.addSession({ address, ulTeid, qfi: session.qfi });
+    return session;
+  }
+
+  remove(ue: AmfUe, id: number): void {
+    const session = ue.sessions.get(id);
+    if (session === undefined) return;
+    ue.sessions.delete(id);
+    this.upf.removeSession(session.ulTeid);
+  }
+
+  /** PDU SESSION ESTABLISHMENT ACCEPT for a session. */
+  accept(session: CoreSession): Uint8Array {
+    return encodeNas({
+      message: 'PduSessionEstablishmentAccept',
+      pduSessionId: session.id,
+      pti: session.pti,
+      pduSessionType: 1,
+      sscMode: 1,
+      qosRules: defaultQosRules(session.qfi),
+      ambr: Uint8Array.of(6, 0x03, 0xe8, 6, 0x01, 0xf4),
+      address: Uint8Array.of(1, ...session.address),
+      dnn: dnnOctets(this.config.dnn),
+    });
+  }
+
+  requestTransfer(session: CoreSession): Uint8Array {
+    return encodeTransfer('PDUSessionResourceSetupRequestTransfer', {
+      pduSessionAggregateMaximumBitRate: {
+        pduSessionAggregateMaximumBitRateDl: ambr.down,
+        pduSessionAggregateMaximumBitRateUl: ambr.up,
+      },
+      ulNguUpTnlInformation: {
+        choice: 'gTPTunnel',
+        value: { transportLayerAddress: { bits: this.upfAddress, length: 32 }, gtpTeid: teidOctets(session.ulTeid) },
+      },
+      pduSessionType: 'ipv4',
+      qosFlowSetupRequestList: [
+        {
+          qosFlowIdentifier: session.qfi,
+          qosFlowLevelQosParameters: {
+            qosCharacteristics: { choice: 'nonDynamic5qi', value: { fiveQi: 9 } },
+            allocationAndRetentionPriority: {
+              priorityLevelArp: 8,
+              preEmptionCapability: 'shall-not-trigger-pre-emption',
+              preEmptionVulnerability: 'not-pre-emptable',
+            },
+          },
+        },
+      ],
+    });
+  }
+
+  /** The N3IWF's tunnel ends: from now on the UPF can answer. */
+  setUpResponse(ue: AmfUe, ies: MessageIes<'PDUSessionResourceSetupResponse'>): void {
+    for (const { pduSessionId, pduSessionResourceSetupResponseTransfer } of ies.pduSessionResourceSetupListSURes ?? []) {
+      const session = ue.sessions.get(pduSessionId);
+      const transfer = decodeTransfer('PDUSessionResourceSetupResponseTransfer', pduSessionResourceSetupResponseTransfer);
+      if (session === undefined || !transfer.ok) continue;
+      const tunnel = transfer.value.dlQosFlowPerTnlInformation.upTransportLayerInformation;
+      if (tunnel.choice !== 'gTPTunnel') continue;
+      const teid = Buffer.from(tunnel.value.gtpTeid).readUInt32BE();
+      const address = tunnel.value.transportLayerAddress.bits.subarray(0, 4).join('.');
+      session.active = true;
+      const { address: inner, ulTeid, qfi } = session;
+      this.upf.addSession({ address: inner, ulTeid, qfi, downlink: { teid, gateway: { address, port: this.gatewayPort } } });
+    }
+    for (const { pduSessionId } of ies.pduSessionResourceFailedToSetupListSURes ?? []) this.remove(ue, pduSessionId);
+  }
+}
+
+function teidOctets(teid: number): Uint8Array {
+  return Uint8Array.of(teid >>> 24, teid >>> 16, teid >>> 8, teid);
+}
+
+/** DNN as labels behind their lengths. */
+export function dnnOctets(dnn: string): Uint8Array {
+  return Uint8Array.from(dnn.split('.').flatMap((label) => [label.length, ...Buffer.from(label)]));
+}
+
+/** A UL NAS Transport with a session message of the UE. */
+export function sessionMessage(
+  amf: SimulatedAmf,
+  ue: AmfUe,
+  message: { readonly message: string; readonly pduSessionId: number; readonly pti: number },
+): void {
+  if (message.message === 'PduSessionEstablishmentRequest') {
+    establish(amf, ue, message.pduSessionId, message.pti);
+  } else if (message.message === 'PduSessionReleaseRequest') {
+    releaseSession(amf, ue, message.pduSessionId, message.pti);
+  }
+}
+
+function establish(amf: SimulatedAmf, ue: AmfUe, id: number, pti: number): void {
+  if (amf.config.refuse === 'pduSession') {
+    const insufficientResources = 26;
+    const reject = encodeNas({ message: 'PduSessionEstablishmentReject', pduSessionId: id, pti, cause: insufficientResources });
+    amf.sendToUe(ue, amf.gmm.sessionNas(ue, id, reject));
+    return;
+  }
+  const session = amf.smf.open(ue, id, pti);
+  const { amfUeNgapId, ranUeNgapId } = ue;
+  amf.ports.send(
+    {
+      message: 'PDUSessionResourceSetupRequest',
+      ies: {
+        amfUeNgapId,
+        ranUeNgapId,
+        pduSessionResourceSetupListSUReq: [
+          {
+            pduSessionId: id,
+            pduSessionNasPdu: amf.gmm.sessionNas(ue, id, amf.smf.accept(session)),
+            sNssai: sNssaiOf(amf.config.slices[0] ?? { sst: 1 }),
+            pduSessionResourceSetupRequestTransfer: amf.smf.requestTransfer(session),
+          },
+        ],
+        ueAggregateMaximumBitRate: { ueAggregateMaximumBitRateDl: ambr.down, ueAggregateMaximumBitRateUl: ambr.up },
+      },
+    },
+    1,
+  );
+}
+
+/** PDU session release, asked for by the UE (`pti` of its request) or started by the network (0). */
+export function releaseSession(amf: SimulatedAmf, ue: AmfUe, id: number, pti = 0): void {
+  const regularDeactivation = 36;
+  const command = encodeNas({ message: 'PduSessionReleaseCommand', pduSessionId: id, pti, cause: regularDeactivation });
+  const { amfUeNgapId, ranUeNgapId } = ue;
+  const transfer = encodeTransfer('PDUSessionResourceReleaseCommandTransfer', {
+    cause: { choice: 'nas', value: 'normal-release' },
+  });
+  amf.ports.send(
+    {
+      message: 'PDUSessionResourceReleaseCommand',
+      ies: {
+        amfUeNgapId,
+        ranUeNgapId,
+        nasPdu: amf.gmm.sessionNas(ue, id, command),
+        pduSessionResourceToReleaseListRelCmd: [
+          { pduSessionId: id, pduSessionResourceReleaseCommandTransfer: transfer },
+        ],
+      },
+    },
+    1,
+  );
+}

@@ -1,0 +1,63 @@
+import type { KeyObject } from 'node:crypto';
+import type { Identity, SocketAddress } from '#ikev2';
+
+/** A subscription and how its UE behaves. Keys are 16 octets. */
+export interface UeConfig {
+  /** IMSI digits. */
+  readonly imsi: string;
+  readonly k: Uint8Array;
+  readonly opc: Uint8Array;
+  /** 15 IMEI digits and the software version. */
+  readonly imeisv: string;
+  readonly plmn: { readonly mcc: string; readonly mnc: string };
+  readonly slice: { readonly sst: number; readonly sd?: string };
+  readonly dnn: string;
+  readonly auth: 'qkd' | 'psk' | 'certificate' | 'eap-only';
+  readonly ppk: 'rfc8784' | 'none';
+  /** FQDN that the N3IWF must prove, but for AUTH `qkd`, where a key ID takes its place. */
+  readonly n3iwfName: string;
+  readonly preSharedKey?: Uint8Array;
+  readonly ikeProposals: readonly string[];
+  readonly espProposals: readonly string[];
+  /** Octets of the initiator's SPI, for UEs that do not choose it at random. */
+  readonly spi?: Uint8Array;
+  /** Answers the challenge wrongly, for tests. */
+  readonly wrongResStar?: boolean;
+}
+
+/** A QKD key drawn from the UE's own store. */
+export interface DrawnKey {
+  readonly keyId: string;
+  readonly secret: Uint8Array;
+}
+
+export interface UePorts {
+  now(): number;
+  random(length: number): Uint8Array;
+  send(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void;
+  event(event: UeEvent): void;
+  /** A fresh key of the UE's store; rejects when there is none. */
+  obtainQkdKey(): Promise<DrawnKey>;
+  verifyCertificate?(chain: readonly Uint8Array[], peerId: Identity): KeyObject | undefined;
+}
+
+/** Where the UE sits and where its N3IWF is heard. */
+export interface UeAddresses {
+  readonly local: SocketAddress;
+  readonly localNat: SocketAddress;
+  readonly n3iwf: SocketAddress;
+  readonly n3iwfNat: SocketAddress;
+}
+
+/** What happened to the UE, in the order in which an attach goes. */
+export type UeEvent =
+  | { readonly type: 'ikeSaInit'; readonly suite: string }
+  | { readonly type: 'signallingUp'; readonly innerAddress: string; readonly espSuite: string }
+  | { readonly type: 'registered' }
+  | { readonly type: 'sessionUp'; readonly pduSessionId: number; readonly address: string; readonly qfis: readonly number[] }
+  | { readonly type: 'sessionDown'; readonly pduSessionId: number }
+  | { readonly type: 'pong'; readonly pduSessionId: number; readonly sequence: number; readonly rttMs: number }
+  | { readonly type: 'childSaRekeyed'; readonly pduSessionId: number | undefined }
+  | { readonly type: 'deregistered' }
+  | { readonly type: 'closed'; readonly reason: string }
+  | { readonly type: 'failed'; readonly step: string; readonly reason: string };

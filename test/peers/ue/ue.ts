@@ -1,0 +1,338 @@
+import {
+  type Admission,
+  type ChildSa,
+  CP_ATTRIBUTE,
+  ID_TYPE,
+  IkeEndpoint,
+  type IkeEvent,
+  type InitiatorProfile,
+  type Notify,
+  type Output,
+  parseEspProposal,
+  parseIkeProposal,
+  PPK_ID_TYPE,
+  type SocketAddress,
+  type TrafficSelector,
+} from '#ikev2';
+import { decodeEap5g, eapNasResponse, eapStop } from '../../../n3iwf/nwu/eap5g.ts';
+import { decodeQosInfo, readNwuAddresses } from '../../../n3iwf/nwu/notifies.ts';
+import { plmnOctets } from '../../../n3iwf/n2/setup.ts';
+import type { DrawnKey, UeAddresses, UeConfig, UePorts } from './config.ts';
+import { InnerStack } from './inner-stack.ts';
+import { NasClient } from './nas-client.ts';
+import { UeSessions } from './sessions.ts';
+
+const everything: TrafficSelector = {
+  protocol: 0,
+  startPort: 0,
+  endPort: 65535,
+  start: new Uint8Array(4),
+  end: new Uint8Array(4).fill(255),
+};
+const moSignalling = 3;
+const qosInfoType = 55501;
+
+/**
+ * A simulated UE on untrusted access, sans-I/O: registers by EAP-5G inside IKEv2, keeps its NAS connection in the
+ * signalling SA, opens PDU sessions and pings through them. Datagrams and ticks in; datagrams and events out.
+ */
+export class SimulatedUe {
+  readonly sessions: UeSessions;
+  readonly nas: NasClient;
+  readonly stack: InnerStack;
+  private readonly config: UeConfig;
+  private readonly ports: UePorts;
+  private readonly at: UeAddresses;
+  private readonly engine: IkeEndpoint;
+  private ikeSaId = 0;
+  private eapIdentifier = 0;
+  private firstNas = true;
+  private inEap = true;
+  private ended = false;
+  private authKey: DrawnKey | undefined;
+
+  constructor(config: UeConfig, at: UeAddresses, ports: UePorts) {
+    this.config = config;
+    this.at = at;
+    this.ports = ports;
+    this.nas = new NasClient(config, {
+      send: (nasPdu) => this.sendNas(nasPdu),
+      registered: () => ports.event({ type: 'registered' }),
+      deregistered: () => ports.event({ type: 'deregistered' }),
+      failed: (step, reason) => this.fail(step, reason),
+      sessionMessage: (message) => this.sessions.onMessage(message),
+    });
+    this.stack = new InnerStack(ports, {
+      nasReceived: (nasPdu) => this.nas.receive(nasPdu),
+      packetReceived: (childSaId, packet) => this.sessions.onPacket(childSaId, packet),
+      closed: (reason) => this.fail('NAS connection', reason),
+    });
+    this.sessions = new UeSessions(this.nas, this.stack, ports);
+    this.engine = new IkeEndpoint(this.endpointConfig(), {
+      random: (length) => this.spiOr(length),
+      authorize: () => ({ refuse: 24 }),
+      admitChildSa: (request): Admission => ({
+        trafficSelectorsInitiator: request.trafficSelectorsInitiator,
+        trafficSelectorsResponder: request.trafficSelectorsResponder,
+      }),
+      ...(ports.verifyCertificate === undefined ? {} : { verifyCertificate: ports.verifyCertificate }),
+    });
+  }
+
+  /** QKD keys that this UE has named to the N3IWF, in order. */
+  readonly keyIds: string[] = [];
+
+  /** Begins the attach; draws the key for AUTH first where it rests on one. */
+  async start(): Promise<void> {
+    try {
+      if (this.config.auth === 'qkd') this.authKey = await this.drawKey();
+    } catch (error) {
+      this.fail('QKD key', error instanceof Error ? error.message : String(error));
+      return;
+    }
+    const { local, n3iwf } = this.at;
+    const { ikeSaId, outputs } = this.engine.connect(this.ports.now(), local, n3iwf, this.profile());
+    this.ikeSaId = ikeSaId;
+    this.carryOut(outputs);
+  }
+
+  /** A UDP payload, of either port. On the NAT traversal port what has no marker is ESP. */
+  receive(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void {
+    const isEsp = local.port === this.at.localNat.port && !isMarked(datagram);
+    if (isEsp) this.stack.receiveEsp(this.ports.now(), datagram);
+    else this.carryOut(this.engine.receive(this.ports.now(), datagram, local, remote));
+  }
+
+  tick(): void {
+    this.carryOut(this.engine.tick(this.ports.now()));
+    this.stack.tick(this.ports.now());
+  }
+
+  deadline(): number | undefined {
+    const one = this.engine.deadline();
+    const other = this.stack.deadline();
+    if (one === undefined || other === undefined) return one ?? other;
+    return Math.min(one, other);
+  }
+
+  /** Rekeys the Child SA of a session, or the signalling SA, from this side. */
+  rekey(pduSessionId: number | undefined): void {
+    const childSaId = this.stack.childSaOf(pduSessionId);
+    if (childSaId !== undefined) {
+      this.carryOut(this.engine.rekeyChildSa(this.ports.now(), this.ikeSaId, childSaId));
+    }
+  }
+
+  /** Ends the IKE SA from this side, without a word on NAS. */
+  disconnect(): void {
+    this.carryOut(this.engine.deleteIkeSa(this.ports.now(), this.ikeSaId));
+  }
+
+  private async drawKey(): Promise<DrawnKey> {
+    const key = await this.ports.obtainQkdKey();
+    this.keyIds.push(key.keyId);
+    return key;
+  }
+
+  private endpointConfig() {
+    return {
+      ikePort: this.at.local.port,
+      natTraversalPort: this.at.localNat.port,
+      proposals: this.config.ikeProposals.map(proposal(parseIkeProposal)),
+      childProposals: this.config.espProposals.map(proposal(parseEspProposal)),
+      localId: this.identity(),
+      responderAuth: 'eap-only',
+      initiatorAuth: 'eap',
+      ppk: 'off',
+      exposeKeys: false,
+    } as const;
+  }
+
+  private identity() {
+    return { type: ID_TYPE.KEY_ID, data: new TextEncoder().encode(`ue-${this.config.imsi.slice(-4)}`) };
+  }
+
+  private profile(): InitiatorProfile {
+    const encode = (text: string) => new TextEncoder().encode(text);
+    const remoteId =
+      this.authKey === undefined
+        ? { type: ID_TYPE.FQDN, data: encode(this.config.n3iwfName) }
+        : { type: ID_TYPE.KEY_ID, data: encode(this.authKey.keyId) };
+    const { proposals, childProposals, localId } = this.endpointConfig();
+    return {
+      localId,
+      expectedRemoteId: remoteId,
+      remoteAuth: this.config.auth,
+      localAuth: 'eap',
+      proposals,
+      childProposals,
+      ppk: this.config.ppk === 'none' ? 'off' : 'required',
+      attributes: [{ type: CP_ATTRIBUTE.INTERNAL_IP4_ADDRESS, value: new Uint8Array(0) }],
+      trafficSelectorsLocal: [everything],
+      trafficSelectorsRemote: [everything],
+    };
+  }
+
+  /** The engine's first draw of 8 octets is its SPI: a configured one takes that place. */
+  private spiOr(length: number): Uint8Array {
+    const { spi } = this.config;
+    if (length === 8 && spi !== undefined && this.ikeSaId === 0) return Uint8Array.from(spi);
+    return this.ports.random(length);
+  }
+
+  private carryOut(outputs: readonly Output[]): void {
+    for (const output of outputs) {
+      if (output.kind === 'transmit') this.ports.send(output.data, output.local, output.remote);
+      else this.onEvent(output.event);
+    }
+  }
+
+  private onEvent(event: IkeEvent): void {
+    switch (event.type) {
+      case 'ikeSaInitCompleted':
+        this.ports.event({ type: 'ikeSaInit', suite: event.suite });
+        return;
+      case 'eapReceived':
+        this.onEap(event.packet);
+        return;
+      case 'ppkRequested':
+        void this.answerPpk();
+        return;
+      case 'sharedSecretRequested':
+        this.answerSharedSecret();
+        return;
+      case 'ikeSaEstablished':
+        this.onEstablished(event.attributes ?? [], event.notifies);
+        return;
+      case 'childSaEstablished':
+        this.onChildSa(event.child, event.rekeyed, event.notifies);
+        return;
+      case 'childSaDeleted':
+        this.sessions.onChildSaDeleted(event.childSaId);
+        this.stack.remove(event.childSaId);
+        return;
+      case 'ikeSaClosed':
+        this.onClosed(event.established, event.reason);
+        return;
+      default:
+        return;
+    }
+  }
+
+  private onEap(packet: Uint8Array): void {
+    const decoded = decodeEap5g(packet);
+    if (!decoded.ok) {
+      this.fail('EAP-5G', decoded.error.message);
+      return;
+    }
+    const message = decoded.value;
+    this.eapIdentifier = message.identifier;
+    if (message.kind === 'start') this.sendNas(this.nas.registrationRequest());
+    else if (message.kind === 'nas') this.nas.receive(message.nasPdu);
+    else if (message.code === 'success') this.onEapSuccess();
+    else this.fail('EAP-5G', `the network ended it with ${message.code}`);
+  }
+
+  private onEapSuccess(): void {
+    const { kN3iwf } = this.nas;
+    if (kN3iwf === undefined) {
+      this.fail('EAP-5G', 'success came before the security mode was complete');
+      return;
+    }
+    this.inEap = false;
+    this.carryOut(this.engine.setMsk(this.ports.now(), this.ikeSaId, kN3iwf));
+  }
+
+  private async answerPpk(): Promise<void> {
+    try {
+      const key = await this.drawKey();
+      const identity = { type: PPK_ID_TYPE.FIXED, data: new TextEncoder().encode(key.keyId) };
+      this.carryOut(this.engine.providePpk(this.ports.now(), this.ikeSaId, { secret: key.secret, identity }));
+    } catch (error) {
+      this.fail('QKD key', error instanceof Error ? error.message : String(error));
+      this.carryOut(this.engine.providePpk(this.ports.now(), this.ikeSaId, undefined));
+    }
+  }
+
+  private answerSharedSecret(): void {
+    const secret = this.authKey?.secret ?? this.config.preSharedKey;
+    this.carryOut(this.engine.provideSharedSecret(this.ports.now(), this.ikeSaId, secret));
+  }
+
+  private onEstablished(attributes: readonly { type: number; value: Uint8Array }[], notifies: readonly Notify[]): void {
+    const inner = attributes.find(({ type }) => type === CP_ATTRIBUTE.INTERNAL_IP4_ADDRESS)?.value;
+    const { nasAddress, nasPort } = readNwuAddresses(notifies);
+    if (inner?.length !== 4 || nasAddress === undefined || nasPort === undefined) {
+      this.fail('IKE_AUTH', 'the answer names no inner address or no NAS address');
+      return;
+    }
+    this.stack.configure(inner, nasAddress, nasPort);
+  }
+
+  private onChildSa(child: ChildSa, rekeyed: number | undefined, notifies: readonly Notify[]): void {
+    if (rekeyed !== undefined) {
+      this.ports.event({ type: 'childSaRekeyed', pduSessionId: this.stack.replace(rekeyed, child) });
+      return;
+    }
+    const qos = notifies.find(({ notifyType }) => notifyType === qosInfoType);
+    if (qos === undefined) {
+      this.stack.installSignalling(child);
+      this.ports.event({ type: 'signallingUp', innerAddress: this.stack.innerText, espSuite: child.suiteName });
+      this.stack.openNas(this.ports.now());
+      return;
+    }
+    const info = decodeQosInfo(qos.data);
+    const { upAddress } = readNwuAddresses(notifies);
+    if (info.ok && upAddress !== undefined) this.sessions.onChildSa(child, info.value, upAddress);
+  }
+
+  private onClosed(established: boolean, reason: string): void {
+    if (established || this.ended) this.ports.event({ type: 'closed', reason });
+    else this.fail('IKE', reason);
+    this.ended = true;
+    this.stack.clear();
+  }
+
+  /** NAS goes inside EAP-5G until EAP-Success, over the NAS connection after. */
+  private sendNas(nasPdu: Uint8Array): void {
+    if (!this.inEap) {
+      this.stack.sendNas(this.ports.now(), nasPdu);
+      return;
+    }
+    const an = this.firstNas ? this.anParameters() : {};
+    this.firstNas = false;
+    const packet = eapNasResponse(this.eapIdentifier, an, nasPdu);
+    this.carryOut(this.engine.sendEap(this.ports.now(), this.ikeSaId, packet));
+  }
+
+  private anParameters() {
+    const { sst, sd } = this.config.slice;
+    return {
+      selectedPlmn: plmnOctets(this.config.plmn),
+      requestedNssai: [{ sst, ...(sd === undefined ? {} : { sd: Uint8Array.from(Buffer.from(sd, 'hex')) }) }],
+      establishmentCause: moSignalling,
+    };
+  }
+
+  private fail(step: string, reason: string): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.ports.event({ type: 'failed', step, reason });
+    if (this.inEap && this.ikeSaId !== 0) {
+      this.carryOut(this.engine.sendEap(this.ports.now(), this.ikeSaId, eapStop(this.eapIdentifier)));
+    }
+  }
+}
+
+function isMarked(datagram: Uint8Array): boolean {
+  return datagram.length >= 4 && datagram[0] === 0 && datagram[1] === 0 && datagram[2] === 0 && datagram[3] === 0;
+}
+
+/** Makes a parser of proposals throw on a keyword that it does not know: the configuration is our own. */
+function proposal<T>(parse: (text: string) => { ok: true; value: T } | { ok: false; error: Error }) {
+  return (text: string): T => {
+    const parsed = parse(text);
+    if (!parsed.ok) throw parsed.error;
+    return parsed.value;
+  };
+}
