@@ -55,6 +55,8 @@ export interface TimerConfig {
   /** Silence after which liveness is checked; 0 turns it off. */
   readonly liveness: number;
   readonly linger: number;
+  /** As long as a peer may go on repeating the rekey whose answer it missed. */
+  readonly retired: number;
 }
 
 /** Certificate chain in DER, leaf first, and the private key of the leaf. */

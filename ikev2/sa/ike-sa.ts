@@ -58,6 +58,8 @@ export class IkeSa {
   /** Present on SAs that we started. */
   readonly profile: InitiatorProfile | undefined;
   readonly children = new Map<number, ChildRecord>();
+  /** SPIs that the peer deleted before we had its answer to the request that made them. */
+  readonly deletedEarly = new Set<number>();
   readonly timers: TimerTable;
   channel: Channel;
   /** Predecessor of a rekeyed channel, until it is deleted or forgotten. */
@@ -155,7 +157,7 @@ export class IkeSa {
     this.retired = old;
     this.channel = channel;
     this.node.byLocalSpi.set(spiKey(channel.localSpi), this);
-    this.timers.set('retired', this.now + this.node.timers.linger);
+    this.timers.set('retired', this.now + this.node.timers.retired);
     return old;
   }
 
@@ -374,6 +376,7 @@ export class IkeSa {
     this.lastHeard = this.now;
     this.finish();
     this.guarded(exchange, false, () => task.process(this, this.decode(inner, message, 'response')));
+    this.deletedEarly.clear();
     this.startNext();
   }
 

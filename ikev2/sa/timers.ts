@@ -11,6 +11,7 @@ export const DEFAULT_TIMERS: TimerConfig = {
   setUp: 90_000,
   liveness: 120_000,
   linger: 30_000,
+  retired: 180_000,
 };
 
 /** Which timers of one SA run, and when each is due. */

@@ -70,6 +70,10 @@ export class CreateChildTask implements Task {
       this.fail(sa, 'the peer’s answer fits no proposal of ours');
       return;
     }
+    if (sa.deletedEarly.has(spiOut)) {
+      this.fail(sa, 'the peer deleted it at once');
+      return;
+    }
     const secret = this.computeSecret(suite, payloads);
     if (secret instanceof Error) {
       this.fail(sa, secret.message);

@@ -24,7 +24,13 @@ export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): vo
     return;
   }
   const spis = deletes.filter(({ protocol }) => protocol === PROTOCOL.ESP).flatMap(({ spis }) => spis);
-  const dropped = spis.flatMap((spi) => childByPeerSpi(sa, toUint32(spi)) ?? []);
+  const dropped: ChildRecord[] = [];
+  for (const spi of spis.map(toUint32)) {
+    const child = childByPeerSpi(sa, spi);
+    if (child !== undefined) dropped.push(child);
+    // The Delete overtook the answer that would have told us of this SPI.
+    else if (sa.busy) sa.deletedEarly.add(spi);
+  }
   // [RFC7296 1.4.1] a Child SA that both delete at once is not named again in the answer.
   const named = dropped.filter(({ busy }) => busy !== 'deleting').map(({ spiIn }) => fromUint32(spiIn));
   sa.respond(
