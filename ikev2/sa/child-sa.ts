@@ -3,8 +3,11 @@
 import { describeEspSuite } from '../crypto/suites.ts';
 import type { EspSuite } from '../crypto/types.ts';
 import type { ChildSa, PpkIdentity } from '../output.ts';
+import { EXCHANGE, PROTOCOL } from '../wire/registry.ts';
 import type { Notify, TrafficSelector } from '../wire/types.ts';
 import type { IkeSa } from './ike-sa.ts';
+import { fromUint32 } from './node.ts';
+import type { Task } from './task.ts';
 
 /** What the engine remembers of a Child SA; its keys have left with the event. */
 export interface ChildRecord {
@@ -79,6 +82,28 @@ export function establishChild(sa: IkeSa, child: ChildParameters): void {
     ...(child.tag === undefined ? {} : { tag: child.tag }),
     notifies: child.notifies,
   });
+}
+
+/** Whether every selector of the answer lies within one that was asked for: it may narrow, never widen. [RFC7296 2.9] */
+export function isNarrowed(answer: readonly TrafficSelector[], asked: readonly TrafficSelector[]): boolean {
+  const within = (inner: TrafficSelector, outer: TrafficSelector) =>
+    inner.start.length === outer.start.length &&
+    (outer.protocol === 0 || outer.protocol === inner.protocol) &&
+    outer.startPort <= inner.startPort &&
+    inner.endPort <= outer.endPort &&
+    Buffer.compare(outer.start, inner.start) <= 0 &&
+    Buffer.compare(inner.end, outer.end) <= 0;
+  return answer.length > 0 && answer.every((inner) => asked.some((outer) => within(inner, outer)));
+}
+
+/** Asks the peer to delete a Child SA that it made and that we do not take. */
+export function disownTask(spiIn: number): Task {
+  return {
+    exchange: EXCHANGE.INFORMATIONAL,
+    build: () => [{ type: 'Delete', protocol: PROTOCOL.ESP, spis: [fromUint32(spiIn)] }],
+    process: (sa) => sa.node.releaseEspSpi(spiIn),
+    abandon: (sa) => sa.node.releaseEspSpi(spiIn),
+  };
 }
 
 /** Forgets a Child SA and reports it. */

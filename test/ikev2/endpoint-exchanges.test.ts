@@ -169,6 +169,26 @@ describe('CREATE_CHILD_SA', () => {
   });
 });
 
+describe('traffic selectors', () => {
+  const wide = { trafficSelectorsInitiator: [anySelector], trafficSelectorsResponder: [anySelector] };
+
+  it('[RFC7296 2.9] an answer that widens a new Child SA is not taken, and the peer is told', () => {
+    const pair = attached({ uePorts: { admitChildSa: () => wide } });
+    create(pair);
+    expect(pair.events('node', 'childSaFailed')).toMatchObject([{ tag: 'session 1' }]);
+    expect(pair.events('ue', 'childSaDeleted')).toHaveLength(1);
+    expectAgreement(pair);
+  });
+
+  it('[RFC7296 2.9] nor is one that widens the first', () => {
+    const profile = { trafficSelectorsLocal: [hostSelector('10.0.0.9')] };
+    const pair = attached({ profile });
+    expect(pair.events('ue', 'childSaFailed')).toHaveLength(1);
+    expect(pair.events('node', 'childSaDeleted')).toHaveLength(1);
+    expectAgreement(pair);
+  });
+});
+
 describe('rekeying the IKE SA', () => {
   const handle = (pair: Pair, side: 'ue' | 'node') => (side === 'ue' ? pair.ueSa : pair.nodeSa);
 

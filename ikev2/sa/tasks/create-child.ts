@@ -8,7 +8,14 @@ import type { AuthorizeAnswer, ChildSaRequest } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
 import type { NotifyPayload, Payload, Proposal } from '../../wire/types.ts';
-import { type ChildRecord, childByPeerSpi, establishChild, reportChildFailure } from '../child-sa.ts';
+import {
+  type ChildRecord,
+  childByPeerSpi,
+  disownTask,
+  establishChild,
+  isNarrowed,
+  reportChildFailure,
+} from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { fromUint32, toUint32 } from '../node.ts';
 import { asPayloads, find, findAll, findError, findNotify } from '../payloads.ts';
@@ -66,8 +73,13 @@ export class CreateChildTask implements Task {
     const suite = acceptEsp(childConfigs(sa), answer, true);
     const spiOut = toUint32(answer[0]?.spi ?? NO_OCTETS);
     const nonce = find(payloads, 'Nonce')?.data ?? NO_OCTETS;
-    if (suite === undefined || spiOut === 0 || nonce.length < 16) {
-      this.fail(sa, 'the peer’s answer fits no proposal of ours');
+    const { trafficSelectorsLocal, trafficSelectorsRemote } = this.request;
+    const narrowed =
+      isNarrowed(find(payloads, 'TSi')?.selectors ?? [], trafficSelectorsLocal) &&
+      isNarrowed(find(payloads, 'TSr')?.selectors ?? [], trafficSelectorsRemote);
+    if (suite === undefined || spiOut === 0 || nonce.length < 16 || !narrowed) {
+      this.fail(sa, 'the peer’s answer fits nothing that we asked for');
+      sa.request(disownTask(this.spiIn), true);
       return;
     }
     if (sa.deletedEarly.has(spiOut)) {

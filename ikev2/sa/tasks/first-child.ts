@@ -4,7 +4,13 @@ import { acceptEsp, chooseEsp, offerEsp } from '../../crypto/proposals.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { CFG_TYPE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
 import type { CpAttribute, Identity, Payload, Proposal, TrafficSelector } from '../../wire/types.ts';
-import { type ChildParameters, establishChild, reportChildFailure } from '../child-sa.ts';
+import {
+  type ChildParameters,
+  disownTask,
+  establishChild,
+  isNarrowed,
+  reportChildFailure,
+} from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { fromUint32, toUint32 } from '../node.ts';
 import { asPayloads, find, findAll, findError, notify } from '../payloads.ts';
@@ -126,12 +132,22 @@ export function acceptFirstChild(
     reportChildFailure(sa, 'the responder made no Child SA', undefined, error?.notifyType);
     return;
   }
+  const trafficSelectorsLocal = find(payloads, 'TSi')?.selectors ?? [];
+  const trafficSelectorsRemote = find(payloads, 'TSr')?.selectors ?? [];
+  const narrowed =
+    isNarrowed(trafficSelectorsLocal, sa.profile?.trafficSelectorsLocal ?? []) &&
+    isNarrowed(trafficSelectorsRemote, sa.profile?.trafficSelectorsRemote ?? []);
+  if (!narrowed) {
+    sa.request(disownTask(spiIn));
+    reportChildFailure(sa, 'the responder widened the traffic selectors', undefined, undefined);
+    return;
+  }
   const child: ChildParameters = {
     suite,
     spiIn,
     spiOut,
-    trafficSelectorsLocal: find(payloads, 'TSi')?.selectors ?? [],
-    trafficSelectorsRemote: find(payloads, 'TSr')?.selectors ?? [],
+    trafficSelectorsLocal,
+    trafficSelectorsRemote,
     started: true,
     nonceInitiator: init.nonceInitiator,
     nonceResponder: init.nonceResponder,
