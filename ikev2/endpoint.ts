@@ -36,6 +36,7 @@ import type { DecodedMessage, IkeHeader, NotifyPayload, SocketAddress } from './
 
 const NON_ESP_MARKER = 4;
 
+/** See the head of this file. Commands for an SA that is unknown, closed or did not ask are void. */
 export class IkeEndpoint {
   private readonly node: Node;
   private readonly sas = new Map<IkeSaId, IkeSa>();
@@ -146,6 +147,7 @@ export class IkeEndpoint {
     });
   }
 
+  /** Tells the peer; `childSaDeleted` follows when it confirms. */
   deleteChildSa(now: number, ikeSaId: IkeSaId, childSaId: number): Output[] {
     return this.command(now, ikeSaId, (sa) => {
       const child = sa.children.get(childSaId);
@@ -250,6 +252,7 @@ export class IkeEndpoint {
     this.node.byLocalSpi.set(spiKey(sa.channel.localSpi), sa);
   }
 
+  /** Forgets an SA after it has lingered. */
   private remove(sa: IkeSa): void {
     this.sas.delete(sa.id);
     this.node.byLocalSpi.delete(spiKey(sa.channel.localSpi));
@@ -259,6 +262,7 @@ export class IkeEndpoint {
     this.initKeys.delete(sa.id);
   }
 
+  /** What each timer means. */
   private fire(sa: IkeSa, timer: TimerName): void {
     switch (timer) {
       case 'retransmit':
@@ -282,6 +286,7 @@ export class IkeEndpoint {
     }
   }
 
+  /** Runs a command on a living SA. */
   private command(now: number, ikeSaId: IkeSaId, act: (sa: IkeSa) => void): Output[] {
     const sa = this.sas.get(ikeSaId);
     if (sa === undefined || sa.state === 'closed') return [];
@@ -326,6 +331,7 @@ export class IkeEndpoint {
   }
 }
 
+/** Whether the header is that of a first request. */
 function opensSa(header: IkeHeader): boolean {
   return (
     header.exchange === EXCHANGE.IKE_SA_INIT &&
@@ -337,6 +343,7 @@ function opensSa(header: IkeHeader): boolean {
   );
 }
 
+/** The report of a datagram that belongs to no SA. */
 function rejected(reason: string, remote: SocketAddress): Output[] {
   return [{ kind: 'event', event: { type: 'messageRejected', reason, remote } }];
 }

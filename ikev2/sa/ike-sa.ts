@@ -51,6 +51,7 @@ export interface RequestHandler {
   onSetUpEnded(sa: IkeSa): void;
 }
 
+/** See the head of this file. Fields that tasks change are public, the exchange layer's are not. */
 export class IkeSa {
   readonly id: number;
   readonly node: Node;
@@ -161,6 +162,7 @@ export class IkeSa {
     return old;
   }
 
+  /** The predecessor's keys and SPI go. */
   dropRetired(): void {
     const { retired } = this;
     if (retired === undefined) return;
@@ -169,6 +171,7 @@ export class IkeSa {
     this.node.byLocalSpi.delete(spiKey(retired.localSpi));
   }
 
+  /** Moves along the state table; the set-up timer starts with the first authentic message. */
   advance(input: SaInput): void {
     this.state = advance(this.state, input);
     if (input !== 'authStarted') return;
@@ -176,10 +179,12 @@ export class IkeSa {
     this.timers.set('setUp', this.now + this.node.timers.setUp);
   }
 
+  /** Tells the owner. */
   emit(event: IkeEvent): void {
     this.outputs.push({ kind: 'event', event });
   }
 
+  /** Sends octets to the peer, by default where it was heard last. */
   transmit(data: Uint8Array, local = this.local, remote = this.remote): void {
     this.outputs.push({ kind: 'transmit', data, local, remote });
   }
@@ -318,10 +323,12 @@ export class IkeSa {
     this.close(cause, reason);
   }
 
+  /** Reports a message that was not taken; the peer is not told. */
   reject(reason: string, remote: SocketAddress): void {
     this.emit({ type: 'messageRejected', ikeSaId: this.id, reason, remote });
   }
 
+  /** Window first, keys second, contents last: a stranger's octets get no further than the second. */
   private receiveRequest(
     datagram: Uint8Array,
     message: DecodedMessage,
@@ -358,6 +365,7 @@ export class IkeSa {
     }
   }
 
+  /** Only what answers the request in flight is looked at. */
   private receiveResponse(datagram: Uint8Array, message: DecodedMessage, remote: SocketAddress): void {
     const { messageId, exchange } = message.header;
     const { own } = this.channel;
@@ -393,6 +401,7 @@ export class IkeSa {
     return inner;
   }
 
+  /** Contents by syntax and by the table of payloads; throws the IkeError that answers a breach. */
   private decode(
     inner: Uint8Array,
     message: DecodedMessage,
@@ -447,6 +456,7 @@ export class IkeSa {
     this.emit({ type: 'addressChanged', ikeSaId: this.id, local, remote });
   }
 
+  /** Sends the oldest waiting request when none is in flight: the window is one. [RFC7296 2.3] */
   private startNext(): void {
     while (this.active === undefined && this.channel.own.idle && this.state !== 'closed') {
       const task = this.queue.shift();

@@ -23,10 +23,12 @@ export class Node {
     this.timers = timers;
   }
 
+  /** Fresh octets from the port. */
   random(length: number): Uint8Array {
     return this.ports.random(length);
   }
 
+  /** Handles of Child SAs are unique in the endpoint, as the user plane keys its state by them. */
   nextChildSaId(): number {
     return ++this.lastChildSaId;
   }
@@ -49,15 +51,18 @@ export class Node {
     }
   }
 
+  /** The SPI may be drawn again: nothing is received under it any more. */
   releaseEspSpi(spi: number): void {
     this.espSpis.delete(spi);
   }
 }
 
+/** An SPI of four octets as a number; 0, which no SPI is, for any other length. */
 export function toUint32(octets: Uint8Array): number {
   return octets.length === 4 ? new DataView(octets.buffer, octets.byteOffset, 4).getUint32(0) : 0;
 }
 
+/** The SPI as it stands in Delete, REKEY_SA and proposals. */
 export function fromUint32(value: number): Uint8Array {
   const octets = new Uint8Array(4);
   new DataView(octets.buffer).setUint32(0, value);

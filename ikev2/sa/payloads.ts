@@ -11,10 +11,12 @@ export function find<T extends PayloadName>(payloads: readonly Payload[], type: 
   return payloads.find((payload): payload is PayloadOf<T> => payload.type === type);
 }
 
+/** All payloads of this type, in their order. */
 export function findAll<T extends PayloadName>(payloads: readonly Payload[], type: T): PayloadOf<T>[] {
   return payloads.filter((payload): payload is PayloadOf<T> => payload.type === type);
 }
 
+/** The first notify of this type. */
 export function findNotify(payloads: readonly Payload[], notifyType: number): NotifyPayload | undefined {
   return payloads.find(
     (payload): payload is NotifyPayload => payload.type === 'Notify' && payload.notifyType === notifyType,
@@ -34,6 +36,7 @@ export function notify(notifyType: number, data: Uint8Array = EMPTY): NotifyPayl
   return { type: 'Notify', protocol: 0, spi: EMPTY, notifyType, data };
 }
 
+/** Notifies of an owner as payloads. */
 export function asPayloads(notifies: readonly Notify[] | undefined): NotifyPayload[] {
   return (notifies ?? []).map((each) => ({ ...each, type: 'Notify' }));
 }

@@ -68,7 +68,7 @@ describe('CREATE_CHILD_SA', () => {
     },
   );
 
-  it('the initiator may start one, too, and several wait for each other', () => {
+  it('[RFC7296 2.3] the initiator may start one, too, and several wait for each other', () => {
     const pair = attached({ nodePorts: { admitChildSa: () => admission } });
     const asked = { trafficSelectorsLocal: [anySelector], trafficSelectorsRemote: [anySelector] };
     for (const tag of ['a', 'b']) pair.take('ue', pair.ue.createChildSa(0, pair.ueSa, { ...asked, tag }));

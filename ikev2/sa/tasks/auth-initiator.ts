@@ -22,6 +22,10 @@ import { ppkIdentityNotify } from './ppk.ts';
 /** Stands for a responder that has not said yet who it is. */
 const NOBODY: Identity = { type: 0, data: new Uint8Array(0) };
 
+/**
+ * The initiator's side of IKE_AUTH, from the keys of IKE_SA_INIT to an established SA. Every step either sends the next
+ * request or waits for the owner; a throw of IkeError ends the set-up.
+ */
 export class InitiatorAuthentication {
   private readonly init: InitResult;
   private readonly profile: InitiatorProfile;
@@ -60,6 +64,7 @@ export class InitiatorAuthentication {
     for (const secret of [this.secret, this.msk, this.ppk?.secret]) secret?.fill(0);
   }
 
+  /** IDi and what is wanted; with `proof` when no EAP comes in between. */
   private sendFirst(sa: IkeSa, proof: readonly Payload[]): void {
     const { localId, expectedRemoteId, remoteAuth, notifies } = this.profile;
     this.send(
@@ -77,6 +82,7 @@ export class InitiatorAuthentication {
     );
   }
 
+  /** One round of IKE_AUTH. A refusal by the responder ends the SA with the notify that it sent. */
   private send(sa: IkeSa, request: Payload[], onResponse: (payloads: readonly Payload[]) => void): void {
     sa.request({
       exchange: EXCHANGE.IKE_AUTH,
@@ -97,6 +103,7 @@ export class InitiatorAuthentication {
     });
   }
 
+  /** The responder says who it is and, but for EAP-only, proves it before EAP begins. */
   private takeFirst(sa: IkeSa, payloads: readonly Payload[]): void {
     const id = find(payloads, 'IDr')?.id;
     if (id === undefined) throw authenticationFailed('the responder does not say who it is');
@@ -136,6 +143,7 @@ export class InitiatorAuthentication {
     if (this.profile.remoteAuth !== 'eap-only') throw authenticationFailed('the responder’s AUTH is missing');
   }
 
+  /** By certificate or by the secret that was handed in, as the profile demands. */
   private verifyResponder(
     sa: IkeSa,
     peerId: Identity,
@@ -152,6 +160,7 @@ export class InitiatorAuthentication {
     verifyShared(sa.keymat, inputs, auth, this.secret);
   }
 
+  /** EAP is for the owner; only its code decides what may come next. */
   private takeEap(sa: IkeSa, payloads: readonly Payload[]): void {
     const eap = find(payloads, 'EAP');
     if (eap === undefined) throw authenticationFailed('the responder does not speak EAP');
@@ -171,6 +180,7 @@ export class InitiatorAuthentication {
     });
   }
 
+  /** After EAP-Success: the key that EAP left signs both AUTHs. [RFC7296 2.16] */
   private waitForMsk(sa: IkeSa): void {
     sa.wait('msk', (msk) => {
       this.msk = Uint8Array.from(msk);
@@ -183,6 +193,7 @@ export class InitiatorAuthentication {
     });
   }
 
+  /** Asks for the secret of a shared-key AUTH. */
   private obtainSecret(sa: IkeSa, peerId: Identity, goOn: () => void): void {
     sa.wait('secret', (secret) => {
       if (secret === undefined) throw authenticationFailed('there is no shared secret for the responder');
@@ -193,6 +204,7 @@ export class InitiatorAuthentication {
     sa.emit({ type: 'sharedSecretRequested', ikeSaId: sa.id, role: 'initiator', localId, peerId });
   }
 
+  /** Asks for a PPK where both sides announced USE_PPK; without one goes on only if it is optional. */
   private resolvePpk(sa: IkeSa, goOn: () => void): void {
     const required = this.profile.ppk === 'required';
     if (!this.init.ppkAgreed) {
@@ -221,6 +233,7 @@ export class InitiatorAuthentication {
     return this.withCertificate([auth, ppkIdentityNotify(ppk.identity), ...fallback]);
   }
 
+  /** AUTH over our IKE_SA_INIT request, by the keys given. */
   private ownAuth(sa: IkeSa, keymat = sa.keymat): AuthPayload {
     const inputs = authInputs(this.init, 'initiator', this.profile.localId);
     return makeAuth(keymat, inputs, this.ownCredential(), this.init.peerSignatureHashes);
@@ -235,17 +248,20 @@ export class InitiatorAuthentication {
     return { kind: 'shared', secret };
   }
 
+  /** The chain goes in front of the AUTH that it explains. */
   private withCertificate(proof: readonly Payload[]): Payload[] {
     const { localAuth, certificate } = this.profile;
     if (localAuth !== 'certificate' || certificate === undefined) return [...proof];
     return [...certificatePayloads(certificate), ...proof];
   }
 
+  /** Travels with AUTH, as the inner address is given to none but the authenticated. */
   private configurationRequest(): Payload[] {
     const { attributes } = this.profile;
     return attributes === undefined ? [] : [{ type: 'CP', cfgType: CFG_TYPE.REQUEST, attributes }];
   }
 
+  /** The responder's final proof; then the SA stands and the first Child SA is keyed. */
   private takeLast(sa: IkeSa, payloads: readonly Payload[], peerId: Identity): void {
     const auth = find(payloads, 'AUTH');
     if (auth === undefined) throw authenticationFailed('the responder’s AUTH is missing');

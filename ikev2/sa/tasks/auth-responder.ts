@@ -29,6 +29,10 @@ interface Opening {
   notifies: readonly Notify[];
 }
 
+/**
+ * The responder's side of IKE_AUTH. Requests come in one by one; an answer may have to wait for the owner (EAP, a
+ * secret, a PPK), and meanwhile the window keeps repetitions out.
+ */
 export class ResponderAuthentication {
   private readonly init: InitResult;
   private opening: Opening | undefined;
@@ -56,6 +60,7 @@ export class ResponderAuthentication {
     this.msk?.fill(0);
   }
 
+  /** The first request: who it is, what it wants, and whether EAP or AUTH shall prove it. */
   private open(sa: IkeSa, payloads: readonly Payload[]): void {
     const peerId = copyIdentity(find(payloads, 'IDi')?.id);
     if (peerId === undefined) throw authenticationFailed('the first IKE_AUTH request names nobody');
@@ -83,6 +88,7 @@ export class ResponderAuthentication {
     else goOn();
   }
 
+  /** Asks for the secret of a shared-key AUTH: a PSK, or the QKD key whose ID is our identity. */
   private obtainSecret(sa: IkeSa, { peerId, localId }: Opening, goOn: () => void): void {
     sa.wait('secret', (secret) => {
       if (secret === undefined) throw authenticationFailed('there is no shared secret for this peer');
@@ -103,6 +109,7 @@ export class ResponderAuthentication {
     sa.emit({ type: 'eapStarted', ikeSaId: sa.id, peerId: opening.peerId, local, remote });
   }
 
+  /** Hands an EAP Response through; anything else in this place ends the set-up. */
   private takeEap(sa: IkeSa, payloads: readonly Payload[]): void {
     const packet = find(payloads, 'EAP')?.packet;
     if (packet === undefined || eapCode(packet) !== EAP_CODE.RESPONSE) {
@@ -112,6 +119,7 @@ export class ResponderAuthentication {
     sa.emit({ type: 'eapReceived', ikeSaId: sa.id, packet: Uint8Array.from(packet) });
   }
 
+  /** The owner's next packet is the answer; Success leaves the MSK, Failure and a refusal end the SA. */
   private waitForEap(sa: IkeSa, front: readonly Payload[]): void {
     sa.wait('eap', (answer) => {
       if ('refuse' in answer) {
@@ -128,6 +136,7 @@ export class ResponderAuthentication {
     });
   }
 
+  /** AUTH in the first request: no EAP. Ours is made after the PPK is settled, so it depends on it. */
   private takeDirect(sa: IkeSa, opening: Opening, auth: AuthPayload, payloads: readonly Payload[]): void {
     const mode = sa.node.config.responderAuth;
     if (mode === 'eap-only') throw authenticationFailed('only EAP authenticates here');
@@ -140,6 +149,7 @@ export class ResponderAuthentication {
     });
   }
 
+  /** AUTH after EAP: both are made with the MSK, and with the PPK if one was agreed on. */
   private takeLast(sa: IkeSa, opening: Opening, payloads: readonly Payload[]): void {
     const auth = find(payloads, 'AUTH');
     const { msk } = this;
@@ -185,6 +195,7 @@ export class ResponderAuthentication {
     sa.emit({ type: 'ppkRequested', ikeSaId: sa.id, role: 'responder', identity });
   }
 
+  /** By certificate or by the shared secret, as configured; the peer has no say in that. */
   private verifyInitiator(sa: IkeSa, opening: Opening, proof: Pick<AuthPayload, 'method' | 'data'>): void {
     const inputs = authInputs(this.init, 'initiator', opening.peerId);
     if (sa.node.config.initiatorAuth === 'certificate') {
@@ -195,6 +206,7 @@ export class ResponderAuthentication {
     verifyShared(sa.keymat, inputs, proof, this.secret);
   }
 
+  /** Our AUTH, behind the chain that explains it. */
   private ownProof(sa: IkeSa, localId: Identity, mode: Exclude<ResponderAuth, 'eap-only'>): Payload[] {
     const credential = this.ownCredential(sa, mode);
     const inputs = authInputs(this.init, 'responder', localId);
@@ -204,6 +216,7 @@ export class ResponderAuthentication {
       : [auth];
   }
 
+  /** Fails when the configuration names a mode without its means. */
   private ownCredential(sa: IkeSa, mode: Exclude<ResponderAuth, 'eap-only'>): Credential {
     const { certificate } = sa.node.config;
     if (mode === 'certificate' && certificate !== undefined) return { kind: 'certificate', certificate };
@@ -223,6 +236,7 @@ export class ResponderAuthentication {
   }
 }
 
+/** Whether either side's AUTH is a MIC under a shared secret. */
 function needsSecret(sa: IkeSa): boolean {
   const { responderAuth, initiatorAuth } = sa.node.config;
   return responderAuth === 'psk' || responderAuth === 'qkd' || initiatorAuth === 'psk';
@@ -247,6 +261,7 @@ function eapMode(sa: IkeSa, payloads: readonly Payload[]): ResponderAuth {
   return 'certificate';
 }
 
+/** Decoded values are views into the message, this one outlives it. */
 function copyIdentity(id: Identity | undefined): Identity | undefined {
   return id === undefined ? undefined : { type: id.type, data: Uint8Array.from(id.data) };
 }

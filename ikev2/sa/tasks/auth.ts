@@ -69,6 +69,7 @@ export function verifyCertificateAuth(
   if (!verified.ok) throw verified.error;
 }
 
+/** The leaf's key, if the owner trusts the chain for this identity. */
 function trustedKey(sa: IkeSa, payloads: readonly Payload[], peerId: Identity): KeyObject {
   const chain = findAll(payloads, 'CERT')
     .filter(({ encoding }) => encoding === CERT_ENCODING.X509_SIGNATURE)
@@ -78,6 +79,7 @@ function trustedKey(sa: IkeSa, payloads: readonly Payload[], peerId: Identity): 
   return key;
 }
 
+/** The chain as CERT payloads, leaf first. [RFC7296 3.6] */
 export function certificatePayloads(certificate: CertificateConfig): Payload[] {
   return certificate.chain.map((data) => ({ type: 'CERT', encoding: CERT_ENCODING.X509_SIGNATURE, data }));
 }

@@ -98,6 +98,7 @@ export class CreateChildTask implements Task {
     this.fail(sa, reason);
   }
 
+  /** Keys the new SA, then sees the old one off. */
   private complete(
     sa: IkeSa,
     suite: EspSuite,
@@ -125,6 +126,7 @@ export class CreateChildTask implements Task {
     if (rekeyed !== undefined) sa.request(deleteChildTask(rekeyed, 'rekeyed'), true);
   }
 
+  /** The secret of the exchange's own key exchange, undefined without PFS. */
   private computeSecret(suite: EspSuite, payloads: readonly Payload[]): Uint8Array | undefined | Error {
     if (suite.ke === undefined) return undefined;
     const ke = find(payloads, 'KE');
@@ -151,6 +153,7 @@ export class CreateChildTask implements Task {
     return createKeyExchange(name, (length) => sa.node.random(length));
   }
 
+  /** The IKE SA lives on whatever the refusal is. */
   private refused(sa: IkeSa, { notifyType }: NotifyPayload): void {
     this.fail(sa, 'the peer refused the Child SA', notifyType);
     // [RFC7296 2.25] the peer has lost it, so it is of no use to us.
@@ -159,6 +162,7 @@ export class CreateChildTask implements Task {
     }
   }
 
+  /** Leaves everything as it was before the request. */
   private fail(sa: IkeSa, reason: string, notifyType?: number): void {
     sa.node.releaseEspSpi(this.spiIn);
     if (this.rekeyed !== undefined) this.rekeyed.busy = 'no';
@@ -223,6 +227,7 @@ function rekeyedChild(sa: IkeSa, payloads: readonly Payload[]): ChildRecord | un
   return child;
 }
 
+/** A new Child SA is the owner's decision. */
 function admit(sa: IkeSa, payloads: readonly Payload[]): AuthorizeAnswer {
   const { admitChildSa } = sa.node.ports;
   if (admitChildSa === undefined) return { refuse: NOTIFY.NO_ADDITIONAL_SAS };
@@ -242,6 +247,7 @@ function rekeyAdmission(old: ChildRecord): Exclude<AuthorizeAnswer, { refuse: nu
   };
 }
 
+/** Our half of a PFS key exchange, or INVALID_KE_PAYLOAD when the peer guessed another group. */
 function answerKeyExchange(
   sa: IkeSa,
   suite: EspSuite,
@@ -263,6 +269,7 @@ function answerKeyExchange(
   return { own, secret: secret.value };
 }
 
+/** An SA that we started has its own proposals, for what either side begins on it. */
 function childConfigs(sa: IkeSa): IkeSa['node']['config']['childProposals'] {
   return sa.profile?.childProposals ?? sa.node.config.childProposals;
 }

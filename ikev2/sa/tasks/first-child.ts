@@ -32,6 +32,7 @@ const CHILD_REFUSALS: ReadonlySet<number> = new Set([
   NOTIFY.FAILED_CP_REQUIRED,
 ]);
 
+/** The offer, kept until the initiator is authenticated. */
 export function readFirstChild(payloads: readonly Payload[]): FirstChildOffer {
   return {
     proposals: find(payloads, 'SA')?.proposals ?? [],
@@ -97,6 +98,7 @@ export function answerFirstChild(
   };
 }
 
+/** The notify in place of the Child SA, or the end of the set-up for a refusal that is not about it. */
 function refused(sa: IkeSa, notifyType: number, reason: string): FirstChildAnswer {
   if (!CHILD_REFUSALS.has(notifyType)) throw new IkeError(reason, notifyType);
   return {

@@ -161,6 +161,7 @@ export class InitTask implements Task {
     return this.retries++ < 5;
   }
 
+  /** The same request under the same message ID, as the responder has kept nothing of the first. */
   private again(sa: IkeSa): void {
     sa.finish(true);
     sa.request(this, true);
@@ -188,6 +189,7 @@ export class InitTask implements Task {
     sa.timers.set('halfOpen', sa.now + sa.node.timers.retransmit / 4);
   }
 
+  /** Checks everything before the first change: a response that does not fit leaves the exchange open. */
   private accept(sa: IkeSa, datagram: Uint8Array, { header, payloads }: DecodedMessage): void {
     const checked = checkPayloads(EXCHANGE.IKE_SA_INIT, 'response', payloads);
     const ke = find(payloads, 'KE');
@@ -235,6 +237,7 @@ function floatToNatPort(sa: IkeSa): void {
   sa.remote = { address: sa.remote.address, port: natTraversalPort };
 }
 
+/** What both messages of IKE_SA_INIT announce. */
 function commonNotifies(sa: IkeSa, force: boolean, usePpk: boolean): Payload[] {
   const { channel, local, remote } = sa;
   return [
@@ -244,6 +247,7 @@ function commonNotifies(sa: IkeSa, force: boolean, usePpk: boolean): Payload[] {
   ];
 }
 
+/** Hash functions that the peer verifies. [RFC7427 4] */
 function signatureHashes(payloads: readonly Payload[]): number[] {
   return parseSignatureHashes(findNotify(payloads, NOTIFY.SIGNATURE_HASH_ALGORITHMS)?.data ?? NO_OCTETS);
 }
