@@ -126,7 +126,8 @@ export class N2Association {
     const pdu = decoded.value;
     const foreign = notUnderstood(pdu);
     if (foreign !== undefined) return this.rejected(now, `${pdu.message} is not for this node`, foreign);
-    const told = pdu.diagnosis?.reaction === 'notify' ? this.answer(now, pdu.diagnosis) : [];
+    const told =
+      pdu.diagnosis?.reaction === 'notify' ? this.answer(now, { ...pdu.diagnosis, ies: pdu.ies }) : [];
     return [...this.dispatch(now, pdu, stream), ...told];
   }
 

@@ -30,8 +30,8 @@ type About = Omit<Diagnosis, 'reaction' | 'ies' | 'items'>;
 const severity: readonly Criticality[] = ['ignore', 'notify', 'reject'];
 
 /**
- * Weighs the IEs of a message against its table: unknown ids and unreadable IEs by the criticality they came with
- * [TS38413 10.3.4.1], absent mandatory ones by the table's [TS38413 10.3.5], doubled or misplaced ones as falsely
+ * Weighs the IEs of a message against its table: unknown ids by the criticality they came with
+ * [TS38413 10.3.4.1], unreadable IEs and absent mandatory ones by the table's [TS38413 10.3.5], doubled or misplaced ones as falsely
  * constructed [TS38413 10.3.6].
  *
  * @returns undefined when there is nothing to say
@@ -48,7 +48,8 @@ export function diagnose(
     ...frames
       .filter(({ id }) => !type.byId.has(id) || bad.has(id))
       .map(({ id, criticality }) => ({
-        ieCriticality: criticality,
+        // the table's word for an IE of ours: a handler must never find a hole where it says reject
+        ieCriticality: type.byId.get(id)?.criticality ?? criticality,
         ieId: id,
         typeOfError: 'not-understood' as const,
       })),

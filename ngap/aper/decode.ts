@@ -149,6 +149,7 @@ function decodeSequenceOf(type: SequenceOfType, reader: BitReader): unknown[] {
     count = readLengthPart(reader);
     decodeElements(type, Math.abs(count), reader, list);
   } while (count < 0);
+  if (list.length < type.size.low) throw new AperError('list', `${list.length} elements are too few`);
   return list;
 }
 

@@ -1,0 +1,39 @@
+/** NGAP codec: microseconds per message to decode and to encode, with the octets, so that another codec can be measured on them. */
+import { decodeNgap, encodeNgap, type NgapPdu } from '../../ngap/index.ts';
+import { example } from '../support/ngap-examples.ts';
+
+const measured: readonly NgapPdu['message'][] = [
+  'NGSetupRequest',
+  'InitialUEMessage',
+  'InitialContextSetupRequest',
+  'PDUSessionResourceSetupRequest',
+];
+const rounds = 7;
+const perRound = 10_000;
+
+/** Median over rounds of the time of one call, after one round to warm up. */
+function medianUs(work: () => unknown): number {
+  const times: number[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    const start = performance.now();
+    for (let i = 0; i < perRound; i++) work();
+    if (round > 0) times.push(((performance.now() - start) * 1000) / perRound);
+  }
+  times.sort((a, b) => a - b);
+  return Number((times[rounds >> 1] as number).toFixed(2));
+}
+
+export async function run(): Promise<readonly Record<string, unknown>[]> {
+  return measured.map((message) => {
+    const octets = encodeNgap(example(message));
+    const decoded = decodeNgap(octets);
+    if (!decoded.ok) throw decoded.error;
+    return {
+      message,
+      octets: octets.length,
+      decodeUs: medianUs(() => decodeNgap(octets)),
+      encodeUs: medianUs(() => encodeNgap(decoded.value)),
+      hex: Buffer.from(octets).toString('hex'),
+    };
+  });
+}

@@ -1,0 +1,227 @@
+import { describe, expect, it } from 'vitest';
+import { decodeNgap, encodeNgap, N2Association, type N2Output, type NgapPdu } from '../../ngap/index.ts';
+import { example } from '../support/ngap-examples.ts';
+
+const setup = (example('NGSetupRequest') as Extract<NgapPdu, { message: 'NGSetupRequest' }>).ies;
+const make = () =>
+  new N2Association(
+    { setup, timers: { setupTimeoutMs: 1000, retryFirstMs: 100, retryMostMs: 400 } },
+    { random: () => 0 },
+  );
+
+/** Event types and names of sent messages, in order. */
+function told(outputs: readonly N2Output[]): string[] {
+  return outputs.map((output) => {
+    if (output.kind === 'event') return output.event.type;
+    return `${sent(output).message}@${output.stream}`;
+  });
+}
+
+function sent(output: N2Output | undefined): NgapPdu {
+  if (output?.kind !== 'transmit') throw new Error('nothing was sent');
+  const decoded = decodeNgap(output.data);
+  if (!decoded.ok) throw decoded.error;
+  return decoded.value;
+}
+
+function ready(streams = 5): N2Association {
+  const association = make();
+  association.connect(0);
+  association.connected(0, streams);
+  const outputs = association.receive(1, 0, encodeNgap(example('NGSetupResponse')));
+  expect(told(outputs)).toEqual(['setupCompleted']);
+  return association;
+}
+
+const unknownIe = { id: 65000, criticality: 'reject' as const, value: Uint8Array.of(1) };
+
+describe('NG Setup', () => {
+  it('[TS38413 8.7.1.1] goes first once the transport is up, on stream 0', () => {
+    const association = make();
+    expect(told(association.connect(0))).toEqual(['connectDue']);
+    expect(told(association.connect(0))).toEqual([]);
+    expect(told(association.connected(0, 5))).toEqual(['NGSetupRequest@0']);
+    expect(association.state).toBe('settingUp');
+    expect(association.deadline()).toBe(1000);
+  });
+
+  it('an AMF that keeps silent: a fresh transport after a growing pause, for ever', () => {
+    const association = make();
+    association.connect(0);
+    let now = 0;
+    const pauses: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      association.connected(now, 5);
+      now += 1000;
+      expect(told(association.tick(now))).toEqual(['setupFailed', 'disconnectDue']);
+      pauses.push((association.deadline() ?? 0) - now);
+      now = association.deadline() ?? 0;
+      expect(told(association.tick(now))).toEqual(['connectDue']);
+    }
+    expect(pauses).toEqual([100, 200, 400, 400, 400]);
+  });
+
+  it('[TS38413 8.7.1.3] a refusal: not before Time to Wait, on the same transport', () => {
+    const association = make();
+    association.connect(0);
+    association.connected(0, 5);
+    const refusal: NgapPdu = {
+      message: 'NGSetupFailure',
+      ies: { cause: { choice: 'misc', value: 'unknown-PLMN-or-SNPN' }, timeToWait: 'v10s' },
+    };
+    const [output] = association.receive(5, 0, encodeNgap(refusal));
+    expect(output).toMatchObject({ event: { type: 'setupFailed', retryInMs: 10_000 } });
+    expect(association.tick(10_004)).toEqual([]);
+    expect(told(association.tick(10_005))).toEqual(['NGSetupRequest@0']);
+  });
+
+  it('an answer that cannot be read or lacks what it must have is a refusal', () => {
+    for (const octets of [
+      encodeNgap({ message: 'ErrorIndication', ies: { cause: { choice: 'misc', value: 'unspecified' } } }),
+      Uint8Array.from(Buffer.from('2015000700000100564001ff', 'hex')),
+    ]) {
+      const association = make();
+      association.connect(0);
+      association.connected(0, 5);
+      expect(told(association.receive(1, 0, octets))).toContain('setupFailed');
+      expect(association.state).toBe('waiting');
+    }
+  });
+
+  it('a lost transport comes back by itself', () => {
+    const association = ready();
+    expect(association.disconnected(50, 'reset by peer')).toEqual([
+      { kind: 'event', event: { type: 'associationLost', reason: 'reset by peer', wasReady: true } },
+    ]);
+    expect(told(association.tick(150))).toEqual(['connectDue']);
+    expect(told(association.connected(160, 5))).toEqual(['NGSetupRequest@0']);
+  });
+});
+
+describe('messages', () => {
+  it('[TS38412 7] a UE keeps one stream other than 0; with one stream there is no choice', () => {
+    const uplink = (ranUeNgapId: number): NgapPdu => ({
+      message: 'UEContextReleaseRequest',
+      ies: { amfUeNgapId: 1, ranUeNgapId, cause: { choice: 'nas', value: 'unspecified' } },
+    });
+    const streams = [0, 1, 2, 3, 4].map((id) => told(ready(5).send(0, uplink(id)))[0]?.split('@')[1]);
+    expect(streams).toEqual(['1', '2', '3', '4', '1']);
+    expect(told(ready(1).send(0, uplink(7)))).toEqual(['UEContextReleaseRequest@0']);
+  });
+
+  it('a message for a UE is handed on; Paging is dropped without a word', () => {
+    const association = ready();
+    expect(told(association.receive(2, 1, encodeNgap(example('DownlinkNASTransport'))))).toEqual([
+      'messageReceived',
+    ]);
+    expect(association.receive(2, 0, encodeNgap(example('Paging')))).toEqual([]);
+    expect(association.receive(2, 1, encodeNgap(example('DeactivateTrace')))).toEqual([]);
+  });
+
+  it('before NG Setup is done anything else is out of place', () => {
+    const association = make();
+    association.connect(0);
+    association.connected(0, 2);
+    const outputs = association.receive(1, 0, encodeNgap(example('DownlinkNASTransport')));
+    expect(told(outputs)).toEqual(['messageRejected', 'ErrorIndication@1']);
+    expect(sent(outputs[1]).ies).toMatchObject({
+      cause: { value: 'message-not-compatible-with-receiver-state' },
+    });
+  });
+
+  it('[TS38413 8.7.4.2.1] a reset: the UEs first, then the acknowledgement with the same list', () => {
+    const outputs = ready().receive(
+      2,
+      0,
+      encodeNgap({
+        message: 'NGReset',
+        ies: {
+          cause: { choice: 'misc', value: 'om-intervention' },
+          resetType: { choice: 'partOfNgInterface', value: [{ amfUeNgapId: 5 }, { ranUeNgapId: 6 }] },
+        },
+      }),
+    );
+    expect(told(outputs)).toEqual(['resetReceived', 'NGResetAcknowledge@0']);
+    expect(sent(outputs[1]).ies).toEqual({
+      ueAssociatedLogicalNgConnectionList: [{ amfUeNgapId: 5 }, { ranUeNgapId: 6 }],
+    });
+  });
+
+  it('a configuration update is acknowledged, unless it names addresses that the transport must try', () => {
+    const plain: NgapPdu = { message: 'AMFConfigurationUpdate', ies: { relativeAmfCapacity: 3 } };
+    expect(told(ready().receive(2, 0, encodeNgap(plain)))).toEqual([
+      'amfConfigurationUpdated',
+      'AMFConfigurationUpdateAcknowledge@0',
+    ]);
+    expect(told(ready().receive(2, 0, encodeNgap(example('AMFConfigurationUpdate'))))).toEqual([
+      'amfConfigurationUpdated',
+    ]);
+  });
+
+  it('overload starts and stops', () => {
+    const association = ready();
+    expect(told(association.receive(2, 0, encodeNgap(example('OverloadStart'))))).toEqual([
+      'overloadStarted',
+    ]);
+    expect(told(association.receive(3, 0, encodeNgap(example('OverloadStop'))))).toEqual(['overloadStopped']);
+  });
+
+  it('[TS38413 8.11.2] tracing is refused', () => {
+    const outputs = ready().receive(2, 1, encodeNgap(example('TraceStart')));
+    expect(told(outputs)).toEqual(['TraceFailureIndication@1']);
+  });
+});
+
+describe('faults', () => {
+  it('[TS38413 10.2] octets that are no PDU: transfer syntax error', () => {
+    for (const octets of ['', 'ff', '0015', '80000000', '000e0005000001']) {
+      const outputs = ready().receive(2, 0, Uint8Array.from(Buffer.from(octets, 'hex')));
+      expect(told(outputs)).toEqual(['messageRejected', 'ErrorIndication@0']);
+      expect(sent(outputs[1]).ies).toMatchObject({ cause: { value: 'transfer-syntax-error' } });
+    }
+  });
+
+  it('[TS38413 10.3.4] a procedure that this node does not know, by its criticality', () => {
+    const handover: NgapPdu = { message: 'HandoverRequest', ies: {} };
+    const outputs = ready().receive(2, 0, encodeNgap(handover));
+    expect(told(outputs)).toEqual(['messageRejected', 'ErrorIndication@0']);
+    expect(sent(outputs[1]).ies).toMatchObject({
+      cause: { value: 'abstract-syntax-error-reject' },
+      criticalityDiagnostics: { procedureCode: 13, procedureCriticality: 'reject' },
+    });
+    const ignored: NgapPdu = { message: 'DownlinkRANStatusTransfer', ies: {} };
+    expect(told(ready().receive(2, 0, encodeNgap(ignored)))).toEqual(['messageRejected']);
+    expect(told(ready().receive(2, 0, Uint8Array.of(0, 99, 0, 1, 0)))).toContain('ErrorIndication@0');
+    expect(told(ready().receive(2, 0, Uint8Array.of(0, 99, 0x40, 1, 0)))).toEqual(['messageRejected']);
+  });
+
+  it('[TS38413 8.7.5] the failure message of the procedure where it has one, an Error Indication where not', () => {
+    const request = example('InitialContextSetupRequest');
+    const octets = encodeNgap({ ...request, ies: { ...request.ies, unknownIes: [unknownIe] } } as NgapPdu);
+    const outputs = ready().receive(2, 1, octets);
+    expect(told(outputs)).toEqual(['messageRejected', 'InitialContextSetupFailure@1']);
+    const down = example('DownlinkNASTransport');
+    const other = encodeNgap({ ...down, ies: { ...down.ies, unknownIes: [unknownIe] } } as NgapPdu);
+    expect(told(ready().receive(2, 1, other))).toEqual(['messageRejected', 'ErrorIndication@1']);
+  });
+
+  it('an Error Indication is never answered by one', () => {
+    const octets = encodeNgap({ message: 'ErrorIndication', ies: { unknownIes: [unknownIe] } });
+    expect(told(ready().receive(2, 0, octets))).toEqual(['messageRejected']);
+  });
+
+  it('what is to be notified goes on and is reported', () => {
+    const down = example('DownlinkNASTransport');
+    const notify = { ...unknownIe, criticality: 'notify' as const };
+    const octets = encodeNgap({ ...down, ies: { ...down.ies, unknownIes: [notify] } } as NgapPdu);
+    expect(told(ready().receive(2, 1, octets))).toEqual(['messageReceived', 'ErrorIndication@1']);
+  });
+
+  it('three hundred unknown IEs are answered with the 256 that fit', () => {
+    const unknownIes = Array.from({ length: 300 }, (_, at) => ({ ...unknownIe, id: 60_000 + at }));
+    const down = example('DownlinkNASTransport');
+    const octets = encodeNgap({ ...down, ies: { ...down.ies, unknownIes } } as NgapPdu);
+    const outputs = ready().receive(2, 1, octets);
+    expect(told(outputs)).toEqual(['messageRejected', 'ErrorIndication@1']);
+  });
+});
