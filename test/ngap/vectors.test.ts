@@ -35,7 +35,7 @@ const vectors: readonly [string, string, (pdu: NgapPdu) => void][] = [
     },
   ],
   [
-    '[TS38413 9.3.1.16] Initial UE Message with the UE’s outer address and port',
+    'Initial UE Message with the UE’s outer address and port',
     '000f403700000500550002000100260014137e004179000d0102f8390000000000000000010079000880f80a00000101f4005a4001180070400100',
     (pdu) => {
       if (pdu.message !== 'InitialUEMessage') throw new Error(pdu.message);
@@ -46,12 +46,12 @@ const vectors: readonly [string, string, (pdu: NgapPdu) => void][] = [
     },
   ],
   [
-    '[TS38413 9.3.1.2] UE Context Release Command, cause NAS normal release',
+    'UE Context Release Command, cause NAS normal release',
     '00290014000002007200080401117080011170000f400140',
     (pdu) => expect(pdu.ies).toMatchObject({ cause: { choice: 'nas', value: 'normal-release' } }),
   ],
   [
-    '[TS38413 9.3.1.3] Error Indication with Criticality Diagnostics',
+    'Error Indication with Criticality Diagnostics',
     '0009401b000003000a40020001000f40020380001340086804000000005540',
     (pdu) =>
       expect(pdu.ies).toMatchObject({
@@ -64,7 +64,7 @@ const vectors: readonly [string, string, (pdu: NgapPdu) => void][] = [
   ],
 ];
 
-describe('known octets', () => {
+describe('[TS38413 9.3.1.2] [TS38413 9.3.1.3] [TS38413 9.3.1.16] known octets', () => {
   for (const [title, octets, check] of vectors) {
     it(title, () => {
       const decoded = decodeNgap(of(octets));
