@@ -21,6 +21,7 @@ export {
   NgapError,
   type NgapPdu,
 } from './pdu.ts';
+export { printNgap } from './print.ts';
 export { AperError, type Result } from './result.ts';
 export type {
   Cause,
