@@ -1,7 +1,6 @@
 import {
   deregistrationTypePart,
   type Element,
-  fixed,
   half,
   halves,
   lowHalf,
@@ -16,6 +15,7 @@ import {
   tlv,
   tlve,
   tv,
+  word,
 } from './parts.ts';
 
 /** Extended protocol discriminators [TS24007 11.2.3.1A]. */
@@ -149,7 +149,7 @@ export const MESSAGES = {
     cause: single(0x58),
     backOff: tlv(0x37),
   }),
-  PduSessionEstablishmentRequest: row('gsm', 0xc1, [fixed('maxIntegrityRates', 2)], {
+  PduSessionEstablishmentRequest: row('gsm', 0xc1, [word('maxIntegrityRates')], {
     pduSessionType: half(0x9),
     sscMode: half(0xa),
     smCapability: tlv(0x28),

@@ -57,11 +57,11 @@ export function lowHalf<N extends string>(name: N): Part<Record<N, number>> {
   };
 }
 
-/** `length` octets. */
-export function fixed<N extends string>(name: N, length: number): Part<Record<N, Uint8Array>> {
+/** Two octets with the name of their field. */
+export function word<N extends string>(name: N): Part<Record<N, number>> {
   return {
-    decode: (reader) => ({ [name]: reader.take(length, name) }) as Record<N, Uint8Array>,
-    encode: (fields, writer) => void writer.bytes(fields[name]),
+    decode: (reader) => ({ [name]: reader.u16(name) }) as Record<N, number>,
+    encode: (fields, writer) => void writer.u16(fields[name]),
   };
 }
 
