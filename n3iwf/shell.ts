@@ -95,15 +95,6 @@ export class GatewayShell {
     return shell;
   }
 
-  /** Port on which IKE without marker is heard, and the one for NAT traversal. */
-  get ports(): { readonly ike: number; readonly natTraversal: number; readonly n3: number } {
-    return {
-      ike: this.ikeSocket?.local.port ?? 0,
-      natTraversal: this.natSocket?.local.port ?? 0,
-      n3: this.n3Socket?.local.port ?? 0,
-    };
-  }
-
   /** Takes a transport to the AMF into use and runs NG Setup on it. Rejects when the AMF refuses for good. */
   async connectN2(transport: N2Transport): Promise<void> {
     const setup = new N2Setup(this.config.n2, this.log, (data) => this.transmitN2(transport, 0, data));

@@ -24,6 +24,7 @@ function fromNumber(value: number): Uint8Array {
 export class AddressPool {
   readonly netmask: Uint8Array;
   private readonly numbers: NumberAllocator;
+  private readonly reservedCount: number;
 
   /** `prefix` as in `10.45.0.0/16` (length 8 to 30); `reserved` are addresses inside it that are never handed out. */
   constructor(prefix: string, reserved: readonly string[]) {
@@ -37,26 +38,22 @@ export class AddressPool {
     const base = (toNumber(octets) & mask) >>> 0;
     this.netmask = fromNumber(mask);
     this.numbers = new NumberAllocator(base + 1, base + 2 ** (32 - bits) - 2);
-    this.reserved = new Set(reserved.map((text) => toNumber(ipv4Octets(text) ?? new Uint8Array(4))));
+    for (const text of reserved) this.numbers.take(toNumber(ipv4Octets(text) ?? new Uint8Array(4)));
+    this.reservedCount = this.numbers.used;
   }
-
-  private readonly reserved: ReadonlySet<number>;
 
   /** A free address, or undefined when the pool is exhausted. */
   allocate(): Uint8Array | undefined {
-    for (let tries = 0; tries <= this.reserved.size; tries++) {
-      const value = this.numbers.allocate();
-      if (value === undefined) return undefined;
-      if (!this.reserved.has(value)) return fromNumber(value);
-    }
-    return undefined;
+    const value = this.numbers.allocate();
+    return value === undefined ? undefined : fromNumber(value);
   }
 
   release(address: Uint8Array): void {
     this.numbers.release(toNumber(address));
   }
 
+  /** Addresses handed out. */
   get used(): number {
-    return this.numbers.used;
+    return this.numbers.used - this.reservedCount;
   }
 }

@@ -21,6 +21,11 @@ export class NumberAllocator {
     return value;
   }
 
+  /** Marks a number of the range as taken. */
+  take(value: number): void {
+    if (value >= this.first && value <= this.last) this.taken.add(value);
+  }
+
   release(value: number): void {
     this.taken.delete(value);
   }

@@ -190,12 +190,14 @@ export function onSessionChildSa(node: Node, ue: UeContext, tag: string, child: 
     dlTeid: session.dlTeid,
     qfis: [...session.qfis],
   });
-  node.plane.installChildSa(ue.id, child, {
+  const use = {
     kind: 'pduSession',
     pduSessionId: session.id,
     qfis: [...session.qfis],
     isDefault: true,
-  });
+  } as const;
+  ue.childUses.set(child.id, use);
+  node.plane.installChildSa(ue.id, child, use);
   if (session.nasPdu !== undefined && session.nasPdu.length > 0) sendNasToUe(node, ue, session.nasPdu);
   decided({ ok: true, pduSessionId: session.id, transfer: responseTransfer(node, session) });
 }

@@ -2,7 +2,13 @@ import type { NasSecurity } from '../nas/index.ts';
 import type { Subscriber } from './config.ts';
 
 /** How far a UE has come at the AMF. */
-export type AmfUeState = 'authenticating' | 'securing' | 'contextSetup' | 'accepting' | 'registered' | 'released';
+export type AmfUeState =
+  | 'authenticating'
+  | 'securing'
+  | 'contextSetup'
+  | 'accepting'
+  | 'registered'
+  | 'released';
 
 /** A PDU session at the SMF. */
 export interface CoreSession {

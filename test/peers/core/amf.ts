@@ -26,16 +26,23 @@ const handlers: Handlers = {
   InitialUEMessage: (amf, ies) => amf.gmm.initial(ies.ranUeNgapId, ies.nasPdu),
   UplinkNASTransport: (amf, ies) => amf.withUe(ies.amfUeNgapId, (ue) => amf.gmm.uplink(ue, ies.nasPdu)),
   InitialContextSetupResponse: (amf, ies) => amf.withUe(ies.amfUeNgapId, (ue) => amf.gmm.contextIsSetUp(ue)),
-  InitialContextSetupFailure: (amf, ies) => amf.withUe(ies.amfUeNgapId, (ue) => amf.release(ue, 'unspecified')),
-  PDUSessionResourceSetupResponse: (amf, ies) => amf.withUe(ies.amfUeNgapId, (ue) => amf.smf.setUpResponse(ue, ies)),
+  InitialContextSetupFailure: (amf, ies) =>
+    amf.withUe(ies.amfUeNgapId, (ue) => amf.release(ue, 'unspecified')),
+  PDUSessionResourceSetupResponse: (amf, ies) =>
+    amf.withUe(ies.amfUeNgapId, (ue) => amf.smf.setUpResponse(ue, ies)),
   PDUSessionResourceReleaseResponse: (amf, ies) =>
     amf.withUe(ies.amfUeNgapId, (ue) => {
-      for (const { pduSessionId } of ies.pduSessionResourceReleasedListRelRes) amf.smf.remove(ue, pduSessionId);
+      for (const { pduSessionId } of ies.pduSessionResourceReleasedListRelRes)
+        amf.smf.remove(ue, pduSessionId);
     }),
-  UEContextReleaseRequest: (amf, ies) => amf.withUe(ies.amfUeNgapId, (ue) => amf.release(ue, 'normal-release')),
+  UEContextReleaseRequest: (amf, ies) =>
+    amf.withUe(ies.amfUeNgapId, (ue) => amf.release(ue, 'normal-release')),
   UEContextReleaseComplete: (amf, ies) => amf.withUe(ies.amfUeNgapId, (ue) => amf.forget(ue)),
   ErrorIndication: (amf, ies) =>
-    amf.ports.event({ type: 'errorIndication', cause: ies.cause === undefined ? 'none' : String(ies.cause.value) }),
+    amf.ports.event({
+      type: 'errorIndication',
+      cause: ies.cause === undefined ? 'none' : String(ies.cause.value),
+    }),
 };
 
 /** A small AMF with its SMF: enough of both to register UEs over an N3IWF and to give them PDU sessions. Sans-I/O. */
@@ -95,7 +102,10 @@ export class SimulatedAmf {
     this.ports.send({ message: 'DownlinkNASTransport', ies: { amfUeNgapId, ranUeNgapId, nasPdu } }, 1);
   }
 
-  release(ue: AmfUe, cause: 'normal-release' | 'authentication-failure' | 'deregister' | 'unspecified'): void {
+  release(
+    ue: AmfUe,
+    cause: 'normal-release' | 'authentication-failure' | 'deregister' | 'unspecified',
+  ): void {
     ue.state = 'released';
     const { amfUeNgapId, ranUeNgapId } = ue;
     this.ports.send(
@@ -138,7 +148,9 @@ export class SimulatedAmf {
         amfName,
         servedGuamiList: [{ guami: this.gmm.guami }],
         relativeAmfCapacity: 255,
-        plmnSupportList: [{ plmnIdentity, sliceSupportList: slices.map((slice) => ({ sNssai: sNssaiOf(slice) })) }],
+        plmnSupportList: [
+          { plmnIdentity, sliceSupportList: slices.map((slice) => ({ sNssai: sNssaiOf(slice) })) },
+        ],
       },
     };
   }
@@ -149,6 +161,12 @@ const setupFailure = {
   timeToWait: 'v1s',
 } as const;
 
-export function sNssaiOf({ sst, sd }: { readonly sst: number; readonly sd?: string }): { sst: Uint8Array; sd?: Uint8Array } {
-  return { sst: Uint8Array.of(sst), ...(sd === undefined ? {} : { sd: Uint8Array.from(Buffer.from(sd, 'hex')) }) };
+export function sNssaiOf({ sst, sd }: { readonly sst: number; readonly sd?: string }): {
+  sst: Uint8Array;
+  sd?: Uint8Array;
+} {
+  return {
+    sst: Uint8Array.of(sst),
+    ...(sd === undefined ? {} : { sd: Uint8Array.from(Buffer.from(sd, 'hex')) }),
+  };
 }

@@ -17,7 +17,13 @@ import type { AmfUe } from './amf-ue.ts';
 import type { Subscriber } from './config.ts';
 import { sessionMessage } from './smf.ts';
 
-type Handlers = { [M in NasMessage['message']]?: (gmm: GmmProcedures, ue: AmfUe, message: Extract<NasMessage, { message: M }>) => void };
+type Handlers = {
+  [M in NasMessage['message']]?: (
+    gmm: GmmProcedures,
+    ue: AmfUe,
+    message: Extract<NasMessage, { message: M }>,
+  ) => void;
+};
 
 /** 5GMM messages of a UE and what the AMF does about each. */
 const handlers: Handlers = {
@@ -70,7 +76,11 @@ export class GmmProcedures {
     this.challenge(ue);
   }
 
-  private newUe(ranUeNgapId: number, subscriber: Subscriber, capability = Uint8Array.of(0xf0, 0xf0)): AmfUe {
+  private newUe(
+    ranUeNgapId: number,
+    subscriber: Subscriber,
+    capability: Uint8Array = Uint8Array.of(0xf0, 0xf0),
+  ): AmfUe {
     const none = new Uint8Array(0);
     const ue: AmfUe = {
       amfUeNgapId: this.amf.allocateId(),
@@ -97,7 +107,13 @@ export class GmmProcedures {
     ue.kAmf = vector.kAmf;
     this.amf.sendToUe(
       ue,
-      encodeNas({ message: 'AuthenticationRequest', ngKsi: 0, abba: Uint8Array.of(0, 0), rand, autn: vector.autn }),
+      encodeNas({
+        message: 'AuthenticationRequest',
+        ngKsi: 0,
+        abba: Uint8Array.of(0, 0),
+        rand,
+        autn: vector.autn,
+      }),
     );
   }
 
@@ -154,7 +170,10 @@ export class GmmProcedures {
     ue.state = 'contextSetup';
     const key = deriveKn3iwf(ue.kAmf, ue.security.uplinkCount);
     const { amfUeNgapId, ranUeNgapId } = ue;
-    const algorithms = (octet: number | undefined) => ({ bits: Uint8Array.of((octet ?? 0) << 1, 0), length: 16 });
+    const algorithms = (octet: number | undefined) => ({
+      bits: Uint8Array.of((octet ?? 0) << 1, 0),
+      length: 16,
+    });
     this.amf.ports.send(
       {
         message: 'InitialContextSetupRequest',
@@ -203,7 +222,12 @@ export class GmmProcedures {
 
   /** A 5GSM message for the UE inside a protected DL NAS Transport. */
   sessionNas(ue: AmfUe, pduSessionId: number, payload: Uint8Array): Uint8Array {
-    const plain = encodeNas({ message: 'DlNasTransport', payloadType: sessionPayload, payload, pduSessionId });
+    const plain = encodeNas({
+      message: 'DlNasTransport',
+      payloadType: sessionPayload,
+      payload,
+      pduSessionId,
+    });
     return ue.security?.protect(plain, headers.integrityAndCiphering) ?? plain;
   }
 

@@ -16,8 +16,6 @@ export class SimulatedSmf {
   private readonly upfAddress: Uint8Array;
   private nextTeid = 1;
   private nextHost = 1;
-  /** UDP port of the N3IWF's N3 socket, where a lab does not use 2152. */
-  gatewayPort = gtpuPort;
 
   constructor(config: CoreConfig, upf: SimulatedUpf, upfAddress: Uint8Array) {
     this.config = config;
@@ -64,7 +62,10 @@ export class SimulatedSmf {
       },
       ulNguUpTnlInformation: {
         choice: 'gTPTunnel',
-        value: { transportLayerAddress: { bits: this.upfAddress, length: 32 }, gtpTeid: teidOctets(session.ulTeid) },
+        value: {
+          transportLayerAddress: { bits: this.upfAddress, length: 32 },
+          gtpTeid: teidOctets(session.ulTeid),
+        },
       },
       pduSessionType: 'ipv4',
       qosFlowSetupRequestList: [
@@ -85,9 +86,15 @@ export class SimulatedSmf {
 
   /** The N3IWF's tunnel ends: from now on the UPF can answer. */
   setUpResponse(ue: AmfUe, ies: MessageIes<'PDUSessionResourceSetupResponse'>): void {
-    for (const { pduSessionId, pduSessionResourceSetupResponseTransfer } of ies.pduSessionResourceSetupListSURes ?? []) {
+    for (const {
+      pduSessionId,
+      pduSessionResourceSetupResponseTransfer,
+    } of ies.pduSessionResourceSetupListSURes ?? []) {
       const session = ue.sessions.get(pduSessionId);
-      const transfer = decodeTransfer('PDUSessionResourceSetupResponseTransfer', pduSessionResourceSetupResponseTransfer);
+      const transfer = decodeTransfer(
+        'PDUSessionResourceSetupResponseTransfer',
+        pduSessionResourceSetupResponseTransfer,
+      );
       if (session === undefined || !transfer.ok) continue;
       const tunnel = transfer.value.dlQosFlowPerTnlInformation.upTransportLayerInformation;
       if (tunnel.choice !== 'gTPTunnel') continue;
@@ -95,9 +102,15 @@ export class SimulatedSmf {
       const address = tunnel.value.transportLayerAddress.bits.subarray(0, 4).join('.');
       session.active = true;
       const { address: inner, ulTeid, qfi } = session;
-      this.upf.addSession({ address: inner, ulTeid, qfi, downlink: { teid, gateway: { address, port: this.gatewayPort } } });
+      this.upf.addSession({
+        address: inner,
+        ulTeid,
+        qfi,
+        downlink: { teid, gateway: { address, port: gtpuPort } },
+      });
     }
-    for (const { pduSessionId } of ies.pduSessionResourceFailedToSetupListSURes ?? []) this.remove(ue, pduSessionId);
+    for (const { pduSessionId } of ies.pduSessionResourceFailedToSetupListSURes ?? [])
+      this.remove(ue, pduSessionId);
   }
 }
 
@@ -126,7 +139,12 @@ export function sessionMessage(
 function establish(amf: SimulatedAmf, ue: AmfUe, id: number, pti: number): void {
   if (amf.config.refuse === 'pduSession') {
     const insufficientResources = 26;
-    const reject = encodeNas({ message: 'PduSessionEstablishmentReject', pduSessionId: id, pti, cause: insufficientResources });
+    const reject = encodeNas({
+      message: 'PduSessionEstablishmentReject',
+      pduSessionId: id,
+      pti,
+      cause: insufficientResources,
+    });
     amf.sendToUe(ue, amf.gmm.sessionNas(ue, id, reject));
     return;
   }
@@ -146,7 +164,10 @@ function establish(amf: SimulatedAmf, ue: AmfUe, id: number, pti: number): void 
             pduSessionResourceSetupRequestTransfer: amf.smf.requestTransfer(session),
           },
         ],
-        ueAggregateMaximumBitRate: { ueAggregateMaximumBitRateDl: ambr.down, ueAggregateMaximumBitRateUl: ambr.up },
+        ueAggregateMaximumBitRate: {
+          ueAggregateMaximumBitRateDl: ambr.down,
+          ueAggregateMaximumBitRateUl: ambr.up,
+        },
       },
     },
     1,
@@ -156,7 +177,12 @@ function establish(amf: SimulatedAmf, ue: AmfUe, id: number, pti: number): void 
 /** PDU session release, asked for by the UE (`pti` of its request) or started by the network (0). */
 export function releaseSession(amf: SimulatedAmf, ue: AmfUe, id: number, pti = 0): void {
   const regularDeactivation = 36;
-  const command = encodeNas({ message: 'PduSessionReleaseCommand', pduSessionId: id, pti, cause: regularDeactivation });
+  const command = encodeNas({
+    message: 'PduSessionReleaseCommand',
+    pduSessionId: id,
+    pti,
+    cause: regularDeactivation,
+  });
   const { amfUeNgapId, ranUeNgapId } = ue;
   const transfer = encodeTransfer('PDUSessionResourceReleaseCommandTransfer', {
     cause: { choice: 'nas', value: 'normal-release' },

@@ -1,8 +1,14 @@
-import { decodeGtpu, encodeEchoResponse, encodeErrorIndication, encodeGpdu, GTPU_TYPE } from '../../../n3iwf/n3/gtpu.ts';
+import type { SocketAddress } from '#ikev2';
+import {
+  decodeGtpu,
+  encodeEchoResponse,
+  encodeErrorIndication,
+  encodeGpdu,
+  GTPU_TYPE,
+} from '../../../n3iwf/n3/gtpu.ts';
 import { decodeIcmpEcho, encodeIcmpEcho } from '../../../n3iwf/userplane/icmp.ts';
 import { decodeIp, encodeIp, IP_PROTOCOL, type IpPacket } from '../../../n3iwf/userplane/ip.ts';
 import { decodeUdp, encodeUdp } from '../../../n3iwf/userplane/udp.ts';
-import type { SocketAddress } from '#ikev2';
 
 /** One tunnel pair: packets of `address` come up on `ulTeid` and go down to `dlTeid` at `gateway`. */
 export interface UpfSession {
@@ -74,6 +80,10 @@ function answerOf({ source, destination, protocol, payload }: IpPacket): Uint8Ar
   const datagram = decodeUdp(payload);
   if (!datagram.ok || datagram.value.destinationPort !== echoPort) return undefined;
   const { sourcePort, destinationPort, data } = datagram.value;
-  const back = encodeUdp({ sourcePort: destinationPort, destinationPort: sourcePort, data }, destination, source);
+  const back = encodeUdp(
+    { sourcePort: destinationPort, destinationPort: sourcePort, data },
+    destination,
+    source,
+  );
   return encodeIp(destination, source, protocol, back);
 }

@@ -54,9 +54,19 @@ export type UeEvent =
   | { readonly type: 'ikeSaInit'; readonly suite: string }
   | { readonly type: 'signallingUp'; readonly innerAddress: string; readonly espSuite: string }
   | { readonly type: 'registered' }
-  | { readonly type: 'sessionUp'; readonly pduSessionId: number; readonly address: string; readonly qfis: readonly number[] }
+  | {
+      readonly type: 'sessionUp';
+      readonly pduSessionId: number;
+      readonly address: string;
+      readonly qfis: readonly number[];
+    }
   | { readonly type: 'sessionDown'; readonly pduSessionId: number }
-  | { readonly type: 'pong'; readonly pduSessionId: number; readonly sequence: number; readonly rttMs: number }
+  | {
+      readonly type: 'pong';
+      readonly pduSessionId: number;
+      readonly sequence: number;
+      readonly rttMs: number;
+    }
   | { readonly type: 'childSaRekeyed'; readonly pduSessionId: number | undefined }
   | { readonly type: 'deregistered' }
   | { readonly type: 'closed'; readonly reason: string }

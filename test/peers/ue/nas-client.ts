@@ -27,9 +27,11 @@ type Handlers = {
 const handlers: Handlers = {
   AuthenticationRequest: (client, { rand, autn, ngKsi }) => client.authenticate(rand, autn, ngKsi),
   AuthenticationReject: (client) => client.fail('authentication', 'the network rejected the authentication'),
-  SecurityModeCommand: (client, message) => client.securityMode(message.algorithms, message.replayedCapability),
+  SecurityModeCommand: (client, message) =>
+    client.securityMode(message.algorithms, message.replayedCapability),
   RegistrationAccept: (client) => client.accepted(),
-  RegistrationReject: (client, { cause }) => client.fail('registration', `the network rejected it, cause ${cause}`),
+  RegistrationReject: (client, { cause }) =>
+    client.fail('registration', `the network rejected it, cause ${cause}`),
   DlNasTransport: (client, { payload }) => client.sessionPayload(payload),
   DeregistrationAcceptUe: (client) => client.ports.deregistered(),
   DeregistrationRequestNetwork: (client) => client.deregisteredByNetwork(),
@@ -78,7 +80,9 @@ export class NasClient {
       this.fail('NAS', decoded.error.message);
       return;
     }
-    const handler = handlers[decoded.value.message] as ((client: NasClient, message: NasMessage) => void) | undefined;
+    const handler = handlers[decoded.value.message] as
+      | ((client: NasClient, message: NasMessage) => void)
+      | undefined;
     handler?.(this, decoded.value);
   }
 
@@ -108,14 +112,17 @@ export class NasClient {
 
   authenticate(rand: Uint8Array | undefined, autn: Uint8Array | undefined, _ngKsi: number): void {
     const answer =
-      rand?.length === 16 && autn?.length === 16 ? userEquipment(this.config, this.config.plmn, rand, autn) : undefined;
+      rand?.length === 16 && autn?.length === 16
+        ? userEquipment(this.config, this.config.plmn, rand, autn)
+        : undefined;
     if (answer === undefined) {
       this.ports.send(encodeNas({ message: 'AuthenticationFailure', cause: macFailure }));
       this.fail('authentication', 'AUTN of the network is wrong');
       return;
     }
     this.kAmf = answer.kAmf;
-    const resStar = this.config.wrongResStar === true ? answer.resStar.map((octet) => octet ^ 0xff) : answer.resStar;
+    const resStar =
+      this.config.wrongResStar === true ? answer.resStar.map((octet) => octet ^ 0xff) : answer.resStar;
     this.ports.send(encodeNas({ message: 'AuthenticationResponse', resStar }));
   }
 

@@ -8,15 +8,16 @@ import {
   type InitiatorProfile,
   type Notify,
   type Output,
+  PPK_ID_TYPE,
   parseEspProposal,
   parseIkeProposal,
-  PPK_ID_TYPE,
+  type Result,
   type SocketAddress,
   type TrafficSelector,
 } from '#ikev2';
+import { plmnOctets } from '../../../n3iwf/n2/setup.ts';
 import { decodeEap5g, eapNasResponse, eapStop } from '../../../n3iwf/nwu/eap5g.ts';
 import { decodeQosInfo, readNwuAddresses } from '../../../n3iwf/nwu/notifies.ts';
-import { plmnOctets } from '../../../n3iwf/n2/setup.ts';
 import type { DrawnKey, UeAddresses, UeConfig, UePorts } from './config.ts';
 import { InnerStack } from './inner-stack.ts';
 import { NasClient } from './nas-client.ts';
@@ -259,7 +260,10 @@ export class SimulatedUe {
     this.carryOut(this.engine.provideSharedSecret(this.ports.now(), this.ikeSaId, secret));
   }
 
-  private onEstablished(attributes: readonly { type: number; value: Uint8Array }[], notifies: readonly Notify[]): void {
+  private onEstablished(
+    attributes: readonly { type: number; value: Uint8Array }[],
+    notifies: readonly Notify[],
+  ): void {
     const inner = attributes.find(({ type }) => type === CP_ATTRIBUTE.INTERNAL_IP4_ADDRESS)?.value;
     const { nasAddress, nasPort } = readNwuAddresses(notifies);
     if (inner?.length !== 4 || nasAddress === undefined || nasPort === undefined) {
@@ -277,7 +281,11 @@ export class SimulatedUe {
     const qos = notifies.find(({ notifyType }) => notifyType === qosInfoType);
     if (qos === undefined) {
       this.stack.installSignalling(child);
-      this.ports.event({ type: 'signallingUp', innerAddress: this.stack.innerText, espSuite: child.suiteName });
+      this.ports.event({
+        type: 'signallingUp',
+        innerAddress: this.stack.innerText,
+        espSuite: child.suiteName,
+      });
       this.stack.openNas(this.ports.now());
       return;
     }
@@ -325,14 +333,16 @@ export class SimulatedUe {
 }
 
 function isMarked(datagram: Uint8Array): boolean {
-  return datagram.length >= 4 && datagram[0] === 0 && datagram[1] === 0 && datagram[2] === 0 && datagram[3] === 0;
+  return (
+    datagram.length >= 4 && datagram[0] === 0 && datagram[1] === 0 && datagram[2] === 0 && datagram[3] === 0
+  );
 }
 
 /** Makes a parser of proposals throw on a keyword that it does not know: the configuration is our own. */
-function proposal<T>(parse: (text: string) => { ok: true; value: T } | { ok: false; error: Error }) {
+function proposal<T>(parse: (text: string) => Result<T, string>) {
   return (text: string): T => {
     const parsed = parse(text);
-    if (!parsed.ok) throw parsed.error;
+    if (!parsed.ok) throw new Error(parsed.error);
     return parsed.value;
   };
 }

@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KeyStore } from '#qkd';
+import { monotonicMs, randomOctets } from '../io/machine.ts';
+import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
+import type { TestAuthority } from '../io/test-authority.ts';
+import { type RunningKmes, startKmes } from './kme.ts';
+import { readKmeConfig } from './kme-config.ts';
+
+export const n3iwfSae = 'sae-n3iwf';
+export const ueSae = 'sae-ue';
+
+const linkBits = 256 * 4096;
+
+/** The lab's quantum part: two KMEs with a simulated link, and a key store at each end that outlives no run. */
+export class LabQuantum {
+  readonly n3iwf: KeyStore;
+  readonly ue: KeyStore;
+  private readonly kmes: RunningKmes;
+  private readonly storages: readonly SqliteKeyStorage[];
+  private readonly folder: string;
+
+  private constructor(
+    kmes: RunningKmes,
+    folder: string,
+    storages: readonly SqliteKeyStorage[],
+    stores: readonly [KeyStore, KeyStore],
+  ) {
+    this.kmes = kmes;
+    this.folder = folder;
+    this.storages = storages;
+    [this.n3iwf, this.ue] = stores;
+  }
+
+  /** Starts both KMEs over mutual TLS on loopback and opens the stores. */
+  static async start(authority: TestAuthority): Promise<LabQuantum> {
+    const config = readKmeConfig(
+      {
+        nodes: [
+          { kmeId: 'kme-n3iwf', saeIds: [n3iwfSae] },
+          { kmeId: 'kme-ue', saeIds: [ueSae] },
+        ],
+        links: [{ between: ['kme-n3iwf', 'kme-ue'], initialBits: linkBits }],
+      },
+      'the lab',
+    );
+    const kmes = await startKmes(config, { authority });
+    const folder = mkdtempSync(join(tmpdir(), 'qn3iwf-lab-'));
+    const storages: SqliteKeyStorage[] = [];
+    const open = async (sae: string) => {
+      const storage = new SqliteKeyStorage(join(folder, `${sae}.db`));
+      storages.push(storage);
+      const clock = { wallMs: () => Date.now(), monotonicMs };
+      return new KeyStore({ source: await kmes.client(sae), storage, clock, random: randomOctets });
+    };
+    return new LabQuantum(kmes, folder, storages, [await open(n3iwfSae), await open(ueSae)]);
+  }
+
+  /** A fresh key for a UE to name. Rejects with the store's reason when there is none. */
+  async draw(): Promise<{ keyId: string; secret: Uint8Array }> {
+    const reply = await this.ue.obtain(n3iwfSae);
+    if (reply.status !== 'ok') throw new Error(`${reply.reason}: ${reply.detail}`);
+    const secret = reply.secret.use((octets) => Uint8Array.from(octets));
+    reply.secret.wipe();
+    return { keyId: reply.keyId, secret };
+  }
+
+  /** Keys of both ends, counted at the N3IWF. */
+  counts(): { delivered: number; used: number; burnt: number } {
+    const { delivered, used, burnt } = this.n3iwf.counts();
+    return { delivered, used, burnt };
+  }
+
+  async close(): Promise<void> {
+    await this.kmes.close();
+    for (const storage of this.storages) storage.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

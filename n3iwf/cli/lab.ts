@@ -1,0 +1,119 @@
+import pino from 'pino';
+import { exitCodes, OperatorError } from '../errors.ts';
+import { monotonicMs } from '../io/machine.ts';
+import type { Log } from '../log.ts';
+import { LabNetwork } from './lab-network.ts';
+import type { LabOptions, LabSummary } from './lab-options.ts';
+import { LabProgress, summaryLines } from './lab-report.ts';
+import type { LabUeRunner } from './lab-ue.ts';
+
+/**
+ * The command `n3iwf lab`: builds the whole network in this process, takes every UE through attach, session, ping, rekey
+ * and detach, and tells how it went.
+ *
+ * @returns 0 when all of it worked, 1 when a step failed; without `once` it stays up until it is interrupted
+ */
+export async function runLabCommand(options: LabOptions): Promise<number> {
+  const log = logTo(options);
+  const say = (line: string) => (options.json === true ? process.stderr : process.stdout).write(`${line}\n`);
+  const progress = new LabProgress(say, monotonicMs);
+  const summary: LabSummary = { ok: false, ues: [], qkd: { delivered: 0, used: 0, burnt: 0 }, errors: [] };
+  let fault = 1;
+  try {
+    await run(options, summary, progress, log);
+  } catch (error) {
+    summary.errors.push(error instanceof Error ? error.message : String(error));
+    if (error instanceof OperatorError) fault = exitCodes[error.code];
+  }
+  summary.ok = summary.errors.length === 0 && summary.ues.length === options.ues;
+  if (options.json === true) process.stdout.write(`${JSON.stringify(summary)}\n`);
+  else for (const line of summaryLines(summary, hintsFor(options))) say(line);
+  return summary.ok ? 0 : fault;
+}
+
+/** Warnings and worse on standard error, everything with --verbose; key material has no path into a log line. */
+function logTo({ verbose }: LabOptions): Log {
+  return pino(
+    { level: verbose === true ? 'debug' : 'error', base: null },
+    pino.destination({ dest: 2, sync: true }),
+  ) as unknown as Log;
+}
+
+function hintsFor(options: LabOptions): string[] {
+  const hints = [
+    'Next: --ues 3, --auth certificate --ppk none, --pcap FILE --keylog FOLDER; npm start -- --help',
+  ];
+  if (options.pcap !== undefined)
+    hints.unshift(`Capture: ${options.pcap} (tshark -r ${options.pcap}, or Wireshark)`);
+  if (options.keylog !== undefined) {
+    hints.unshift(
+      `Keys: WIRESHARK_CONFIG_DIR=${options.keylog} tshark -r ${options.pcap ?? 'FILE'} shows the inside`,
+    );
+  }
+  return hints;
+}
+
+async function run(options: LabOptions, summary: LabSummary, progress: LabProgress, log: Log): Promise<void> {
+  const network = await LabNetwork.start(options, log, (text) => progress.step(text));
+  try {
+    await runUes(options, network, summary, progress);
+    Object.assign(summary, { qkd: network.quantum.counts() });
+    summary.errors.push(...(await network.settle()));
+  } finally {
+    await network.close();
+  }
+}
+
+async function runUes(
+  options: LabOptions,
+  network: LabNetwork,
+  summary: LabSummary,
+  progress: LabProgress,
+): Promise<void> {
+  const runners = await Promise.all(Array.from({ length: options.ues }, (_, index) => network.openUe(index)));
+  const told = (text: string) => progress.step(text);
+  const stage = async (alive: readonly LabUeRunner[], act: (runner: LabUeRunner) => Promise<void>) => {
+    const outcomes = await Promise.allSettled(alive.map(act));
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected')
+        summary.errors.push(String(outcome.reason?.message ?? outcome.reason));
+    }
+    return alive.filter((_, index) => outcomes[index]?.status === 'fulfilled');
+  };
+  try {
+    let alive = await stage(runners, (runner) => runner.attach(told));
+    alive = await stage(alive, (runner) => runner.rekey(told));
+    summary.ues.push(...alive.map(({ result, ue }) => ({ ...result, keyIds: [...ue.keyIds] })));
+    for (const { result } of alive) checkPings(result.supi, result.pduSessions, summary.errors);
+    if (options.once !== true) await stayUp(progress);
+    await stage(alive, (runner) => runner.detach(told));
+  } finally {
+    await Promise.all(runners.map((runner) => runner.close()));
+  }
+}
+
+function checkPings(
+  supi: string,
+  sessions: LabSummary['ues'][number]['pduSessions'],
+  errors: string[],
+): void {
+  for (const { id, ping } of sessions) {
+    if (ping.received !== ping.sent) {
+      errors.push(`${supi}: PDU session ${id}: ${ping.received} of ${ping.sent} pings answered`);
+    }
+  }
+}
+
+/** Keeps everything running until Ctrl-C or a termination signal. */
+function stayUp(progress: LabProgress): Promise<void> {
+  progress.step('all UEs are up; Ctrl-C detaches them and ends the lab');
+  return new Promise((resolve) => {
+    const keepAlive = setInterval(() => {}, 60_000);
+    const end = () => {
+      clearInterval(keepAlive);
+      resolve();
+    };
+    process.once('SIGINT', end);
+    process.once('SIGTERM', end);
+  });
+}

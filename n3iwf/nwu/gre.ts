@@ -1,0 +1,63 @@
+import { attempt, OctetReader, type Result } from '#ikev2';
+
+/** Octets of GRE in front of a user packet: flags, protocol type, key. */
+export const greHeaderLength = 8;
+
+/** What the key of a GRE packet on NWu says [TS24502 9.3.3]. */
+export interface GrePacket {
+  /** Absent when the packet has no key. */
+  readonly qfi?: number;
+  readonly rqi: boolean;
+  readonly payload: Uint8Array;
+}
+
+/** The header variants UEs understand: of the standard, or of free5GC's UE (IPv4 as protocol type, no RQI). */
+export type GreVariant = 'standard' | 'free5gc';
+
+const keyPresent = 0x2000;
+const unsupportedFlags = 0xdfff; // checksum, routing, sequence, recursion, version other than 0
+const ipv4 = 0x0800;
+
+/** The protocol type is not looked at [TS24502 9.3.3]. */
+export function decodeGre(octets: Uint8Array): Result<GrePacket> {
+  return attempt(() => {
+    const reader = new OctetReader(octets);
+    const flags = reader.u16('GRE flags');
+    if ((flags & unsupportedFlags) !== 0) reader.fail('GRE flags', `0x${flags.toString(16)} are not taken`);
+    reader.skip(2, 'protocol type');
+    if ((flags & keyPresent) === 0) return { rqi: false, payload: reader.rest() };
+    const key = reader.u32('GRE key');
+    return { qfi: (key >>> 24) & 0x3f, rqi: (key & 0x80) !== 0, payload: reader.rest() };
+  });
+}
+
+/** Writes the header at `at`: QFI in bits 29 to 24 of the key, RQI in bit 7. */
+export function writeGreHeader(
+  buffer: Uint8Array,
+  at: number,
+  qfi: number,
+  rqi: boolean,
+  variant: GreVariant = 'standard',
+): void {
+  const type = variant === 'free5gc' ? ipv4 : 0;
+  buffer[at] = keyPresent >>> 8;
+  buffer[at + 1] = 0;
+  buffer[at + 2] = type >>> 8;
+  buffer[at + 3] = type & 0xff;
+  buffer[at + 4] = qfi & 0x3f;
+  buffer[at + 5] = 0;
+  buffer[at + 6] = 0;
+  buffer[at + 7] = rqi && variant === 'standard' ? 0x80 : 0;
+}
+
+export function encodeGre(
+  qfi: number,
+  payload: Uint8Array,
+  rqi = false,
+  variant: GreVariant = 'standard',
+): Uint8Array {
+  const octets = new Uint8Array(greHeaderLength + payload.length);
+  writeGreHeader(octets, 0, qfi, rqi, variant);
+  octets.set(payload, greHeaderLength);
+  return octets;
+}
