@@ -6,7 +6,6 @@ import {
   parseIkeProposal,
   type ResponderAuth,
   type Result,
-  type Result,
 } from '#ikev2';
 import type { CoreConfig, SimulatedCore, Subscriber, UeConfig } from '#peers';
 import type { GatewayConfig } from '../gateway.ts';
@@ -182,7 +181,7 @@ function coreConfig(ues: number): CoreConfig {
     amfPointer: 0,
     slices: [slice],
     subscribers: Array.from({ length: ues }, (_, index) => subscriberOf(index)),
-    ciphering: 2,
+    ciphering: 0, // NAS in captures stays readable; IKE and ESP protect it on the way
     sessionPrefix: [10, 60, 0],
     dnn: 'internet',
   };
