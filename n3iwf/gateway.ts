@@ -6,7 +6,7 @@ import {
   type Output,
   type SocketAddress,
 } from '#ikev2';
-import { criticalityDiagnosticsOf, type NgapError, type NgapPdu } from '#ngap';
+import type { MessageIes, NgapPdu } from '#ngap';
 import type { Log } from './log.ts';
 import { dispatchN2 } from './n2/dispatch.ts';
 import { sendUplinkNas } from './n2/procedures/nas-transport.ts';
@@ -34,7 +34,7 @@ export interface GatewayPorts {
   sendIke(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void;
   sendEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress, udp: boolean): void;
   sendGtpu(datagram: Uint8Array, remote: SocketAddress): void;
-  sendN2(pdu: NgapPdu, ue: number | undefined): void;
+  sendN2(pdu: NgapPdu): void;
   verifyCertificate?: NonNullable<ConstructorParameters<typeof IkeEndpoint>[1]['verifyCertificate']>;
   /** Sees every IKE event, for captures, metrics and the lab's progress. */
   observe?(event: IkeEvent, ue: UeContext | undefined): void;
@@ -45,14 +45,6 @@ export interface GatewayConfig {
   readonly identity: NodeIdentity;
   readonly innerPool: string;
 }
-
-/** The cause that an Error Indication gives for each kind of fault. */
-const protocolCauses = {
-  transferSyntax: 'transfer-syntax-error',
-  reject: 'abstract-syntax-error-reject',
-  notify: 'abstract-syntax-error-ignore-and-notify',
-  falselyConstructed: 'abstract-syntax-error-falsely-constructed-message',
-} as const;
 
 /** How long a UE whose IKE SA is gone waits for the AMF's release command, in ms. */
 const releaseWaitMs = 10_000;
@@ -130,24 +122,18 @@ export class Gateway implements Node {
     dispatchN2(this, pdu);
   }
 
-  /** A PDU that cannot be obeyed: reported as its criticality asks for [TS38413 10.3]. */
-  rejectN2(error: NgapError): void {
-    const { diagnosis } = error;
-    this.log.warn({ error: error.message, reaction: diagnosis.reaction }, 'PDU of the AMF not obeyed');
-    if (diagnosis.reaction === 'ignore') return;
-    const ids = diagnosis.ies as { amfUeNgapId?: number; ranUeNgapId?: number } | undefined;
-    this.ports.sendN2(
-      {
-        message: 'ErrorIndication',
-        ies: {
-          ...(ids?.amfUeNgapId === undefined ? {} : { amfUeNgapId: ids.amfUeNgapId }),
-          ...(ids?.ranUeNgapId === undefined ? {} : { ranUeNgapId: ids.ranUeNgapId }),
-          cause: { choice: 'protocol', value: protocolCauses[diagnosis.reaction] },
-          criticalityDiagnostics: criticalityDiagnosticsOf(diagnosis),
-        },
-      },
-      undefined,
-    );
+  /** The AMF has forgotten UEs, all or those named by either number: they end here too [TS38413 8.7.4.2]. */
+  resetN2({ resetType }: MessageIes<'NGReset'>): void {
+    const named = resetType.choice === 'partOfNgInterface' ? resetType.value : undefined;
+    for (const ue of [...this.ues]) {
+      const isNamed = named?.some(
+        ({ amfUeNgapId, ranUeNgapId }) =>
+          (amfUeNgapId !== undefined && amfUeNgapId === ue.amfUeNgapId) || ranUeNgapId === ue.ranUeNgapId,
+      );
+      if (isNamed === false) continue;
+      ue.amfUeNgapId = undefined;
+      this.release(ue, { group: 'transport', cause: 'unspecified', text: 'the AMF reset the NG interface' });
+    }
   }
 
   /** The AMF accepted this node (or is gone: then every UE it knew goes too). */
@@ -190,8 +176,8 @@ export class Gateway implements Node {
     this.carryOut(command(this.engine, this.now()));
   }
 
-  sendN2(pdu: NgapPdu, ue: UeContext | undefined): void {
-    this.ports.sendN2(pdu, ue?.id);
+  sendN2(pdu: NgapPdu): void {
+    this.ports.sendN2(pdu);
   }
 
   release(ue: UeContext, reason: ReleaseReason): void {

@@ -37,7 +37,7 @@ export interface Node {
   random(length: number): Uint8Array;
   /** Runs commands on the IKE engine and carries out what it answers. */
   ike(command: (engine: IkeEndpoint, now: number) => Output[]): void;
-  sendN2(pdu: NgapPdu, ue: UeContext | undefined): void;
+  sendN2(pdu: NgapPdu): void;
   /** The IKE SA of the UE ended, for whatever reason. */
   ikeSaGone(ue: UeContext, reason: string): void;
   /** The UE's IKE SA is gone and so is the AMF's interest: answers what the AMF is owed and drops the context. */

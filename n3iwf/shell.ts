@@ -1,20 +1,12 @@
 import type { SocketAddress } from '#ikev2';
-import { decodeNgap, encodeNgap, type NgapPdu } from '#ngap';
 import { Gateway, type GatewayConfig, type GatewayPorts } from './gateway.ts';
 import { monotonicMs, randomOctets } from './io/machine.ts';
 import { UdpSocket } from './io/udp.ts';
 import { WakeTimer } from './io/wake-timer.ts';
 import type { Log } from './log.ts';
-import { N2Setup, type N2SetupConfig } from './n2/setup.ts';
+import { N2Link, type N2Transport } from './n2/link.ts';
+import { type N2SetupConfig, ngSetupRequest } from './n2/setup.ts';
 import type { KeySource } from './node.ts';
-
-/** The message transport to one AMF: kernel SCTP, or an in-memory pair in the lab. */
-export interface N2Transport {
-  send(stream: number, data: Uint8Array): void;
-  onMessage(listener: (data: Uint8Array) => void): void;
-  onClosed(listener: (reason: string) => void): void;
-  close(): void;
-}
 
 /** Sees what crosses the node's outer interfaces, for captures. */
 export interface Wiretap {
@@ -48,7 +40,7 @@ export class GatewayShell {
   private ikeSocket: UdpSocket | undefined;
   private natSocket: UdpSocket | undefined;
   private n3Socket: UdpSocket | undefined;
-  private n2: N2Setup | undefined;
+  private n2: N2Link | undefined;
 
   private constructor(
     config: ShellConfig,
@@ -68,13 +60,13 @@ export class GatewayShell {
         sendIke: (datagram, local, remote) => this.sendIke(datagram, local, remote),
         sendEsp: (packet, local, remote) => this.sendUdp(this.natSocket, packet, local, remote),
         sendGtpu: (datagram, remote) => this.n3Socket?.send(datagram, remote),
-        sendN2: (pdu, ue) => this.sendN2(pdu, ue),
+        sendN2: (pdu) => this.n2?.send(pdu),
         ...observers,
       },
       keys,
       log,
     );
-    this.timer = new WakeTimer(this.gateway, monotonicMs);
+    this.timer = new WakeTimer(this, monotonicMs);
   }
 
   /** Opens the sockets. @throws OperatorError when an address is taken; then nothing stays open */
@@ -95,28 +87,43 @@ export class GatewayShell {
     return shell;
   }
 
-  /** Takes a transport to the AMF into use and runs NG Setup on it. Rejects when the AMF refuses for good. */
-  async connectN2(transport: N2Transport): Promise<void> {
-    const setup = new N2Setup(this.config.n2, this.log, (data) => this.transmitN2(transport, 0, data));
-    this.n2 = setup;
-    transport.onMessage((data) => this.receiveN2(setup, data));
-    transport.onClosed((reason) => {
-      this.log.warn({ reason }, 'the association with the AMF is gone');
-      setup.lost(reason);
-      this.transport = undefined;
-      this.gateway.setN2Ready(false);
-      this.timer.rearm();
-    });
-    this.transport = transport;
-    await setup.run();
-    this.gateway.setN2Ready(true);
+  /** Opens the association by `dial` and keeps it. Resolves when the AMF accepted; rejects with the first failure. */
+  connectN2(dial: () => Promise<N2Transport>): Promise<void> {
+    const { gateway } = this;
+    const setup = ngSetupRequest(this.config.n2);
+    const link = new N2Link(
+      { setup },
+      {
+        now: monotonicMs,
+        random: Math.random,
+        dial,
+        received: (pdu) => gateway.receiveN2(pdu),
+        ready: (isReady) => gateway.setN2Ready(isReady),
+        reset: (ies) => gateway.resetN2(ies),
+        rearm: () => this.timer.rearm(),
+        tap: (data, stream, toAmf) => this.tap?.n2(data, stream, toAmf),
+      },
+      this.log,
+    );
+    this.n2 = link;
+    link.start();
+    return link.firstSetup;
   }
 
-  private transport: N2Transport | undefined;
+  tick(): void {
+    this.gateway.tick();
+    this.n2?.tick();
+  }
+
+  deadline(): number | undefined {
+    const one = this.gateway.deadline();
+    const other = this.n2?.deadline();
+    return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+  }
 
   async close(): Promise<void> {
     this.timer.stop();
-    this.transport?.close();
+    this.n2?.close();
     await Promise.all(this.sockets.map((socket) => socket.close()));
   }
 
@@ -182,25 +189,5 @@ export class GatewayShell {
   ): void {
     this.tap?.nwu(datagram, local, remote);
     socket?.send(datagram, remote);
-  }
-
-  /** UE-associated messages keep to one stream of their own; stream 0 is for the rest [TS38412 7]. */
-  private sendN2(pdu: NgapPdu, ue: number | undefined): void {
-    if (this.transport === undefined) return;
-    const stream = ue === undefined ? 0 : 1 + (ue % (this.config.n2.streams - 1));
-    this.transmitN2(this.transport, stream, encodeNgap(pdu));
-  }
-
-  private transmitN2(transport: N2Transport, stream: number, data: Uint8Array): void {
-    this.tap?.n2(data, stream, true);
-    transport.send(stream, data);
-  }
-
-  private receiveN2(setup: N2Setup, data: Uint8Array): void {
-    this.tap?.n2(data, 0, false);
-    const decoded = decodeNgap(data);
-    if (!decoded.ok) this.gateway.rejectN2(decoded.error);
-    else if (!setup.take(decoded.value)) this.gateway.receiveN2(decoded.value);
-    this.timer.rearm();
   }
 }

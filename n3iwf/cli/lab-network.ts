@@ -100,7 +100,7 @@ export class LabNetwork {
     });
     const started = core;
     amfEnd.onMessage((data) => started.receiveN2(data));
-    await shell.connectN2(n3iwfEnd);
+    await shell.connectN2(() => Promise.resolve(n3iwfEnd));
     told(`N3IWF is up on ${address.n3iwf} and the AMF accepted it (NG Setup)`);
     return new LabNetwork({ quantum, peers, options, authority, shell, core, upfSocket, capture });
   }
@@ -140,7 +140,8 @@ export class LabNetwork {
   /** Waits until nothing of the UEs is left; says what still is after that. */
   async settle(): Promise<string[]> {
     const limit = monotonicMs() + settleLimitMs;
-    while (this.leaks().length > 0 && monotonicMs() < limit) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (this.leaks().length > 0 && monotonicMs() < limit)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     return this.leaks();
   }
 
@@ -167,7 +168,8 @@ export class LabNetwork {
 
 /** Subscriber number `index`: its keys follow from the number, so that every run has the same ones. */
 function subscriberOf(index: number): Subscriber {
-  const derive = (what: string) => Uint8Array.from(createHash('sha256').update(`lab ${what} ${index}`).digest().subarray(0, 16));
+  const derive = (what: string) =>
+    Uint8Array.from(createHash('sha256').update(`lab ${what} ${index}`).digest().subarray(0, 16));
   const imsi = `${plmn.mcc}${plmn.mnc}${String(index + 1).padStart(10, '0')}`;
   return { imsi, k: derive('K'), opc: derive('OPc'), sqn: 32 * (index + 1) };
 }
@@ -195,12 +197,15 @@ async function shellConfig(options: LabOptions, authority: TestAuthority): Promi
     natTraversalPort,
     n3Address: address.n3iwf,
     n3Port: gtpuPort,
-    n2: { name: 'qn3iwf-lab', n3iwfId: 135, plmn, tac: '000001', slices: [slice], streams: 16 },
+    n2: { name: 'qn3iwf-lab', n3iwfId: 135, plmn, tac: '000001', slices: [slice] },
   };
 }
 
 async function gatewayConfig(options: LabOptions, authority: TestAuthority): Promise<GatewayConfig> {
-  const issued = options.auth === 'certificate' ? await authority.issue({ commonName: n3iwfName, dnsNames: [n3iwfName] }) : undefined;
+  const issued =
+    options.auth === 'certificate'
+      ? await authority.issue({ commonName: n3iwfName, dnsNames: [n3iwfName] })
+      : undefined;
   return {
     ike: {
       ikePort,
@@ -210,7 +215,9 @@ async function gatewayConfig(options: LabOptions, authority: TestAuthority): Pro
       localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(n3iwfName) },
       responderAuth: options.auth satisfies ResponderAuth,
       initiatorAuth: 'eap',
-      ...(issued === undefined ? {} : { certificate: { chain: issued.chain, privateKey: issued.privateKey } }),
+      ...(issued === undefined
+        ? {}
+        : { certificate: { chain: issued.chain, privateKey: issued.privateKey } }),
       ppk: options.ppk === 'none' ? 'off' : 'required',
       forceUdpEncapsulation: true,
       exposeKeys: options.keylog !== undefined,

@@ -1,7 +1,7 @@
-import type { UdpAddress } from './udp.ts';
 import { requireAddress } from '../userplane/address.ts';
 import { encodeIp, IP_PROTOCOL } from '../userplane/ip.ts';
 import { encodeUdp } from '../userplane/udp.ts';
+import type { UdpAddress } from './udp.ts';
 
 const sctpProtocol = 132;
 const ngapPpid = 60;
@@ -29,7 +29,13 @@ export function udpFrame(data: Uint8Array, from: UdpAddress, to: UdpAddress): Ui
 }
 
 /** One NGAP message in an unfragmented DATA chunk of PPID 60 inside IP [RFC9260 3.3.1]. */
-export function ngapFrame(message: Uint8Array, stream: number, tsn: number, from: string, to: string): Uint8Array {
+export function ngapFrame(
+  message: Uint8Array,
+  stream: number,
+  tsn: number,
+  from: string,
+  to: string,
+): Uint8Array {
   const chunkLength = 16 + message.length;
   const packet = Buffer.alloc(12 + Math.ceil(chunkLength / 4) * 4);
   packet.writeUInt16BE(ngapPort, 0);

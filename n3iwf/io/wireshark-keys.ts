@@ -67,7 +67,15 @@ export class WiresharkKeys {
     const integrity = ikeIntegrity[keys.integ];
     if (encryption === undefined || integrity === undefined) return;
     const { spiInitiator, spiResponder, skEi, skEr, skAi, skAr } = keys;
-    const cells = [hex(spiInitiator), hex(spiResponder), hex(skEi), hex(skEr), `"${encryption}"`, hex(skAi), hex(skAr)];
+    const cells = [
+      hex(spiInitiator),
+      hex(spiResponder),
+      hex(skEi),
+      hex(skEr),
+      `"${encryption}"`,
+      hex(skAi),
+      hex(skAr),
+    ];
     appendFileSync(this.ikeFile, `${[...cells, `"${integrity}"`].join(',')}\n`);
   }
 
@@ -81,7 +89,16 @@ export class WiresharkKeys {
     if (encryption === undefined) return;
     const key = (octets: Uint8Array) => (octets.length === 0 ? '' : `0x${hex(octets)}`);
     const spiText = `0x${spi.toString(16).padStart(8, '0')}`;
-    const cells = ['IPv4', '*', '*', spiText, encryption, key(keys.encr), espIntegrity[suite.integ], key(keys.integ)];
+    const cells = [
+      'IPv4',
+      '*',
+      '*',
+      spiText,
+      encryption,
+      key(keys.encr),
+      espIntegrity[suite.integ],
+      key(keys.integ),
+    ];
     appendFileSync(this.espFile, `${cells.map((cell) => `"${cell}"`).join(',')}\n`);
   }
 }

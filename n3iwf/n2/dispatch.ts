@@ -90,15 +90,12 @@ function errorIndication(node: Node, ies: Ies<'ErrorIndication'>): void {
 
 export function sendErrorIndication(node: Node, ids: UeIds, cause: Cause): void {
   node.log.warn({ ...ids, cause: cause.value }, 'sending an error indication to the AMF');
-  node.sendN2(
-    {
-      message: 'ErrorIndication',
-      ies: {
-        ...(ids.amfUeNgapId === undefined ? {} : { amfUeNgapId: ids.amfUeNgapId }),
-        ...(ids.ranUeNgapId === undefined ? {} : { ranUeNgapId: ids.ranUeNgapId }),
-        cause,
-      },
+  node.sendN2({
+    message: 'ErrorIndication',
+    ies: {
+      ...(ids.amfUeNgapId === undefined ? {} : { amfUeNgapId: ids.amfUeNgapId }),
+      ...(ids.ranUeNgapId === undefined ? {} : { ranUeNgapId: ids.ranUeNgapId }),
+      cause,
     },
-    undefined,
-  );
+  });
 }

@@ -71,26 +71,20 @@ type SessionLists = Pick<
 
 function sendResponse(node: Node, ue: UeContext, lists: SessionLists): void {
   if (ue.amfUeNgapId === undefined) return;
-  node.sendN2(
-    {
-      message: 'InitialContextSetupResponse',
-      ies: { amfUeNgapId: ue.amfUeNgapId, ranUeNgapId: ue.ranUeNgapId, ...lists },
-    },
-    ue,
-  );
+  node.sendN2({
+    message: 'InitialContextSetupResponse',
+    ies: { amfUeNgapId: ue.amfUeNgapId, ranUeNgapId: ue.ranUeNgapId, ...lists },
+  });
 }
 
 function sendFailure(node: Node, ue: UeContext): void {
   if (ue.amfUeNgapId === undefined) return;
-  node.sendN2(
-    {
-      message: 'InitialContextSetupFailure',
-      ies: {
-        amfUeNgapId: ue.amfUeNgapId,
-        ranUeNgapId: ue.ranUeNgapId,
-        cause: { choice: 'protocol', value: 'message-not-compatible-with-receiver-state' },
-      },
+  node.sendN2({
+    message: 'InitialContextSetupFailure',
+    ies: {
+      amfUeNgapId: ue.amfUeNgapId,
+      ranUeNgapId: ue.ranUeNgapId,
+      cause: { choice: 'protocol', value: 'message-not-compatible-with-receiver-state' },
     },
-    ue,
-  );
+  });
 }

@@ -8,19 +8,16 @@ import { userLocation } from '../user-location.ts';
 
 /** The first NAS message of a UE opens its NGAP context [TS38413 8.6.1]. */
 export function sendInitialUeMessage(node: Node, ue: UeContext, nasPdu: Uint8Array, an: AnParameters): void {
-  node.sendN2(
-    {
-      message: 'InitialUEMessage',
-      ies: {
-        ranUeNgapId: ue.ranUeNgapId,
-        nasPdu,
-        userLocationInformation: userLocation(ue),
-        rrcEstablishmentCause: rrcEstablishmentCause(an.establishmentCause),
-        ueContextRequest: 'requested',
-      },
+  node.sendN2({
+    message: 'InitialUEMessage',
+    ies: {
+      ranUeNgapId: ue.ranUeNgapId,
+      nasPdu,
+      userLocationInformation: userLocation(ue),
+      rrcEstablishmentCause: rrcEstablishmentCause(an.establishmentCause),
+      ueContextRequest: 'requested',
     },
-    ue,
-  );
+  });
 }
 
 /** Every later NAS message of the UE [TS38413 8.6.3]. */
@@ -29,18 +26,15 @@ export function sendUplinkNas(node: Node, ue: UeContext, nasPdu: Uint8Array): vo
     node.log.warn({ ue: ue.id }, 'NAS message from the UE dropped: the AMF has not answered its first one');
     return;
   }
-  node.sendN2(
-    {
-      message: 'UplinkNASTransport',
-      ies: {
-        amfUeNgapId: ue.amfUeNgapId,
-        ranUeNgapId: ue.ranUeNgapId,
-        nasPdu,
-        userLocationInformation: userLocation(ue),
-      },
+  node.sendN2({
+    message: 'UplinkNASTransport',
+    ies: {
+      amfUeNgapId: ue.amfUeNgapId,
+      ranUeNgapId: ue.ranUeNgapId,
+      nasPdu,
+      userLocationInformation: userLocation(ue),
     },
-    ue,
-  );
+  });
 }
 
 /** NAS for the UE travels inside EAP-5G until the signalling SA is up, then over its NAS connection [TS38413 8.6.2]. */

@@ -13,24 +13,21 @@ export function onPduSessionResourceReleaseCommand(
   if (ies.nasPdu !== undefined && ies.nasPdu.length > 0) sendNasToUe(node, ue, ies.nasPdu);
   const ids = ies.pduSessionResourceToReleaseListRelCmd.map((item) => item.pduSessionId);
   for (const id of ids) closeSession(node, ue, id, true);
-  node.sendN2(
-    {
-      message: 'PDUSessionResourceReleaseResponse',
-      ies: {
-        amfUeNgapId: ies.amfUeNgapId,
-        ranUeNgapId: ies.ranUeNgapId,
-        pduSessionResourceReleasedListRelRes: ids.map((pduSessionId) => ({
-          pduSessionId,
-          pduSessionResourceReleaseResponseTransfer: encodeTransfer(
-            'PDUSessionResourceReleaseResponseTransfer',
-            {},
-          ),
-        })),
-        userLocationInformation: userLocation(ue),
-      },
+  node.sendN2({
+    message: 'PDUSessionResourceReleaseResponse',
+    ies: {
+      amfUeNgapId: ies.amfUeNgapId,
+      ranUeNgapId: ies.ranUeNgapId,
+      pduSessionResourceReleasedListRelRes: ids.map((pduSessionId) => ({
+        pduSessionId,
+        pduSessionResourceReleaseResponseTransfer: encodeTransfer(
+          'PDUSessionResourceReleaseResponseTransfer',
+          {},
+        ),
+      })),
+      userLocationInformation: userLocation(ue),
     },
-    ue,
-  );
+  });
 }
 
 /** Takes a session out of the user plane; `tellUe` also deletes its Child SA. */

@@ -54,32 +54,29 @@ function sendResponse(node: Node, ue: UeContext, results: readonly SessionResult
   if (ue.amfUeNgapId === undefined) return;
   const done = results.filter((result) => result.ok);
   const failed = results.filter((result) => !result.ok);
-  node.sendN2(
-    {
-      message: 'PDUSessionResourceSetupResponse',
-      ies: {
-        amfUeNgapId: ue.amfUeNgapId,
-        ranUeNgapId: ue.ranUeNgapId,
-        ...(done.length === 0
-          ? {}
-          : {
-              pduSessionResourceSetupListSURes: done.map(({ pduSessionId, transfer }) => ({
-                pduSessionId,
-                pduSessionResourceSetupResponseTransfer: transfer,
-              })),
-            }),
-        ...(failed.length === 0
-          ? {}
-          : {
-              pduSessionResourceFailedToSetupListSURes: failed.map(({ pduSessionId, transfer }) => ({
-                pduSessionId,
-                pduSessionResourceSetupUnsuccessfulTransfer: transfer,
-              })),
-            }),
-      },
+  node.sendN2({
+    message: 'PDUSessionResourceSetupResponse',
+    ies: {
+      amfUeNgapId: ue.amfUeNgapId,
+      ranUeNgapId: ue.ranUeNgapId,
+      ...(done.length === 0
+        ? {}
+        : {
+            pduSessionResourceSetupListSURes: done.map(({ pduSessionId, transfer }) => ({
+              pduSessionId,
+              pduSessionResourceSetupResponseTransfer: transfer,
+            })),
+          }),
+      ...(failed.length === 0
+        ? {}
+        : {
+            pduSessionResourceFailedToSetupListSURes: failed.map(({ pduSessionId, transfer }) => ({
+              pduSessionId,
+              pduSessionResourceSetupUnsuccessfulTransfer: transfer,
+            })),
+          }),
     },
-    ue,
-  );
+  });
 }
 
 /** Sets all `items` up side by side; `finished` gets one result for each, in their order, once all are decided. */

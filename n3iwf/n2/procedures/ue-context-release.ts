@@ -26,20 +26,17 @@ export function endIkeSa(node: Node, ue: UeContext): void {
 /** Sent once nothing of the UE is left here; names its sessions for the AMF to end at the SMF. */
 export function sendUeContextReleaseComplete(node: Node, ue: UeContext, sessionIds: readonly number[]): void {
   if (ue.amfUeNgapId === undefined) return;
-  node.sendN2(
-    {
-      message: 'UEContextReleaseComplete',
-      ies: {
-        amfUeNgapId: ue.amfUeNgapId,
-        ranUeNgapId: ue.ranUeNgapId,
-        userLocationInformation: userLocation(ue),
-        ...(sessionIds.length === 0
-          ? {}
-          : { pduSessionResourceListCxtRelCpl: sessionIds.map((pduSessionId) => ({ pduSessionId })) }),
-      },
+  node.sendN2({
+    message: 'UEContextReleaseComplete',
+    ies: {
+      amfUeNgapId: ue.amfUeNgapId,
+      ranUeNgapId: ue.ranUeNgapId,
+      userLocationInformation: userLocation(ue),
+      ...(sessionIds.length === 0
+        ? {}
+        : { pduSessionResourceListCxtRelCpl: sessionIds.map((pduSessionId) => ({ pduSessionId })) }),
     },
-    ue,
-  );
+  });
 }
 
 /** Asks the AMF to release a UE that is gone or must go, with its sessions listed [TS38413 8.3.2]. */
@@ -50,18 +47,15 @@ export function sendUeContextReleaseRequest(
   sessionIds: readonly number[],
 ): void {
   if (ue.amfUeNgapId === undefined) return;
-  node.sendN2(
-    {
-      message: 'UEContextReleaseRequest',
-      ies: {
-        amfUeNgapId: ue.amfUeNgapId,
-        ranUeNgapId: ue.ranUeNgapId,
-        ...(sessionIds.length === 0
-          ? {}
-          : { pduSessionResourceListCxtRelReq: sessionIds.map((pduSessionId) => ({ pduSessionId })) }),
-        cause: { choice: reason.group, value: reason.cause } as Cause,
-      },
+  node.sendN2({
+    message: 'UEContextReleaseRequest',
+    ies: {
+      amfUeNgapId: ue.amfUeNgapId,
+      ranUeNgapId: ue.ranUeNgapId,
+      ...(sessionIds.length === 0
+        ? {}
+        : { pduSessionResourceListCxtRelReq: sessionIds.map((pduSessionId) => ({ pduSessionId })) }),
+      cause: { choice: reason.group, value: reason.cause } as Cause,
     },
-    ue,
-  );
+  });
 }

@@ -1,0 +1,82 @@
+import { createSocket } from 'node:dgram';
+import { describe, expect, test } from 'vitest';
+import { runCommand, runLab } from './run-lab.ts';
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+describe('n3iwf lab', () => {
+  test('three UEs register with key IDs of their own, and every ping comes back', async () => {
+    const { status, summary } = await runLab('--ues', '3');
+    expect(summary.errors).toEqual([]);
+    expect([status, summary.ok, summary.ues.length]).toEqual([0, true, 3]);
+    const keyIds = summary.ues.flatMap((ue) => ue.keyIds);
+    expect(new Set(keyIds).size).toBe(6);
+    for (const keyId of keyIds) expect(keyId).toMatch(uuid);
+    for (const ue of summary.ues) {
+      expect(ue.supi).toMatch(/^imsi-20893\d{10}$/);
+      expect(ue.pduSessions[0]?.ping).toMatchObject({ sent: 5, received: 5 });
+      expect(ue.rekeys).toEqual({ child: 1, ike: 0 });
+    }
+    expect(new Set(summary.ues.map((ue) => ue.innerIp)).size).toBe(3);
+    expect(new Set(summary.ues.map((ue) => ue.pduSessions[0]?.ip)).size).toBe(3);
+    expect(summary.qkd).toEqual({ delivered: 6, used: 6, burnt: 0 });
+  });
+
+  test.each([
+    ['certificate', 'none', 0],
+    ['psk', 'none', 0],
+    ['eap-only', 'rfc8784', 1],
+    ['qkd', 'rfc8784', 2],
+    ['qkd', 'none', 1],
+    ['certificate', 'rfc8784', 1],
+  ])('works with --auth %s --ppk %s, which takes %i keys', async (auth, ppk, keys) => {
+    const { status, summary } = await runLab('--auth', auth, '--ppk', ppk);
+    expect(summary.errors).toEqual([]);
+    expect(status).toBe(0);
+    expect(summary.ues[0]).toMatchObject({ auth, ppk, suite: { esp: 'aes256-gcm16' } });
+    expect(summary.ues[0]?.keyIds.length).toBe(keys);
+    expect(summary.qkd.used).toBe(keys);
+  });
+
+  test('two UEs with the same initiator SPI stand side by side', async () => {
+    const { status, summary } = await runLab('--ues', '2', '--same-spi');
+    expect([status, summary.errors]).toEqual([0, []]);
+    expect(summary.ues.map((ue) => ue.pduSessions[0]?.ping.received)).toEqual([5, 5]);
+  });
+
+  test('says in plain words what the options are, and refuses others', async () => {
+    const help = await runCommand('lab', '--help');
+    expect(help.stdout).toMatch(/--keylog/);
+    const wrong = await runCommand('lab', '--auth', 'magic');
+    expect(wrong.status).not.toBe(0);
+    expect(wrong.stderr).toMatch(/magic.*qkd, psk, certificate, eap-only/s);
+    const many = await runCommand('lab', '--ues', '0');
+    expect(many.stderr).toMatch(/whole number from 1/);
+  });
+});
+
+describe('n3iwf run', () => {
+  test('a configuration that is wrong ends before a socket opens, with every fault named', async () => {
+    const { status, stderr } = await runCommand('run', '-c', 'package.json');
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/package\.json is not usable/);
+    expect(stderr).toMatch(/ike/);
+    const missing = await runCommand('run', '-c', 'no-such-file.yaml');
+    expect(missing.status).toBe(2);
+    expect(missing.stderr).toMatch(/no-such-file\.yaml/);
+  });
+});
+
+test('a busy UDP port is named with its address', async () => {
+  const { UdpSocket } = await import('../../n3iwf/io/udp.ts');
+  const holder = createSocket('udp4');
+  await new Promise<void>((resolve) => holder.bind(0, '127.0.0.1', () => resolve()));
+  const { port } = holder.address();
+  await expect(UdpSocket.open({ address: '127.0.0.1', port }, () => {})).rejects.toThrow(
+    new RegExp(`UDP 127\\.0\\.0\\.1 port ${port} is taken by a socket of user \\d+`),
+  );
+  await expect(UdpSocket.open({ address: '192.0.2.1', port: 0 }, () => {})).rejects.toThrow(
+    /no address of this machine/,
+  );
+  holder.close();
+});
