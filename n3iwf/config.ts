@@ -106,25 +106,35 @@ function crossChecks(config: Config): string[] {
   return findings;
 }
 
+function issueText(issue: z.core.$ZodIssue, document: unknown): string {
+  return `${issue.path.join('.') || '(top)'}: ${issue.message}, but it is ${display(valueAt(document, issue.path))}`;
+}
+
+function unusable(source: string, findings: readonly string[]): OperatorError {
+  return new OperatorError(
+    'N3IWF_E_CONFIG',
+    `${source} is not usable:\n${findings.map((line) => `  ${line}`).join('\n')}`,
+  );
+}
+
 /**
- * Checks a parsed configuration document.
+ * Checks a document that was read from `source` against a schema.
  *
- * @returns the configuration with its defaults
  * @throws OperatorError N3IWF_E_CONFIG listing every wrong key with its value and the right form
  */
+export function parseDocument<T>(schema: z.ZodType<T>, document: unknown, source: string): T {
+  const parsed = schema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  throw unusable(
+    source,
+    parsed.error.issues.map((issue) => issueText(issue, document)),
+  );
+}
+
+/** Checks the configuration of `n3iwf run`, the rules that join several keys included. @throws OperatorError as above */
 export function readConfig(document: unknown, source: string): Config {
-  const parsed = configSchema.safeParse(document);
-  const findings = parsed.success
-    ? crossChecks(parsed.data)
-    : parsed.error.issues.map(
-        (issue) =>
-          `${issue.path.join('.') || '(top)'}: ${issue.message}, but it is ${display(valueAt(document, issue.path))}`,
-      );
-  if (!parsed.success || findings.length > 0) {
-    throw new OperatorError(
-      'N3IWF_E_CONFIG',
-      `${source} is not usable:\n${findings.map((line) => `  ${line}`).join('\n')}`,
-    );
-  }
-  return parsed.data;
+  const config = parseDocument(configSchema, document, source);
+  const findings = crossChecks(config);
+  if (findings.length > 0) throw unusable(source, findings);
+  return config;
 }

@@ -6,6 +6,7 @@ import { LabNetwork } from './lab-network.ts';
 import type { LabOptions, LabSummary } from './lab-options.ts';
 import { LabProgress, summaryLines } from './lab-report.ts';
 import type { LabUeRunner } from './lab-ue.ts';
+import { untilSignal } from './signals.ts';
 
 /**
  * The command `n3iwf lab`: builds the whole network in this process, takes every UE through attach, session, ping, rekey
@@ -85,7 +86,10 @@ async function runUes(
     alive = await stage(alive, (runner) => runner.rekey(told));
     summary.ues.push(...alive.map(({ result, ue }) => ({ ...result, keyIds: [...ue.keyIds] })));
     for (const { result } of alive) checkPings(result.supi, result.pduSessions, summary.errors);
-    if (options.once !== true) await stayUp(progress);
+    if (options.once !== true) {
+      progress.step('all UEs are up; Ctrl-C detaches them and ends the lab');
+      await untilSignal();
+    }
     await stage(alive, (runner) => runner.detach(told));
   } finally {
     await Promise.all(runners.map((runner) => runner.close()));
@@ -102,18 +106,4 @@ function checkPings(
       errors.push(`${supi}: PDU session ${id}: ${ping.received} of ${ping.sent} pings answered`);
     }
   }
-}
-
-/** Keeps everything running until Ctrl-C or a termination signal. */
-function stayUp(progress: LabProgress): Promise<void> {
-  progress.step('all UEs are up; Ctrl-C detaches them and ends the lab');
-  return new Promise((resolve) => {
-    const keepAlive = setInterval(() => {}, 60_000);
-    const end = () => {
-      clearInterval(keepAlive);
-      resolve();
-    };
-    process.once('SIGINT', end);
-    process.once('SIGTERM', end);
-  });
 }

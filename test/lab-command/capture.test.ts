@@ -61,7 +61,7 @@ describe('capture of a lab run, read by tshark', () => {
 
   test('NAS-5GS is dissected message by message', () => {
     const types = new Set(
-      tshark(false, '-Y', 'nas-5gs', '-T', 'fields', '-e', 'nas-5gs.mm.message_type').flatMap((l) =>
+      tshark(false, '-Y', 'nas-5gs', '-T', 'fields', '-e', 'nas_5gs.mm.message_type').flatMap((l) =>
         l.split(','),
       ),
     );
@@ -81,7 +81,7 @@ describe('capture of a lab run, read by tshark', () => {
       expect(types).toContain(type);
     }
     const sessions = new Set(
-      tshark(false, '-Y', 'nas-5gs.sm.message_type', '-T', 'fields', '-e', 'nas-5gs.sm.message_type').flatMap(
+      tshark(false, '-Y', 'nas_5gs.sm.message_type', '-T', 'fields', '-e', 'nas_5gs.sm.message_type').flatMap(
         (l) => l.split(','),
       ),
     );
@@ -107,7 +107,7 @@ describe('capture of a lab run, read by tshark', () => {
     expect(notifies.some((line) => line.includes('55502') && line.includes('55506'))).toBe(true);
     const eap = tshark(true, '-Y', 'eap.ext.vendor_id == 10415', '-T', 'fields', '-e', 'eap.ext.vendor_type');
     expect(eap.length).toBe(6);
-    expect(new Set(eap)).toEqual(new Set(['3']));
+    expect(new Set(eap)).toEqual(new Set(['0x03']));
     expect(tshark(false, '-Y', 'eap')).toEqual([]);
   });
 

@@ -1,0 +1,150 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import pino from 'pino';
+import { type EndpointConfig, ID_TYPE, parseEspProposal, parseIkeProposal, type Result } from '#ikev2';
+import { Etsi014Client, KeyStore } from '#qkd';
+import { type Config, readConfig } from '../config.ts';
+import { OperatorError } from '../errors.ts';
+import { KmeHttpsTransport } from '../io/kme-https.ts';
+import { monotonicMs, randomOctets } from '../io/machine.ts';
+import { connectSctp } from '../io/sctp-kernel.ts';
+import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
+import type { Log } from '../log.ts';
+import { GatewayShell, type ShellConfig } from '../shell.ts';
+import { readNamedFile, readYaml } from './configuration-file.ts';
+import { untilSignal } from './signals.ts';
+
+const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
+
+/**
+ * The command `n3iwf run`: the N3IWF by its configuration file, until SIGINT or SIGTERM.
+ *
+ * @returns 0 after an orderly end
+ * @throws OperatorError for a wrong configuration (before a socket opens), a busy port, a KME that does not answer
+ */
+export async function runNode(path: string): Promise<number> {
+  const config = readConfig(readYaml(path), path);
+  const shellConfig = shellConfigOf(config);
+  const log = pino(
+    { level: config.log, base: null },
+    pino.destination({ dest: 2, sync: true }),
+  ) as unknown as Log;
+  const keys = config.qkd === undefined ? undefined : await openKeys(config.qkd);
+  const shell = await GatewayShell.open(shellConfig, keys?.store, log);
+  const { address, port } = config.n2.amf;
+  const dial = () => connectSctp({ local: [], localPort: 0 }, [address], port);
+  const first = shell.connectN2(dial);
+  first.catch((error: Error) => log.warn({ error: error.message }, 'the first try to reach the AMF failed'));
+  log.info({ ike: config.ike.address, amf: `${address}:${port}` }, 'N3IWF is up');
+  await untilSignal();
+  shell.act((gateway) => gateway.shutDown());
+  await new Promise((resolve) => setTimeout(resolve, drainMs));
+  await shell.close();
+  keys?.close();
+  return 0;
+}
+
+/** Time for Deletes to be answered before the sockets close, in ms. */
+const drainMs = 500;
+
+type QkdConfig = NonNullable<Config['qkd']>;
+
+/** Opens the key store and asks the KME for its status once, so that a wrong KME is known at start. */
+async function openKeys(config: QkdConfig): Promise<{ store: KeyStore; close(): void }> {
+  const tls = {
+    certificate: text(readNamedFile('qkd.certificate', config.certificate)),
+    privateKey: text(readNamedFile('qkd.key', config.key)),
+    authority: text(readNamedFile('qkd.ca', config.ca)),
+  };
+  const transport = new KmeHttpsTransport({ url: config.kme, kmeId: config.kmeId, tls });
+  const client = new Etsi014Client(transport, { keySizeBits: 256 });
+  const status = await client.status(config.ueSaeId);
+  if (!status.ok) {
+    transport.close();
+    throw new OperatorError('N3IWF_E_KME', `KME ${config.kmeId} at ${config.kme}: ${status.error.detail}`);
+  }
+  const storage = new SqliteKeyStorage(config.store);
+  const clock = { wallMs: () => Date.now(), monotonicMs };
+  const store = new KeyStore({ source: client, storage, clock, random: randomOctets });
+  return {
+    store,
+    close: () => {
+      store.close();
+      storage.close();
+      transport.close();
+    },
+  };
+}
+
+/** @throws OperatorError N3IWF_E_CONFIG for a proposal, certificate or key that cannot be used */
+function shellConfigOf(config: Config): ShellConfig {
+  const { ike, inner, n2, n3, qkd } = config;
+  const { preSharedKeyFile } = ike;
+  const preSharedKey =
+    preSharedKeyFile === undefined ? undefined : readNamedFile('ike.preSharedKeyFile', preSharedKeyFile);
+  return {
+    gateway: {
+      ike: endpointConfig(config),
+      identity: {
+        innerAddress: inner.address,
+        nasPort: inner.nasPort,
+        n3Address: n3.address,
+        ueSaeId: qkd?.ueSaeId ?? '',
+        preSharedKey: () => preSharedKey,
+      },
+      innerPool: inner.pool,
+    },
+    address: ike.address,
+    ikePort: ike.port,
+    natTraversalPort: ike.natTraversalPort,
+    n3Address: n3.address,
+    n3Port: n3.port,
+    n2,
+  };
+}
+
+function endpointConfig({ ike, timers }: Config): EndpointConfig {
+  const certificate = ike.certificate === undefined ? undefined : readCertificate(ike.certificate);
+  return {
+    ikePort: ike.port,
+    natTraversalPort: ike.natTraversalPort,
+    proposals: ike.proposals.map((words) => usable('ike.proposals', words, parseIkeProposal(words))),
+    childProposals: ike.espProposals.map((words) =>
+      usable('ike.espProposals', words, parseEspProposal(words)),
+    ),
+    localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(ike.identity) },
+    responderAuth: ike.auth,
+    initiatorAuth: 'eap',
+    ...(certificate === undefined ? {} : { certificate }),
+    ppk: ike.ppk === 'none' ? 'off' : ike.ppkRequired ? 'required' : 'optional',
+    forceUdpEncapsulation: ike.forceUdpEncapsulation,
+    timers: { setUp: timers.attachMs },
+    exposeKeys: false,
+  };
+}
+
+function usable<T>(key: string, words: string, parsed: Result<T, string>): T {
+  if (parsed.ok) return parsed.value;
+  throw new OperatorError('N3IWF_E_CONFIG', `${key}: "${words}" is not usable: ${parsed.error}`);
+}
+
+const pemCertificate = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+function readCertificate(
+  files: NonNullable<Config['ike']['certificate']>,
+): NonNullable<EndpointConfig['certificate']> {
+  const pems = text(readNamedFile('ike.certificate.chain', files.chain)).match(pemCertificate) ?? [];
+  const keyPem = text(readNamedFile('ike.certificate.key', files.key));
+  try {
+    const chain = pems.map((pem) => new X509Certificate(pem));
+    const privateKey = createPrivateKey(keyPem);
+    if (chain[0]?.checkPrivateKey(privateKey) !== true)
+      throw new Error('the key is not that of the first certificate');
+    return { chain: chain.map((certificate) => new Uint8Array(certificate.raw)), privateKey };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new OperatorError(
+      'N3IWF_E_CONFIG',
+      `ike.certificate: must be PEM files of a chain and its key: ${reason}`,
+    );
+  }
+}

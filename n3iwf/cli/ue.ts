@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { Etsi014Client, KeyStore, MemoryKeyStorage } from '#qkd';
+import { parseDocument } from '../config.ts';
+import { KmeHttpsTransport } from '../io/kme-https.ts';
+import { monotonicMs, randomOctets } from '../io/machine.ts';
+import { certificateVerifier } from '../nwu/certificate-trust.ts';
+import { readNamedFile, readYaml } from './configuration-file.ts';
+import { LabUeRunner } from './lab-ue.ts';
+import { plmnSchema, sliceSchema, subscriberSchema } from './subscriber-schema.ts';
+
+const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
+
+const ueSchema = z.strictObject({
+  address: z.string(),
+  ikePort: z.number().int().default(500),
+  natTraversalPort: z.number().int().default(4500),
+  n3iwf: z.strictObject({ address: z.string(), identity: z.string() }),
+  subscriber: subscriberSchema,
+  imeisv: z
+    .string()
+    .regex(/^\d{16}$/, 'must be 16 digits in quotes')
+    .default('3560920407930100'),
+  plmn: plmnSchema,
+  slice: sliceSchema,
+  dnn: z.string().default('internet'),
+  auth: z.enum(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'),
+  ppk: z.enum(['rfc8784', 'none']).default('rfc8784'),
+  preSharedKeyFile: z.string().optional(),
+  authority: z.string().optional().describe('PEM file of the CA that the N3IWF certificate comes from'),
+  proposals: z.array(z.string()).nonempty().default(['aes256gcm16-prfsha256-x25519']),
+  espProposals: z.array(z.string()).nonempty().default(['aes256gcm16']),
+  qkd: z
+    .strictObject({
+      kme: z.url(),
+      kmeId: z.string(),
+      n3iwfSaeId: z.string(),
+      ca: z.string(),
+      certificate: z.string(),
+      key: z.string(),
+    })
+    .optional(),
+});
+
+type UeFile = z.infer<typeof ueSchema>;
+
+/**
+ * The command `n3iwf ue`: one simulated UE registers, opens a session, pings, rekeys and detaches.
+ *
+ * @returns 0 only if all of it worked
+ * @throws OperatorError for a wrong configuration or a busy port
+ */
+export async function runUe(path: string): Promise<number> {
+  const file = parseDocument(ueSchema, readYaml(path), path);
+  const { SimulatedUe } = await import('#peers');
+  const keys = file.qkd === undefined ? undefined : openKeys(file.qkd);
+  const { address, ikePort: port, natTraversalPort } = file;
+  const at = {
+    local: { address, port },
+    localNat: { address, port: natTraversalPort },
+    n3iwf: { address: file.n3iwf.address, port },
+    n3iwfNat: { address: file.n3iwf.address, port: natTraversalPort },
+  };
+  const verify =
+    file.authority === undefined
+      ? {}
+      : {
+          verifyCertificate: certificateVerifier(
+            [text(readNamedFile('authority', file.authority))],
+            Date.now,
+          ),
+        };
+  const runner = await LabUeRunner.open(SimulatedUe, ueConfig(file), at, {
+    obtainQkdKey: () => keys?.draw() ?? Promise.reject(new Error('qkd: is missing from the configuration')),
+    ...verify,
+  });
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  try {
+    await runner.attach(say);
+    await runner.rekey(say);
+    await runner.detach(say);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`n3iwf: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  } finally {
+    await runner.close();
+    keys?.close();
+  }
+}
+
+function ueConfig(file: UeFile) {
+  const { subscriber, imeisv, plmn, slice, dnn, auth, ppk, preSharedKeyFile, proposals, espProposals } = file;
+  return {
+    ...subscriber,
+    imeisv,
+    plmn,
+    slice,
+    dnn,
+    auth,
+    ppk,
+    n3iwfName: file.n3iwf.identity,
+    ...(preSharedKeyFile === undefined
+      ? {}
+      : { preSharedKey: readNamedFile('preSharedKeyFile', preSharedKeyFile) }),
+    ikeProposals: proposals,
+    espProposals,
+  };
+}
+
+function openKeys(config: NonNullable<UeFile['qkd']>) {
+  const tls = {
+    certificate: text(readNamedFile('qkd.certificate', config.certificate)),
+    privateKey: text(readNamedFile('qkd.key', config.key)),
+    authority: text(readNamedFile('qkd.ca', config.ca)),
+  };
+  const transport = new KmeHttpsTransport({ url: config.kme, kmeId: config.kmeId, tls });
+  const source = new Etsi014Client(transport, { keySizeBits: 256 });
+  const clock = { wallMs: () => Date.now(), monotonicMs };
+  const store = new KeyStore({ source, storage: new MemoryKeyStorage(), clock, random: randomOctets });
+  return {
+    draw: async () => {
+      const reply = await store.obtain(config.n3iwfSaeId);
+      if (reply.status !== 'ok') throw new Error(`${reply.reason}: ${reply.detail}`);
+      const secret = reply.secret.use((octets) => Uint8Array.from(octets));
+      reply.secret.wipe();
+      return { keyId: reply.keyId, secret };
+    },
+    close: () => {
+      store.close();
+      transport.close();
+    },
+  };
+}
