@@ -32,7 +32,7 @@ type Set = Record<Text | Keys, string> & { readonly set: number; readonly uplink
 const { sets } = vectors<{ sets: Set[] }>('key-hierarchy');
 
 describe('key hierarchy', () => {
-  it.each(sets)('[TS33501 A.2] [TS33501 A.4] K_AUSF and RES* of set $set', (vector) => {
+  it.each(sets)('[TS33501 A.2] [TS33501 A.4] [TS33501 A.5] K_AUSF, RES* and HRES* of set $set', (vector) => {
     const snn = servingNetworkName(vector);
     const [ck, ik] = [hex(vector.ck), hex(vector.ik)];
     expect(toHex(deriveKausf(ck, ik, snn, hex(vector.sqnXorAk)))).toBe(vector.kAusf);

@@ -17,16 +17,21 @@ interface Fields extends Record<string, unknown> {
 const layouts: Readonly<Record<MessageName, Layout>> = MESSAGES;
 const names = Object.keys(MESSAGES) as MessageName[];
 
-/** Name and elements by IEI, found by protocol and type. */
+/** Name and elements by first octet, found by protocol and type. */
 const byType = new Map(
   names.map((name) => {
     const { protocol, type, optional } = layouts[name];
     const elements = new Map(
-      Object.entries(optional).map(([field, element]) => [element.iei, { field, element }]),
+      Object.entries(optional).map(([field, element]) => [firstOctet(element), { field, element }]),
     );
     return [PROTOCOL[protocol] * 256 + type, { name, elements }] as const;
   }),
 );
+
+/** IEI as it lies in its octet: one of four bits takes the upper half, so that 0x09 and 0x9_ stay apart. */
+function firstOctet({ iei, format }: Element): number {
+  return format.kind === 'half' ? iei << 4 : iei;
+}
 
 /** A message in clear, without security header. */
 export function encodeNas(message: NasMessage): Uint8Array {
@@ -89,7 +94,7 @@ type Elements = ReadonlyMap<number, { readonly field: string; readonly element: 
 
 function decodeElement(reader: OctetReader, elements: Elements, fields: Fields): void {
   const iei = reader.u8('IEI');
-  const found = elements.get(iei >= 0x80 ? iei >>> 4 : iei);
+  const found = elements.get(iei >= 0x80 ? iei & 0xf0 : iei);
   const value = found === undefined ? skip(reader, iei) : elementValue(reader, iei, found.element);
   if (found !== undefined && !(found.field in fields)) fields[found.field] = value;
 }
