@@ -40,6 +40,7 @@ const preferences = [
   'esp.enable_encryption_decode: TRUE',
   'esp.enable_authentication_check: TRUE',
   'esp.enable_null_encryption_decode_heuristic: FALSE',
+  'nas-5gs.null_decipher: TRUE',
   '',
 ].join('\n');
 

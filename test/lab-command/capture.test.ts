@@ -61,7 +61,7 @@ describe('capture of a lab run, read by tshark', () => {
 
   test('NAS-5GS is dissected message by message', () => {
     const types = new Set(
-      tshark(false, '-Y', 'nas-5gs', '-T', 'fields', '-e', 'nas_5gs.mm.message_type').flatMap((l) =>
+      tshark(true, '-Y', 'nas-5gs', '-T', 'fields', '-e', 'nas_5gs.mm.message_type').flatMap((l) =>
         l.split(','),
       ),
     );
@@ -81,7 +81,7 @@ describe('capture of a lab run, read by tshark', () => {
       expect(types).toContain(type);
     }
     const sessions = new Set(
-      tshark(false, '-Y', 'nas_5gs.sm.message_type', '-T', 'fields', '-e', 'nas_5gs.sm.message_type').flatMap(
+      tshark(true, '-Y', 'nas_5gs.sm.message_type', '-T', 'fields', '-e', 'nas_5gs.sm.message_type').flatMap(
         (l) => l.split(','),
       ),
     );

@@ -1,8 +1,8 @@
 import type { MessageIes, NgapPdu } from '#ngap';
 import type { AmfUe } from './amf-ue.ts';
-import type { CoreConfig } from './config.ts';
+import { type CoreConfig, sNssaiOf } from './config.ts';
 import { GmmProcedures } from './gmm.ts';
-import { releaseSession, SimulatedSmf } from './smf.ts';
+import { SimulatedSmf } from './smf.ts';
 import type { SimulatedUpf } from './upf.ts';
 
 /** What a test or the lab may want to know. */
@@ -57,7 +57,10 @@ export class SimulatedAmf {
   constructor(config: CoreConfig, upf: SimulatedUpf, upfAddress: Uint8Array, ports: AmfPorts) {
     this.config = config;
     this.ports = ports;
-    this.smf = new SimulatedSmf(config, upf, upfAddress);
+    this.smf = new SimulatedSmf(config, upf, upfAddress, {
+      send: (pdu) => ports.send(pdu, 1),
+      sendToUe: (ue, nasPdu) => this.sendToUe(ue, nasPdu),
+    });
     this.gmm = new GmmProcedures(this);
   }
 
@@ -129,7 +132,7 @@ export class SimulatedAmf {
   /** Ends a session from the network's side. */
   releaseSession(imsi: string, pduSessionId: number): void {
     for (const ue of this.ues.values()) {
-      if (ue.subscriber.imsi === imsi) releaseSession(this, ue, pduSessionId);
+      if (ue.subscriber.imsi === imsi) this.smf.release(ue, pduSessionId);
     }
   }
 
@@ -160,13 +163,3 @@ const setupFailure = {
   cause: { choice: 'misc', value: 'unknown-PLMN-or-SNPN' },
   timeToWait: 'v1s',
 } as const;
-
-export function sNssaiOf({ sst, sd }: { readonly sst: number; readonly sd?: string }): {
-  sst: Uint8Array;
-  sd?: Uint8Array;
-} {
-  return {
-    sst: Uint8Array.of(sst),
-    ...(sd === undefined ? {} : { sd: Uint8Array.from(Buffer.from(sd, 'hex')) }),
-  };
-}

@@ -25,3 +25,14 @@ export interface CoreConfig {
   readonly dnn: string;
   readonly refuse?: Refusal;
 }
+
+/** An S-NSSAI as NGAP carries it. */
+export function sNssaiOf({ sst, sd }: { readonly sst: number; readonly sd?: string }): {
+  sst: Uint8Array;
+  sd?: Uint8Array;
+} {
+  return {
+    sst: Uint8Array.of(sst),
+    ...(sd === undefined ? {} : { sd: Uint8Array.from(Buffer.from(sd, 'hex')) }),
+  };
+}

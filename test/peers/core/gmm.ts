@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Guami } from '#ngap';
+import type { Guami, NgapPdu } from '#ngap';
 import { plmnOctets } from '../../../n3iwf/n2/setup.ts';
 import {
   decodeNas,
@@ -11,11 +11,28 @@ import {
   NasSecurity,
 } from '../nas/index.ts';
 import { deriveAlgorithmKey, deriveKn3iwf, homeEnvironment } from '../usim/index.ts';
-import type { SimulatedAmf } from './amf.ts';
-import { sNssaiOf } from './amf.ts';
 import type { AmfUe } from './amf-ue.ts';
-import type { Subscriber } from './config.ts';
-import { sessionMessage } from './smf.ts';
+import { type CoreConfig, type Subscriber, sNssaiOf } from './config.ts';
+import type { SimulatedSmf } from './smf.ts';
+
+/** The AMF around the procedures. */
+export interface GmmHost {
+  readonly config: CoreConfig;
+  readonly smf: SimulatedSmf;
+  readonly ports: {
+    random(length: number): Uint8Array;
+    send(pdu: NgapPdu, stream: number): void;
+    event(
+      event:
+        | { readonly type: 'registered' | 'deregistered'; readonly imsi: string }
+        | { readonly type: 'rejected'; readonly imsi: string; readonly reason: string },
+    ): void;
+  };
+  allocateId(): number;
+  add(ue: AmfUe): void;
+  sendToUe(ue: AmfUe, nasPdu: Uint8Array): void;
+  release(ue: AmfUe, cause: 'normal-release' | 'authentication-failure' | 'deregister' | 'unspecified'): void;
+}
 
 type Handlers = {
   [M in NasMessage['message']]?: (
@@ -34,22 +51,21 @@ const handlers: Handlers = {
   RegistrationComplete: (gmm, ue) => gmm.registrationComplete(ue),
   UlNasTransport: (gmm, ue, { payload }) => {
     const session = decodeNas(payload);
-    if (session.ok && 'pti' in session.value) sessionMessage(gmm.amf, ue, session.value);
+    if (session.ok && 'pti' in session.value) gmm.amf.smf.onMessage(ue, session.value);
   },
   DeregistrationRequestUe: (gmm, ue, { switchOff }) => gmm.deregister(ue, switchOff),
 };
 
 const headers = { integrity: 1, integrityAndCiphering: 2, newContext: 3 } as const;
-const sessionPayload = 1;
 const illegalUe = 3;
 
 /** Mobility management of the simulated AMF: registration by 5G-AKA over non-3GPP access, and its end. */
 export class GmmProcedures {
-  readonly amf: SimulatedAmf;
+  readonly amf: GmmHost;
   readonly plmn: Uint8Array;
   readonly guami: Guami;
 
-  constructor(amf: SimulatedAmf) {
+  constructor(amf: GmmHost) {
     this.amf = amf;
     const { plmn, amfRegionId, amfSetId, amfPointer } = amf.config;
     this.plmn = plmnOctets(plmn);
@@ -218,17 +234,6 @@ export class GmmProcedures {
     if (!switchOff) this.sendProtected(ue, encodeNas({ message: 'DeregistrationAcceptUe' }));
     this.amf.ports.event({ type: 'deregistered', imsi: ue.subscriber.imsi });
     this.amf.release(ue, 'deregister');
-  }
-
-  /** A 5GSM message for the UE inside a protected DL NAS Transport. */
-  sessionNas(ue: AmfUe, pduSessionId: number, payload: Uint8Array): Uint8Array {
-    const plain = encodeNas({
-      message: 'DlNasTransport',
-      payloadType: sessionPayload,
-      payload,
-      pduSessionId,
-    });
-    return ue.security?.protect(plain, headers.integrityAndCiphering) ?? plain;
   }
 
   private sendProtected(ue: AmfUe, plain: Uint8Array): void {

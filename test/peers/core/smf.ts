@@ -1,23 +1,29 @@
-import { decodeTransfer, encodeTransfer, type MessageIes } from '#ngap';
+import { decodeTransfer, encodeTransfer, type MessageIes, type NgapPdu } from '#ngap';
 import { defaultQosRules, encodeNas } from '../nas/index.ts';
-import type { SimulatedAmf } from './amf.ts';
-import { sNssaiOf } from './amf.ts';
 import type { AmfUe, CoreSession } from './amf-ue.ts';
-import type { CoreConfig } from './config.ts';
+import { type CoreConfig, sNssaiOf } from './config.ts';
+import { sessionNas } from './session-nas.ts';
 import type { SimulatedUpf } from './upf.ts';
 
 const gtpuPort = 2152;
 const ambr = { down: 1_000_000_000, up: 500_000_000 };
+
+export interface SmfPorts {
+  send(pdu: NgapPdu): void;
+  sendToUe(ue: AmfUe, nasPdu: Uint8Array): void;
+}
 
 /** Sessions of the simulated SMF: one default flow each, an address from a /24, a tunnel at the UPF. */
 export class SimulatedSmf {
   private readonly config: CoreConfig;
   private readonly upf: SimulatedUpf;
   private readonly upfAddress: Uint8Array;
+  private readonly ports: SmfPorts;
   private nextTeid = 1;
   private nextHost = 1;
 
-  constructor(config: CoreConfig, upf: SimulatedUpf, upfAddress: Uint8Array) {
+  constructor(config: CoreConfig, upf: SimulatedUpf, upfAddress: Uint8Array, ports: SmfPorts) {
+    this.ports = ports;
     this.config = config;
     this.upf = upf;
     this.upfAddress = upfAddress;
@@ -112,6 +118,78 @@ export class SimulatedSmf {
     for (const { pduSessionId } of ies.pduSessionResourceFailedToSetupListSURes ?? [])
       this.remove(ue, pduSessionId);
   }
+
+  /** A 5GSM message of the UE, out of UL NAS Transport. */
+  onMessage(
+    ue: AmfUe,
+    message: { readonly message: string; readonly pduSessionId: number; readonly pti: number },
+  ): void {
+    if (message.message === 'PduSessionEstablishmentRequest')
+      this.establish(ue, message.pduSessionId, message.pti);
+    else if (message.message === 'PduSessionReleaseRequest')
+      this.release(ue, message.pduSessionId, message.pti);
+  }
+
+  private establish(ue: AmfUe, id: number, pti: number): void {
+    if (this.config.refuse === 'pduSession') {
+      const insufficientResources = 26;
+      const reject = encodeNas({
+        message: 'PduSessionEstablishmentReject',
+        pduSessionId: id,
+        pti,
+        cause: insufficientResources,
+      });
+      this.ports.sendToUe(ue, sessionNas(ue, id, reject));
+      return;
+    }
+    const session = this.open(ue, id, pti);
+    const { amfUeNgapId, ranUeNgapId } = ue;
+    this.ports.send({
+      message: 'PDUSessionResourceSetupRequest',
+      ies: {
+        amfUeNgapId,
+        ranUeNgapId,
+        pduSessionResourceSetupListSUReq: [
+          {
+            pduSessionId: id,
+            pduSessionNasPdu: sessionNas(ue, id, this.accept(session)),
+            sNssai: sNssaiOf(this.config.slices[0] ?? { sst: 1 }),
+            pduSessionResourceSetupRequestTransfer: this.requestTransfer(session),
+          },
+        ],
+        ueAggregateMaximumBitRate: {
+          ueAggregateMaximumBitRateDl: ambr.down,
+          ueAggregateMaximumBitRateUl: ambr.up,
+        },
+      },
+    });
+  }
+
+  /** PDU session release, asked for by the UE (`pti` of its request) or started by the network (0). */
+  release(ue: AmfUe, id: number, pti = 0): void {
+    const regularDeactivation = 36;
+    const command = encodeNas({
+      message: 'PduSessionReleaseCommand',
+      pduSessionId: id,
+      pti,
+      cause: regularDeactivation,
+    });
+    const { amfUeNgapId, ranUeNgapId } = ue;
+    const transfer = encodeTransfer('PDUSessionResourceReleaseCommandTransfer', {
+      cause: { choice: 'nas', value: 'normal-release' },
+    });
+    this.ports.send({
+      message: 'PDUSessionResourceReleaseCommand',
+      ies: {
+        amfUeNgapId,
+        ranUeNgapId,
+        nasPdu: sessionNas(ue, id, command),
+        pduSessionResourceToReleaseListRelCmd: [
+          { pduSessionId: id, pduSessionResourceReleaseCommandTransfer: transfer },
+        ],
+      },
+    });
+  }
 }
 
 function teidOctets(teid: number): Uint8Array {
@@ -121,84 +199,4 @@ function teidOctets(teid: number): Uint8Array {
 /** DNN as labels behind their lengths. */
 export function dnnOctets(dnn: string): Uint8Array {
   return Uint8Array.from(dnn.split('.').flatMap((label) => [label.length, ...Buffer.from(label)]));
-}
-
-/** A UL NAS Transport with a session message of the UE. */
-export function sessionMessage(
-  amf: SimulatedAmf,
-  ue: AmfUe,
-  message: { readonly message: string; readonly pduSessionId: number; readonly pti: number },
-): void {
-  if (message.message === 'PduSessionEstablishmentRequest') {
-    establish(amf, ue, message.pduSessionId, message.pti);
-  } else if (message.message === 'PduSessionReleaseRequest') {
-    releaseSession(amf, ue, message.pduSessionId, message.pti);
-  }
-}
-
-function establish(amf: SimulatedAmf, ue: AmfUe, id: number, pti: number): void {
-  if (amf.config.refuse === 'pduSession') {
-    const insufficientResources = 26;
-    const reject = encodeNas({
-      message: 'PduSessionEstablishmentReject',
-      pduSessionId: id,
-      pti,
-      cause: insufficientResources,
-    });
-    amf.sendToUe(ue, amf.gmm.sessionNas(ue, id, reject));
-    return;
-  }
-  const session = amf.smf.open(ue, id, pti);
-  const { amfUeNgapId, ranUeNgapId } = ue;
-  amf.ports.send(
-    {
-      message: 'PDUSessionResourceSetupRequest',
-      ies: {
-        amfUeNgapId,
-        ranUeNgapId,
-        pduSessionResourceSetupListSUReq: [
-          {
-            pduSessionId: id,
-            pduSessionNasPdu: amf.gmm.sessionNas(ue, id, amf.smf.accept(session)),
-            sNssai: sNssaiOf(amf.config.slices[0] ?? { sst: 1 }),
-            pduSessionResourceSetupRequestTransfer: amf.smf.requestTransfer(session),
-          },
-        ],
-        ueAggregateMaximumBitRate: {
-          ueAggregateMaximumBitRateDl: ambr.down,
-          ueAggregateMaximumBitRateUl: ambr.up,
-        },
-      },
-    },
-    1,
-  );
-}
-
-/** PDU session release, asked for by the UE (`pti` of its request) or started by the network (0). */
-export function releaseSession(amf: SimulatedAmf, ue: AmfUe, id: number, pti = 0): void {
-  const regularDeactivation = 36;
-  const command = encodeNas({
-    message: 'PduSessionReleaseCommand',
-    pduSessionId: id,
-    pti,
-    cause: regularDeactivation,
-  });
-  const { amfUeNgapId, ranUeNgapId } = ue;
-  const transfer = encodeTransfer('PDUSessionResourceReleaseCommandTransfer', {
-    cause: { choice: 'nas', value: 'normal-release' },
-  });
-  amf.ports.send(
-    {
-      message: 'PDUSessionResourceReleaseCommand',
-      ies: {
-        amfUeNgapId,
-        ranUeNgapId,
-        nasPdu: amf.gmm.sessionNas(ue, id, command),
-        pduSessionResourceToReleaseListRelCmd: [
-          { pduSessionId: id, pduSessionResourceReleaseCommandTransfer: transfer },
-        ],
-      },
-    },
-    1,
-  );
 }

@@ -41,7 +41,7 @@ export class InnerStack {
     this.events = events;
   }
 
-  get innerText(): string {
+  get innerAddress(): string {
     return this.inner.join('.');
   }
 

@@ -283,7 +283,7 @@ export class SimulatedUe {
       this.stack.installSignalling(child);
       this.ports.event({
         type: 'signallingUp',
-        innerAddress: this.stack.innerText,
+        innerAddress: this.stack.innerAddress,
         espSuite: child.suiteName,
       });
       this.stack.openNas(this.ports.now());
