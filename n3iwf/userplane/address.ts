@@ -32,8 +32,8 @@ function parseIpv4(text: string): Uint8Array | undefined {
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const head = ipv6Groups(halves[0] ?? '');
-  const tail = halves.length === 2 ? ipv6Groups(halves[1] ?? '') : [];
+  const head = ipv6Groups(halves[0] ?? '', halves.length === 1);
+  const tail = halves.length === 2 ? ipv6Groups(halves[1] ?? '', true) : [];
   if (head === undefined || tail === undefined) return undefined;
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
@@ -45,14 +45,15 @@ function parseIpv6(text: string): Uint8Array | undefined {
   return octets;
 }
 
-/** Groups between colons; the last two may be written as an IPv4 address. */
-function ipv6Groups(text: string): number[] | undefined {
+/** Groups between colons; the last two of the whole address may be written as an IPv4 address. */
+function ipv6Groups(text: string, isLast: boolean): number[] | undefined {
   if (text === '') return [];
   const groups: number[] = [];
-  for (const part of text.split(':')) {
+  const parts = text.split(':');
+  for (const [at, part] of parts.entries()) {
     const dotted = part.includes('.') ? parseIpv4(part) : undefined;
     if (dotted !== undefined) {
-      if (!text.endsWith(part)) return undefined;
+      if (!isLast || at !== parts.length - 1) return undefined;
       groups.push(((dotted[0] ?? 0) << 8) | (dotted[1] ?? 0), ((dotted[2] ?? 0) << 8) | (dotted[3] ?? 0));
     } else {
       if (!/^[\da-f]{1,4}$/i.test(part)) return undefined;
