@@ -13,10 +13,5 @@ export * from './wire/describe.ts';
 export * from './wire/errors.ts';
 export * from './wire/message.ts';
 export * from './wire/registry.ts';
-export {
-  CP_ATTRIBUTE as cpAttribute,
-  ID_TYPE as identityType,
-  NOTIFY as notifyType,
-} from './wire/registry.ts';
 export { checkPayloads } from './wire/rules.ts';
 export type * from './wire/types.ts';

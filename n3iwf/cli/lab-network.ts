@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   ID_TYPE,
   type IkeEvent,
@@ -7,7 +7,7 @@ import {
   type ResponderAuth,
   type Result,
 } from '#ikev2';
-import type { CoreConfig, SimulatedCore, Subscriber, UeConfig } from '#peers';
+import type { CoreConfig, Refusal, SimulatedCore, Subscriber, UeConfig } from '#peers';
 import type { GatewayConfig } from '../gateway.ts';
 import { LabCapture } from '../io/lab-capture.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
@@ -17,7 +17,7 @@ import { UdpSocket } from '../io/udp.ts';
 import type { Log } from '../log.ts';
 import { certificateVerifier } from '../nwu/certificate-trust.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
-import type { LabOptions } from './lab-options.ts';
+import type { LabFault, LabOptions } from './lab-options.ts';
 import { LabQuantum, ueSae } from './lab-quantum.ts';
 import { LabUeRunner } from './lab-ue.ts';
 
@@ -42,72 +42,59 @@ const ikeProposals = ['aes256gcm16-prfsha256-x25519'];
 const espProposals = ['aes256gcm16'];
 const labPreSharedKey = new TextEncoder().encode('lab only: every UE shares this');
 
+interface Parts {
+  readonly quantum: LabQuantum;
+  readonly peers: Peers;
+  readonly authority: TestAuthority;
+  readonly shell: GatewayShell;
+  readonly core: SimulatedCore;
+}
+
+/** What must be closed, in the order of opening; closed from the end. */
+class Closers {
+  private readonly actions: (() => unknown)[] = [];
+
+  add(action: () => unknown): void {
+    this.actions.push(action);
+  }
+
+  async close(): Promise<void> {
+    for (const action of this.actions.splice(0).reverse()) await action();
+  }
+}
+
 /** The lab's network: key managers, core and N3IWF, connected, with room for UEs. */
 export class LabNetwork {
-  readonly quantum: LabQuantum;
-  private readonly peers: Peers;
   private readonly options: LabOptions;
-  private readonly authority: TestAuthority;
-  private readonly shell: GatewayShell;
-  private readonly core: SimulatedCore;
-  private readonly upfSocket: UdpSocket;
-  private readonly capture: LabCapture;
+  private readonly parts: Parts;
+  private readonly closers: Closers;
 
-  private constructor(parts: {
-    quantum: LabQuantum;
-    peers: Peers;
-    options: LabOptions;
-    authority: TestAuthority;
-    shell: GatewayShell;
-    core: SimulatedCore;
-    upfSocket: UdpSocket;
-    capture: LabCapture;
-  }) {
-    this.quantum = parts.quantum;
-    this.peers = parts.peers;
-    this.options = parts.options;
-    this.authority = parts.authority;
-    this.shell = parts.shell;
-    this.core = parts.core;
-    this.upfSocket = parts.upfSocket;
-    this.capture = parts.capture;
+  private constructor(options: LabOptions, parts: Parts, closers: Closers) {
+    this.options = options;
+    this.parts = parts;
+    this.closers = closers;
   }
 
   /** Starts everything but the UEs. @throws OperatorError when a part cannot start; then nothing stays open */
   static async start(options: LabOptions, log: Log, told: (text: string) => void): Promise<LabNetwork> {
-    const peers = await import('#peers');
-    const authority = await TestAuthority.create('qn3iwf lab');
-    const quantum = await LabQuantum.start(authority);
-    told('two KMEs share keys over a simulated quantum link (ETSI GS QKD 014, mutual TLS)');
-    const capture = new LabCapture(options);
-    const [n3iwfEnd, amfEnd] = MemoryAssociation.pair();
-    let core: SimulatedCore | undefined;
-    const upfSocket = await UdpSocket.open({ address: address.upf, port: gtpuPort }, (data, remote) =>
-      core?.receiveGtpu(data, remote),
-    );
-    const shell = await GatewayShell.open(
-      await shellConfig(options, authority),
-      quantum.n3iwf,
-      log,
-      { observe: (event: IkeEvent) => capture.ikeEvent(event) },
-      capture,
-    );
-    core = new peers.SimulatedCore(coreConfig(options.ues), address.upf, {
-      random: randomOctets,
-      sendN2: (stream, data) => amfEnd.send(stream, data),
-      sendGtpu: (datagram, remote) => upfSocket.send(datagram, remote),
-      event: () => {},
-    });
-    const started = core;
-    amfEnd.onMessage((data) => started.receiveN2(data));
-    await shell.connectN2(() => Promise.resolve(n3iwfEnd));
-    told(`N3IWF is up on ${address.n3iwf} and the AMF accepted it (NG Setup)`);
-    return new LabNetwork({ quantum, peers, options, authority, shell, core, upfSocket, capture });
+    const closers = new Closers();
+    try {
+      return new LabNetwork(options, await open(options, log, told, closers), closers);
+    } catch (error) {
+      await closers.close();
+      throw error;
+    }
   }
 
-  openUe(index: number): Promise<LabUeRunner> {
+  /** Keys that the N3IWF's store was given, used and lost. */
+  keyCounts(): { delivered: number; used: number; burnt: number } {
+    return this.parts.quantum.counts();
+  }
+
+  async openUe(index: number): Promise<LabUeRunner> {
+    const { peers, quantum, authority } = this.parts;
     const subscriber = subscriberOf(index);
-    const { auth, ppk, sameSpi } = this.options;
+    const { auth, ppk, sameSpi, fault } = this.options;
     const config: UeConfig = {
       imsi: subscriber.imsi,
       k: subscriber.k,
@@ -122,6 +109,7 @@ export class LabNetwork {
       preSharedKey: labPreSharedKey,
       ikeProposals,
       espProposals,
+      wrongResStar: fault === 'wrong-res',
       ...(sameSpi === true ? { spi: Uint8Array.of(0, 0, 0, 0, 0, 6, 0xf7, 8) } : {}),
     };
     const own = hostAddress(firstUeHost + index);
@@ -131,10 +119,12 @@ export class LabNetwork {
       n3iwf: { address: address.n3iwf, port: ikePort },
       n3iwfNat: { address: address.n3iwf, port: natTraversalPort },
     };
-    return LabUeRunner.open(this.peers.SimulatedUe, config, at, {
-      obtainQkdKey: () => this.quantum.draw(),
-      verifyCertificate: certificateVerifier([this.authority.pem], Date.now),
+    const runner = await LabUeRunner.open(peers.SimulatedUe, config, at, {
+      obtainQkdKey: () => (fault === 'unknown-key' ? unheardOfKey() : quantum.draw()),
+      verifyCertificate: certificateVerifier([authority.pem], Date.now),
     });
+    this.closers.add(() => runner.close());
+    return runner;
   }
 
   /** Waits until nothing of the UEs is left; says what still is after that. */
@@ -147,23 +137,76 @@ export class LabNetwork {
 
   /** What should be gone after every UE has left, and is not. */
   private leaks(): string[] {
-    const { gateway } = this.shell;
+    const { gateway } = this.parts.shell;
     const counts: [string, number][] = [
       ['UE contexts at the N3IWF', gateway.ues.size],
       ['inner addresses in use', gateway.innerAddresses.used],
       ['tunnel ids in use', gateway.teids.used],
-      ['UEs at the AMF', this.core.amf.knownUes],
-      ['PDUs that the AMF could not decode', this.core.undecodable],
+      ['UEs at the AMF', this.parts.core.amf.knownUes],
+      ['PDUs that the AMF could not decode', this.parts.core.undecodable],
     ];
     return counts.filter(([, count]) => count > 0).map(([what, count]) => `left over: ${count} ${what}`);
   }
 
-  async close(): Promise<void> {
-    await this.shell.close();
-    await this.upfSocket.close();
-    await this.quantum.close();
-    this.capture.close();
+  close(): Promise<void> {
+    return this.closers.close();
   }
+}
+
+async function open(
+  options: LabOptions,
+  log: Log,
+  told: (text: string) => void,
+  closers: Closers,
+): Promise<Parts> {
+  const peers = await import('#peers');
+  const authority = await TestAuthority.create('qn3iwf lab');
+  const quantum = await LabQuantum.start(authority);
+  closers.add(() => quantum.close());
+  told('two KMEs share keys over a simulated quantum link (ETSI GS QKD 014, mutual TLS)');
+  const capture = new LabCapture(options);
+  closers.add(() => capture.close());
+  const observers = { observe: (event: IkeEvent) => capture.ikeEvent(event) };
+  const shell = await GatewayShell.open(
+    await shellConfig(options, authority),
+    quantum.n3iwf,
+    log,
+    observers,
+    capture,
+  );
+  closers.add(() => shell.close());
+  const [n3iwfEnd, amfEnd] = MemoryAssociation.pair();
+  const core = await openCore(peers, options, amfEnd, closers);
+  if (options.fault === 'kme-down') await quantum.stopKmes();
+  await shell.connectN2(() => Promise.resolve(n3iwfEnd));
+  told(`N3IWF is up on ${address.n3iwf} and the AMF accepted it (NG Setup)`);
+  return { quantum, peers, authority, shell, core };
+}
+
+async function openCore(
+  peers: Peers,
+  options: LabOptions,
+  n2: MemoryAssociation,
+  closers: Closers,
+): Promise<SimulatedCore> {
+  const socket: { upf?: UdpSocket } = {};
+  const core = new peers.SimulatedCore(coreConfig(options), address.upf, {
+    random: randomOctets,
+    sendN2: (stream, data) => n2.send(stream, data),
+    sendGtpu: (datagram, remote) => socket.upf?.send(datagram, remote),
+    event: () => {},
+  });
+  socket.upf = await UdpSocket.open({ address: address.upf, port: gtpuPort }, (data, remote) =>
+    core.receiveGtpu(data, remote),
+  );
+  closers.add(() => socket.upf?.close());
+  n2.onMessage((data) => core.receiveN2(data));
+  return core;
+}
+
+/** A key ID that no KME has given out. */
+function unheardOfKey(): Promise<{ keyId: string; secret: Uint8Array }> {
+  return Promise.resolve({ keyId: randomUUID(), secret: randomOctets(32) });
 }
 
 /** Subscriber number `index`: its keys follow from the number, so that every run has the same ones. */
@@ -174,8 +217,17 @@ function subscriberOf(index: number): Subscriber {
   return { imsi, k: derive('K'), opc: derive('OPc'), sqn: 32 * (index + 1) };
 }
 
-function coreConfig(ues: number): CoreConfig {
+/** Faults that the core makes. */
+const refusals: Partial<Record<LabFault, Refusal>> = {
+  'ng-setup': 'ngSetup',
+  registration: 'registration',
+  'pdu-session': 'pduSession',
+};
+
+function coreConfig({ ues, fault }: LabOptions): CoreConfig {
+  const refuse = fault === undefined ? undefined : refusals[fault];
   return {
+    ...(refuse === undefined ? {} : { refuse }),
     plmn,
     amfName: 'lab-amf',
     amfRegionId: 0xca,

@@ -1,3 +1,14 @@
+/** What the lab can make go wrong, to show how it fails. */
+export const labFaults = [
+  'wrong-res',
+  'unknown-key',
+  'kme-down',
+  'ng-setup',
+  'registration',
+  'pdu-session',
+] as const;
+export type LabFault = (typeof labFaults)[number];
+
 /** Options of `n3iwf lab`, as the command line gives them. */
 export interface LabOptions {
   readonly ues: number;
@@ -8,6 +19,7 @@ export interface LabOptions {
   readonly pcap?: string;
   readonly keylog?: string;
   readonly sameSpi?: boolean;
+  readonly fault?: LabFault;
   readonly verbose?: boolean;
 }
 
@@ -35,6 +47,6 @@ export interface LabSession {
 export interface LabSummary {
   ok: boolean;
   readonly ues: LabUe[];
-  readonly qkd: { readonly delivered: number; readonly used: number; readonly burnt: number };
+  qkd: { readonly delivered: number; readonly used: number; readonly burnt: number };
   readonly errors: string[];
 }

@@ -72,8 +72,16 @@ export class LabQuantum {
     return { delivered, used, burnt };
   }
 
+  /** Takes both KMEs off the network; the stores stay. */
+  stopKmes(): Promise<void> {
+    this.stopped ??= this.kmes.close();
+    return this.stopped;
+  }
+
+  private stopped: Promise<void> | undefined;
+
   async close(): Promise<void> {
-    await this.kmes.close();
+    await this.stopKmes();
     for (const storage of this.storages) storage.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

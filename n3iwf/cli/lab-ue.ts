@@ -142,6 +142,11 @@ export class LabUeRunner {
     told(`${this.result.supi} is deregistered`);
   }
 
+  /** Leaves without a word on NAS, after a step that failed. */
+  abandon(): void {
+    this.act((ue) => ue.disconnect());
+  }
+
   async close(): Promise<void> {
     this.timer.stop();
     await Promise.all(this.sockets.map((socket) => socket.close()));
@@ -169,9 +174,9 @@ export class LabUeRunner {
         this.waiters.delete(waiter);
         result();
       };
-      const fault = (reason: string) => new Error(`${this.result.supi}: ${step}: ${reason}`);
+      const fault = (at: string, reason: string) => new Error(`${this.result.supi}: ${at}: ${reason}`);
       const limit = setTimeout(
-        () => finish(() => reject(fault(`nothing within ${limitMs / 1000} s`))),
+        () => finish(() => reject(fault(step, `nothing within ${limitMs / 1000} s`))),
         limitMs,
       );
       const waiter: Waiter = {

@@ -58,9 +58,9 @@ async function run(options: LabOptions, summary: LabSummary, progress: LabProgre
   const network = await LabNetwork.start(options, log, (text) => progress.step(text));
   try {
     await runUes(options, network, summary, progress);
-    Object.assign(summary, { qkd: network.quantum.counts() });
     summary.errors.push(...(await network.settle()));
   } finally {
+    summary.qkd = network.keyCounts();
     await network.close();
   }
 }
@@ -81,19 +81,16 @@ async function runUes(
     }
     return alive.filter((_, index) => outcomes[index]?.status === 'fulfilled');
   };
-  try {
-    let alive = await stage(runners, (runner) => runner.attach(told));
-    alive = await stage(alive, (runner) => runner.rekey(told));
-    summary.ues.push(...alive.map(({ result, ue }) => ({ ...result, keyIds: [...ue.keyIds] })));
-    for (const { result } of alive) checkPings(result.supi, result.pduSessions, summary.errors);
-    if (options.once !== true) {
-      progress.step('all UEs are up; Ctrl-C detaches them and ends the lab');
-      await untilSignal();
-    }
-    await stage(alive, (runner) => runner.detach(told));
-  } finally {
-    await Promise.all(runners.map((runner) => runner.close()));
+  let alive = await stage(runners, (runner) => runner.attach(told));
+  alive = await stage(alive, (runner) => runner.rekey(told));
+  for (const runner of runners) if (!alive.includes(runner)) runner.abandon();
+  summary.ues.push(...alive.map(({ result, ue }) => ({ ...result, keyIds: [...ue.keyIds] })));
+  for (const { result } of alive) checkPings(result.supi, result.pduSessions, summary.errors);
+  if (options.once !== true) {
+    progress.step('all UEs are up; Ctrl-C detaches them and ends the lab');
+    await untilSignal();
   }
+  await stage(alive, (runner) => runner.detach(told));
 }
 
 function checkPings(

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, OperatorError } from '../errors.ts';
-import type { LabOptions } from './lab-options.ts';
+import { type LabOptions, labFaults } from './lab-options.ts';
 
 function positiveInteger(text: string): number {
   const value = Number(text);
@@ -64,6 +64,7 @@ function buildProgram(done: (status: number) => void): Command {
     .option('--pcap <file>', 'record NWu and N2')
     .option('--keylog <folder>', "write Wireshark's decryption tables into a folder")
     .option('--same-spi', 'all UEs use the same initiator SPI')
+    .addOption(new Option('--fault <kind>', 'make this go wrong, to see how it ends').choices(labFaults))
     .option('--verbose', 'log every step of the N3IWF')
     .action(async (options: LabOptions) => done(await (await import('./lab.ts')).runLabCommand(options)));
 

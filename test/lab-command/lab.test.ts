@@ -44,6 +44,23 @@ describe('n3iwf lab', () => {
     expect(summary.ues.map((ue) => ue.pduSessions[0]?.ping.received)).toEqual([5, 5]);
   });
 
+  test.each([
+    ['wrong-res', 1, /imsi-208930000000001: authentication: the network rejected the authentication/],
+    ['unknown-key', 1, /imsi-208930000000001: IKE: .*AUTHENTICATION_FAILED/],
+    ['kme-down', 1, /QKD key: unreachable: KME kme-ue at https:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/],
+    ['ng-setup', 5, /the AMF refused NG Setup: misc unknown-PLMN-or-SNPN/],
+    ['registration', 1, /registration: the network rejected it, cause 3/],
+    ['pdu-session', 1, /PDU session: the network rejected it, cause 26/],
+  ])(
+    'with --fault %s it ends with status %i and one line that says what and where, and nothing is left',
+    async (fault, exit, line) => {
+      const { status, summary } = await runLab('--fault', fault);
+      expect([status, summary.ok, summary.errors.length]).toEqual([exit, false, 1]);
+      expect(summary.errors[0]).toMatch(line);
+      expect(summary.qkd.delivered).toBe(summary.qkd.used);
+    },
+  );
+
   test('says in plain words what the options are, and refuses others', async () => {
     const help = await runCommand('lab', '--help');
     expect(help.stdout).toMatch(/--keylog/);

@@ -80,6 +80,8 @@ export class NasClient {
       this.fail('NAS', decoded.error.message);
       return;
     }
+    const isPlain = plain === nasPdu;
+    if (isPlain && this.security !== undefined) return; // once there are keys, nothing in clear is obeyed
     const handler = handlers[decoded.value.message] as
       | ((client: NasClient, message: NasMessage) => void)
       | undefined;
