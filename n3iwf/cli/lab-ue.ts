@@ -184,10 +184,8 @@ export class LabUeRunner {
         settle: (event) =>
           finish(() => {
             if (matches(event)) resolve(event);
-            else
-              reject(
-                fault(event.type === 'failed' ? `${event.step}: ${event.reason}` : 'the IKE SA was closed'),
-              );
+            else if (event.type === 'failed') reject(fault(event.step, event.reason));
+            else reject(fault(step, 'the IKE SA was closed'));
           }),
       };
       this.waiters.add(waiter);
