@@ -25,6 +25,9 @@ const both = suites.flatMap(([suite, encr, integ]) =>
   })),
 );
 
+const withEsn = both.filter((row) => row.suite.esn);
+const withoutEsn = both.filter((row) => !row.suite.esn);
+
 const random = (length: number) => {
   const octets = new Uint8Array(length);
   for (let i = 0; i < length; i++) octets[i] = (length * 7 + i * 31) & 0xff;
@@ -147,18 +150,15 @@ describe.each(both)('ESP $name', (row) => {
 });
 
 describe('ESP padding', () => {
-  it.each(both.filter((row) => !row.suite.esn))(
-    '[RFC4303 2.4] refuses padding that is not 1, 2, 3 with $name',
-    (row) => {
-      const receiver = new EspReceiver(spi, row.suite, row.keys);
-      const plaintext = Uint8Array.of(0x45, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 9, 3, 4);
-      expect(receiver.open(raw(row, 1, plaintext))).toEqual({ ok: false, fault: 'padding' });
-      plaintext[13] = 3;
-      expect(receiver.open(raw(row, 2, plaintext)).ok).toBe(true);
-      plaintext[14] = 255;
-      expect(receiver.open(raw(row, 3, plaintext))).toEqual({ ok: false, fault: 'padding' });
-    },
-  );
+  it.each(withoutEsn)('[RFC4303 2.4] refuses padding that is not 1, 2, 3 with $name', (row) => {
+    const receiver = new EspReceiver(spi, row.suite, row.keys);
+    const plaintext = Uint8Array.of(0x45, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 9, 3, 4);
+    expect(receiver.open(raw(row, 1, plaintext))).toEqual({ ok: false, fault: 'padding' });
+    plaintext[13] = 3;
+    expect(receiver.open(raw(row, 2, plaintext)).ok).toBe(true);
+    plaintext[14] = 255;
+    expect(receiver.open(raw(row, 3, plaintext))).toEqual({ ok: false, fault: 'padding' });
+  });
 });
 
 describe('ESP IVs', () => {
@@ -182,24 +182,21 @@ describe('ESP IVs', () => {
 });
 
 describe('extended sequence numbers', () => {
-  it.each(both.filter((row) => row.suite.esn))(
-    '[RFC4303 A2.1] $name crosses 2^32, out of order too',
-    ({ suite, keys }) => {
-      const wrap = 0x1_0000_0000;
-      const sender = new EspSender(spi, suite, keys, random, wrap - 6);
-      const receiver = new EspReceiver(spi, suite, keys);
-      receiver.window.mark(wrap - 6);
-      const packets = Array.from({ length: 10 }, (_, i) => sealed(sender, Uint8Array.of(i)));
-      for (const at of [0, 3, 7, 9, 4, 1, 2, 5, 6, 8]) {
-        const opened = receiver.open(packets[at] as Uint8Array);
-        expect(opened.ok && opened.payload[0], `packet ${at}`).toBe(at);
-      }
-      for (const packet of packets) expect(receiver.open(packet)).toEqual({ ok: false, fault: 'replay' });
-      expect(receiver.window.highest).toBe(wrap + 4);
-    },
-  );
+  it.each(withEsn)('[RFC4303 A2.1] $name crosses 2^32, out of order too', ({ suite, keys }) => {
+    const wrap = 0x1_0000_0000;
+    const sender = new EspSender(spi, suite, keys, random, wrap - 6);
+    const receiver = new EspReceiver(spi, suite, keys);
+    receiver.window.mark(wrap - 6);
+    const packets = Array.from({ length: 10 }, (_, i) => sealed(sender, Uint8Array.of(i)));
+    for (const at of [0, 3, 7, 9, 4, 1, 2, 5, 6, 8]) {
+      const opened = receiver.open(packets[at] as Uint8Array);
+      expect(opened.ok && opened.payload[0], `packet ${at}`).toBe(at);
+    }
+    for (const packet of packets) expect(receiver.open(packet)).toEqual({ ok: false, fault: 'replay' });
+    expect(receiver.window.highest).toBe(wrap + 4);
+  });
 
-  it.each(both.filter((row) => row.suite.esn))(
+  it.each(withEsn)(
     '[RFC4303 2.2.1] $name authenticates the high half that it does not send',
     ({ suite, keys }) => {
       const packet = sealed(new EspSender(spi, suite, keys, random, 0x1_0000_0000), Uint8Array.of(1));
