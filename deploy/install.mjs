@@ -17,14 +17,16 @@ function isCurrent() {
   );
 }
 
+// Not `npm ci`: it refuses a lock file that lacks builds of optional packages for platforms other than the one it was
+// written on. With --no-save the lock file decides the versions and stays as it is.
 if (!isCurrent()) {
-  process.stderr.write('qn3iwf: installing dependencies (npm ci) …\n');
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  process.stderr.write('qn3iwf: installing dependencies (npm install) …\n');
+  const npm = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });
   if (npm.status !== 0) {
-    process.stderr.write('qn3iwf: npm ci failed; run it by hand to see why\n');
+    process.stderr.write('qn3iwf: npm install failed; run it by hand to see why\n');
     process.exit(npm.status ?? 1);
   }
 }
