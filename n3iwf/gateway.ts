@@ -181,6 +181,7 @@ export class Gateway implements Node {
   }
 
   release(ue: UeContext, reason: ReleaseReason): void {
+    if (ue.releaseCommanded && this.n2Ready) return; // its IKE SA is going already
     this.log.warn({ ue: ue.id, reason: reason.text }, 'releasing the UE');
     if (ue.amfUeNgapId === undefined || !this.n2Ready) endIkeSa(this, ue);
     else sendUeContextReleaseRequest(this, ue, reason, [...ue.sessions.keys()]);

@@ -21,11 +21,7 @@ const handlers: Handlers = {
   sharedSecretRequested: (node, event) =>
     onSharedSecretRequested(node, event.ikeSaId, event.localId, event.peerId),
   childSaEstablished,
-  childSaFailed: (node, event) => {
-    const ue = node.ues.ofIkeSa(event.ikeSaId);
-    if (ue !== undefined && event.tag !== undefined)
-      onSessionChildSaFailed(node, ue, event.tag, event.reason);
-  },
+  childSaFailed,
   childSaDeleted,
   ikeSaClosed,
 };
@@ -68,6 +64,17 @@ function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): v
     ue.childUses.set(child.id, { kind: 'signalling' });
     node.plane.installChildSa(ue.id, child, { kind: 'signalling' });
     if (ue.advance('signallingUp')) completeInitialContextSetup(node, ue);
+  }
+}
+
+/** Without its signalling SA a UE is of no use, though the IKE SA lives on: it is released. */
+function childSaFailed(node: Node, { ikeSaId, tag, reason }: EventOf<'childSaFailed'>): void {
+  const ue = node.ues.ofIkeSa(ikeSaId);
+  if (ue === undefined) return;
+  if (tag !== undefined) onSessionChildSaFailed(node, ue, tag, reason);
+  else if (ue.state === 'securing') {
+    const cause = 'failure-in-radio-interface-procedure';
+    node.release(ue, { group: 'radioNetwork', cause, text: `no signalling SA: ${reason}` });
   }
 }
 

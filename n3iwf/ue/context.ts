@@ -51,6 +51,8 @@ export class UeContext {
   readonly childUses = new Map<number, ChildUse>();
   /** Sessions that came in an Initial Context Setup Request and wait for the signalling SA. */
   pendingSessions: readonly SessionInContext[] = [];
+  /** The AMF was asked to release the UE; a second request would meet an AMF that has forgotten it. */
+  releaseRequested = false;
   /** The AMF said to release: it is owed a UE Context Release Complete. */
   releaseCommanded = false;
   /** Sessions the UE had when its IKE SA went, for the AMF to end. */

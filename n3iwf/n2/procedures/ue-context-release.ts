@@ -6,7 +6,9 @@ import { userLocation } from '../user-location.ts';
 
 /** The AMF ends the UE: the IKE SA goes first, the answer follows when it is gone [TS38413 8.3.3]. */
 export function onUeContextReleaseCommand(node: Node, ue: UeContext, ies: UEContextReleaseCommand): void {
-  node.log.info({ ue: ue.id, cause: ies.cause.value }, 'the AMF releases the UE');
+  // criticality of the cause is `ignore`: a command without one is obeyed all the same
+  const cause = ies.cause as Cause | undefined;
+  node.log.info({ ue: ue.id, cause: cause?.value }, 'the AMF releases the UE');
   ue.releaseCommanded = true;
   if (ue.state === 'closed') node.forget(ue);
   else endIkeSa(node, ue);
@@ -46,7 +48,8 @@ export function sendUeContextReleaseRequest(
   reason: ReleaseReason,
   sessionIds: readonly number[],
 ): void {
-  if (ue.amfUeNgapId === undefined) return;
+  if (ue.amfUeNgapId === undefined || ue.releaseRequested) return;
+  ue.releaseRequested = true;
   node.sendN2({
     message: 'UEContextReleaseRequest',
     ies: {

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import type { NgapPdu } from '#ngap';
+import { World, type WorldOptions } from '../support/world.ts';
+
+const nothing = { ues: 0, teids: 0, addresses: 0 };
+const failure = (world: World, who = world.ue) => who.events.find((event) => event.type === 'failed');
+const sent = (world: World, message: NgapPdu['message']) =>
+  world.toAmf.filter((pdu) => pdu.message === message);
+
+async function refused(options: WorldOptions): Promise<World> {
+  const world = new World(options);
+  await world.register();
+  await world.pass(30_000);
+  expect(world.ue.events.map(({ type }) => type)).not.toContain('registered');
+  expect(world.left()).toEqual(nothing);
+  expect(world.core.amf.knownUes).toBe(0);
+  expect(world.core.undecodable).toBe(0);
+  return world;
+}
+
+describe('refusals', () => {
+  it('ends a UE that answers the challenge wrongly', async () => {
+    const world = await refused({ ue: { wrongResStar: true } });
+    expect(failure(world)).toMatchObject({ step: 'authentication' });
+    expect(sent(world, 'UEContextReleaseComplete')).toHaveLength(1);
+  });
+
+  it('[RFC8784 3] refuses a UE whose PPK the key manager does not know', async () => {
+    const world = await refused({ auth: 'psk', ppk: 'rfc8784', unknownKeys: true });
+    expect(failure(world)).toMatchObject({ reason: expect.stringContaining('AUTHENTICATION_FAILED') });
+    expect(world.fetched).toEqual([]);
+  });
+
+  it('refuses a UE whose key for AUTH the key manager does not know', async () => {
+    const world = await refused({ auth: 'qkd', unknownKeys: true });
+    expect(failure(world)).toMatchObject({ reason: expect.stringContaining('AUTHENTICATION_FAILED') });
+    expect(sent(world, 'InitialUEMessage')).toEqual([]);
+  });
+
+  it('ends a UE whose registration the AMF refuses', async () => {
+    const world = new World({ refuse: 'registration' });
+    await world.register();
+    await world.pass(30_000);
+    expect(failure(world)).toMatchObject({ step: 'registration' });
+    expect(world.left()).toEqual(nothing);
+  });
+
+  it('keeps a UE whose PDU session the core refuses', async () => {
+    const world = new World({ refuse: 'pduSession' });
+    await world.register();
+    await world.openSession();
+    expect(failure(world)).toMatchObject({ step: 'PDU session' });
+    expect(world.left()).toEqual({ ues: 1, teids: 0, addresses: 1 });
+  });
+
+  it('[TS24502 7.3.4] releases a UE for which no inner address is left', async () => {
+    const world = new World({ ues: 2, innerPool: '10.45.0.0/30' });
+    const [first, second] = world.ues;
+    await world.register(first);
+    await world.register(second);
+    await world.pass(30_000);
+    expect(second?.events.map(({ type }) => type)).not.toContain('registered');
+    expect(world.left()).toEqual({ ues: 1, teids: 0, addresses: 1 });
+    await world.openSession(first);
+    expect(await world.ping(first)).toBe(true);
+  });
+
+  it('[TS24502 9.2.4.2] turns UEs away with CONGESTION while no AMF is connected', async () => {
+    const world = new World();
+    world.gateway.setN2Ready(false);
+    await world.register();
+    expect(failure(world)).toMatchObject({ reason: expect.stringMatching(/CONGESTION|15500/) });
+    expect(world.left()).toEqual(nothing);
+    expect(world.toAmf).toEqual([]);
+  });
+});

@@ -1,0 +1,321 @@
+import { createHash } from 'node:crypto';
+import { type EndpointConfig, ID_TYPE, parseEspProposal, parseIkeProposal, type SocketAddress } from '#ikev2';
+import { decodeNgap, encodeNgap, type NgapPdu } from '#ngap';
+import { type CoreConfig, SimulatedCore, SimulatedUe, type UeConfig, type UeEvent } from '#peers';
+import { type KeyReply, Secret } from '#qkd';
+import { Gateway } from '../../n3iwf/gateway.ts';
+import { silentLog } from '../../n3iwf/log.ts';
+
+/** One UDP payload under way. */
+export interface Datagram {
+  data: Uint8Array;
+  readonly from: SocketAddress;
+  readonly to: SocketAddress;
+}
+
+export interface WorldOptions {
+  readonly seed?: number;
+  readonly auth?: UeConfig['auth'] & EndpointConfig['responderAuth'];
+  readonly ppk?: UeConfig['ppk'];
+  readonly ues?: number;
+  readonly innerPool?: string;
+  readonly refuse?: NonNullable<CoreConfig['refuse']>;
+  readonly ue?: Partial<UeConfig>;
+  /** What becomes of a datagram on NWu: itself, several, or none. */
+  readonly channel?: (datagram: Datagram, world: World) => readonly Datagram[];
+  /** What becomes of a message on N2, in either direction; undefined loses it. */
+  readonly n2?: (pdu: NgapPdu, toAmf: boolean, world: World) => NgapPdu | undefined;
+  /** Names keys to the N3IWF that its own key manager has never heard of. */
+  readonly unknownKeys?: boolean;
+}
+
+const plmn = { mcc: '208', mnc: '93' };
+const slice = { sst: 1, sd: '010203' };
+const name = 'n3iwf.example';
+const presharedKey = new TextEncoder().encode('known to both ends of this test');
+const n3iwf = { address: '192.0.2.1', port: 500 };
+const n3iwfNat = { address: '192.0.2.1', port: 4500 };
+const upf = { address: '192.0.2.2', port: 2152 };
+export const pingTarget = Uint8Array.of(198, 51, 100, 1);
+
+/** Octets and fractions that follow from a seed alone. */
+export class SeededRandom {
+  private state: number;
+
+  constructor(seed: number) {
+    this.state = seed >>> 0;
+  }
+
+  /** From 0 up to 1. */
+  fraction(): number {
+    this.state = (this.state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  octets(length: number): Uint8Array {
+    return Uint8Array.from({ length }, () => Math.floor(this.fraction() * 256));
+  }
+}
+
+function must<T>(parsed: { ok: true; value: T } | { ok: false; error: string }): T {
+  if (!parsed.ok) throw new Error(parsed.error);
+  return parsed.value;
+}
+
+function subscriberOf(index: number): { imsi: string; k: Uint8Array; opc: Uint8Array; sqn: number } {
+  const derive = (what: string) =>
+    Uint8Array.from(createHash('sha256').update(`${what} ${index}`).digest().subarray(0, 16));
+  return { imsi: `20893${String(index + 1).padStart(10, '0')}`, k: derive('K'), opc: derive('OPc'), sqn: 32 };
+}
+
+/** One UE of the world with everything that it has told. */
+export interface WorldUe {
+  readonly ue: SimulatedUe;
+  readonly events: UeEvent[];
+  readonly address: string;
+}
+
+/** Gateway, core and UEs joined by queues under a clock of their own; nothing here touches a socket or the time of day. */
+export class World {
+  now = 1_000_000;
+  readonly random: SeededRandom;
+  readonly gateway: Gateway;
+  readonly core: SimulatedCore;
+  readonly ues: WorldUe[] = [];
+  /** N2 messages in the order sent, seen before the hook. */
+  readonly toAmf: NgapPdu[] = [];
+  readonly toN3iwf: NgapPdu[] = [];
+  /** Key IDs that were fetched at the N3IWF. */
+  readonly fetched: string[] = [];
+  private readonly options: WorldOptions;
+  private readonly queue: (() => void)[] = [];
+  private readonly keys = new Map<string, Uint8Array>();
+
+  constructor(options: WorldOptions = {}) {
+    this.options = options;
+    this.random = new SeededRandom(options.seed ?? 1);
+    this.gateway = this.newGateway();
+    this.core = this.newCore();
+    for (let index = 0; index < (options.ues ?? 1); index++) this.ues.push(this.newUe(index));
+    this.gateway.setN2Ready(true);
+  }
+
+  get ue(): WorldUe {
+    return this.ues[0] as WorldUe;
+  }
+
+  /** Delivers until nothing is under way, answers of the key source included. */
+  async settle(): Promise<void> {
+    for (let idle = 0; idle < 3; ) {
+      const next = this.queue.shift();
+      if (next === undefined) {
+        idle++;
+        await new Promise((resolve) => setImmediate(resolve));
+      } else {
+        idle = 0;
+        next();
+      }
+    }
+  }
+
+  /** Lets `ms` go by, with every timer that falls due on the way. */
+  async pass(ms: number): Promise<void> {
+    const end = this.now + ms;
+    await this.settle();
+    for (let due = this.nextDeadline(); due <= end; due = this.nextDeadline()) {
+      this.now = Math.max(this.now + 1, due);
+      this.gateway.tick();
+      for (const { ue } of this.ues) ue.tick();
+      await this.settle();
+    }
+    this.now = Math.max(this.now, end);
+  }
+
+  private nextDeadline(): number {
+    const all = [this.gateway.deadline(), ...this.ues.map(({ ue }) => ue.deadline())];
+    return Math.min(...all.map((at) => at ?? Number.POSITIVE_INFINITY));
+  }
+
+  /** What of the UEs is still held at the N3IWF. */
+  left(): { ues: number; teids: number; addresses: number } {
+    const { ues, teids, innerAddresses } = this.gateway;
+    return { ues: ues.size, teids: teids.used, addresses: innerAddresses.used };
+  }
+
+  /** Attaches one UE up to its registration. */
+  async register(who = this.ue): Promise<void> {
+    await who.ue.start();
+    await this.settle();
+  }
+
+  async openSession(who = this.ue, id = 1): Promise<void> {
+    who.ue.sessions.request(id);
+    await this.settle();
+  }
+
+  /** True when an echo request through session `id` comes back. */
+  async ping(who = this.ue, id = 1, sequence = 1 + Math.floor(this.random.fraction() * 60_000)) {
+    who.ue.sessions.ping(id, pingTarget, sequence);
+    await this.settle();
+    return who.events.some((event) => event.type === 'pong' && event.sequence === sequence);
+  }
+
+  /** Hands a message of the AMF to the N3IWF, by way of its encoding. */
+  async amfSends(pdu: NgapPdu): Promise<void> {
+    this.deliverToN3iwf(encodeNgap(pdu));
+    await this.settle();
+  }
+
+  private newGateway(): Gateway {
+    const { auth = 'psk', ppk = 'none', innerPool = '10.45.0.0/16' } = this.options;
+    const ike: EndpointConfig = {
+      ikePort: n3iwf.port,
+      natTraversalPort: n3iwfNat.port,
+      proposals: [must(parseIkeProposal('aes256gcm16-prfsha256-x25519'))],
+      childProposals: [must(parseEspProposal('aes256gcm16'))],
+      localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(name) },
+      responderAuth: auth,
+      initiatorAuth: 'eap',
+      ppk: ppk === 'none' ? 'off' : 'required',
+      forceUdpEncapsulation: true,
+      exposeKeys: false,
+    };
+    const identity = {
+      innerAddress: innerPool.replace(/0\/\d+$/, '1'),
+      nasPort: 20_000,
+      n3Address: n3iwf.address,
+      ueSaeId: 'ue-sae',
+      preSharedKey: () => Uint8Array.from(presharedKey),
+    };
+    const sendNwu = (data: Uint8Array, from: SocketAddress, to: SocketAddress) =>
+      this.carry({ data, from, to });
+    return new Gateway(
+      { ike, identity, innerPool },
+      {
+        now: () => this.now,
+        random: (length) => this.random.octets(length),
+        sendIke: sendNwu,
+        sendEsp: sendNwu,
+        sendGtpu: (datagram) =>
+          this.later(() => this.core.receiveGtpu(datagram, { ...upf, address: n3iwf.address })),
+        sendN2: (pdu) => {
+          this.toAmf.push(pdu);
+          const passed = this.hooked(pdu, true);
+          const data = passed === undefined ? undefined : encodeNgap(passed);
+          if (data !== undefined) this.later(() => this.core.receiveN2(data));
+        },
+      },
+      { fetch: (_, keyId) => Promise.resolve(this.fetch(keyId)) },
+      silentLog,
+    );
+  }
+
+  private newCore(): SimulatedCore {
+    const config: CoreConfig = {
+      plmn,
+      amfName: 'amf',
+      amfRegionId: 0xca,
+      amfSetId: 1016,
+      amfPointer: 0,
+      slices: [slice],
+      subscribers: Array.from({ length: this.options.ues ?? 1 }, (_, index) => subscriberOf(index)),
+      ciphering: 2,
+      sessionPrefix: [10, 60, 0],
+      dnn: 'internet',
+      ...(this.options.refuse === undefined ? {} : { refuse: this.options.refuse }),
+    };
+    return new SimulatedCore(config, upf.address, {
+      random: (length) => this.random.octets(length),
+      sendN2: (_, data) => this.later(() => this.deliverToN3iwf(data)),
+      sendGtpu: (datagram) => this.later(() => this.gateway.receiveGtpu(datagram, upf)),
+      event: () => {},
+    });
+  }
+
+  private newUe(index: number): WorldUe {
+    const { auth = 'psk', ppk = 'none' } = this.options;
+    const { imsi, k, opc } = subscriberOf(index);
+    const address = `192.0.2.${16 + index}`;
+    const config: UeConfig = {
+      imsi,
+      k,
+      opc,
+      imeisv: `35609204079301${String(index).padStart(2, '0')}`,
+      plmn,
+      slice,
+      dnn: 'internet',
+      auth,
+      ppk,
+      n3iwfName: name,
+      preSharedKey: presharedKey,
+      ikeProposals: ['aes256gcm16-prfsha256-x25519'],
+      espProposals: ['aes256gcm16'],
+      ...this.options.ue,
+    };
+    const events: UeEvent[] = [];
+    const local = { address, port: 500 };
+    const ue = new SimulatedUe(
+      config,
+      { local, localNat: { address, port: 4500 }, n3iwf, n3iwfNat },
+      {
+        now: () => this.now,
+        random: (length) => this.random.octets(length),
+        send: (data, from, to) => this.carry({ data, from, to }),
+        event: (event) => void events.push(event),
+        obtainQkdKey: () => Promise.resolve(this.draw()),
+      },
+    );
+    return { ue, events, address };
+  }
+
+  private draw(): { keyId: string; secret: Uint8Array } {
+    const hex = Buffer.from(this.random.octets(16)).toString('hex');
+    const keyId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    const secret = this.random.octets(32);
+    if (this.options.unknownKeys !== true) this.keys.set(keyId, Uint8Array.from(secret));
+    return { keyId, secret };
+  }
+
+  private fetch(keyId: string): KeyReply {
+    const secret = this.keys.get(keyId);
+    this.keys.delete(keyId);
+    if (secret === undefined)
+      return { status: 'refused', keyId, ageMs: undefined, reason: 'unknown-key', detail: 'never heard of' };
+    this.fetched.push(keyId);
+    return { status: 'ok', keyId, secret: Secret.own(secret), ageMs: 0 };
+  }
+
+  private hooked(pdu: NgapPdu, toAmf: boolean): NgapPdu | undefined {
+    return this.options.n2 === undefined ? pdu : this.options.n2(pdu, toAmf, this);
+  }
+
+  private deliverToN3iwf(data: Uint8Array): void {
+    const pdu = decodeNgap(data);
+    if (!pdu.ok) throw pdu.error;
+    this.toN3iwf.push(pdu.value);
+    const passed = this.hooked(pdu.value, false);
+    if (passed !== undefined) this.gateway.receiveN2(passed);
+  }
+
+  private later(action: () => void): void {
+    this.queue.push(action);
+  }
+
+  private carry(datagram: Datagram): void {
+    const copy = { ...datagram, data: Uint8Array.from(datagram.data) };
+    for (const each of this.options.channel?.(copy, this) ?? [copy]) this.later(() => this.arrive(each));
+  }
+
+  private arrive({ data, from, to }: Datagram): void {
+    if (to.address !== n3iwf.address) {
+      this.ues.find(({ address }) => address === to.address)?.ue.receive(data, to, from);
+      return;
+    }
+    const isIke =
+      to.port === n3iwf.port || (data.length >= 4 && data.subarray(0, 4).every((octet) => octet === 0));
+    if (isIke) this.gateway.receiveIke(data, to, from);
+    else this.gateway.receiveEsp(data, to, from);
+  }
+}
