@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeNgap, type NgapPdu } from '#ngap';
+import { decodeNgap, encodeNgap, type NgapPdu } from '#ngap';
 import { SeededRandom, World, type WorldOptions } from '../support/world.ts';
 
 const gatewayAt = (port: number) => ({ address: '192.0.2.1', port });
@@ -69,5 +69,30 @@ describe('garbage', () => {
     for (const pdu of odd) await world.amfSends(pdu);
     expect(encodeNgap(odd[0] as NgapPdu).length).toBeGreaterThan(0);
     expect(await world.ping()).toBe(true);
+  });
+
+  it('on N2 made from real messages with octets changed throws nothing', async () => {
+    const original = await attached();
+    original.ue.ue.nas.deregister();
+    await original.settle();
+    const messages = original.toN3iwf.map((pdu) => encodeNgap(pdu));
+    const random = new SeededRandom(5);
+    let obeyed = 0;
+    for (let round = 0; round < 20; round++) {
+      const world = await attached({ seed: round });
+      for (const message of messages) {
+        for (let change = 0; change < 20; change++) {
+          const data = Uint8Array.from(message);
+          data[Math.floor(random.fraction() * data.length)] = Math.floor(random.fraction() * 256);
+          const pdu = decodeNgap(data);
+          if (!pdu.ok) continue;
+          obeyed++;
+          expect(() => world.gateway.receiveN2(pdu.value)).not.toThrow();
+        }
+      }
+      await world.settle();
+      expect(world.core.undecodable).toBe(0);
+    }
+    expect(obeyed).toBeGreaterThan(100);
   });
 });
