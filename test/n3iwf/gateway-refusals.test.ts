@@ -60,6 +60,9 @@ describe('refusals', () => {
     await world.register(second);
     await world.pass(30_000);
     expect(second?.events.map(({ type }) => type)).not.toContain('registered');
+    expect(sent(world, 'UEContextReleaseRequest').map(({ ies }) => ies)).toMatchObject([
+      { ranUeNgapId: 2, cause: { value: 'failure-in-radio-interface-procedure' } },
+    ]);
     expect(world.left()).toEqual({ ues: 1, teids: 0, addresses: 1 });
     await world.openSession(first);
     expect(await world.ping(first)).toBe(true);
