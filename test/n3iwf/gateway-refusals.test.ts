@@ -38,11 +38,8 @@ describe('refusals', () => {
   });
 
   it('ends a UE whose registration the AMF refuses', async () => {
-    const world = new World({ refuse: 'registration' });
-    await world.register();
-    await world.pass(30_000);
+    const world = await refused({ refuse: 'registration' });
     expect(failure(world)).toMatchObject({ step: 'registration' });
-    expect(world.left()).toEqual(nothing);
   });
 
   it('keeps a UE whose PDU session the core refuses', async () => {
