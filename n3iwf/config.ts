@@ -54,7 +54,11 @@ export const configSchema = z.strictObject({
     plmn,
     tac: z.string().regex(/^[0-9a-fA-F]{6}$/, 'must be six hexadecimal digits in quotes, such as "000001"'),
     slices: z.array(slice).nonempty(),
-    amf: z.strictObject({ address: ipv4, port: port.default(38412) }),
+    localAddresses: z
+      .array(ipv4)
+      .default([])
+      .describe('local SCTP addresses; two or more make the association multi-homed'),
+    amf: z.strictObject({ addresses: z.array(ipv4).nonempty(), port: port.default(38412) }),
   }),
   n3: z.strictObject({ address: ipv4, port: port.default(2152) }),
   qkd: z

@@ -11,7 +11,10 @@ const importPattern =
 
 function importsOf(folder: string): Import[] {
   return sources(folder).flatMap((file) =>
-    [...readSource(file).matchAll(importPattern)].map((match) => ({ file, target: match[1] ?? match[2] ?? match[3] ?? '' })),
+    [...readSource(file).matchAll(importPattern)].map((match) => ({
+      file,
+      target: match[1] ?? match[2] ?? match[3] ?? '',
+    })),
   );
 }
 

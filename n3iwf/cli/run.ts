@@ -30,11 +30,11 @@ export async function runNode(path: string): Promise<number> {
   ) as unknown as Log;
   const keys = config.qkd === undefined ? undefined : await openKeys(config.qkd);
   const shell = await GatewayShell.open(shellConfig, keys?.store, log);
-  const { address, port } = config.n2.amf;
-  const dial = () => connectSctp({ local: [], localPort: 0 }, [address], port);
+  const { amf, localAddresses } = config.n2;
+  const dial = () => connectSctp({ local: localAddresses, localPort: 0 }, amf.addresses, amf.port);
   const first = shell.connectN2(dial);
   first.catch((error: Error) => log.warn({ error: error.message }, 'the first try to reach the AMF failed'));
-  log.info({ ike: config.ike.address, amf: `${address}:${port}` }, 'N3IWF is up');
+  log.info({ ike: config.ike.address, amf: amf.addresses }, 'N3IWF is up');
   await untilSignal();
   shell.act((gateway) => gateway.shutDown());
   await new Promise((resolve) => setTimeout(resolve, drainMs));

@@ -10,7 +10,7 @@ const usable = {
     plmn: { mcc: '208', mnc: '93' },
     tac: '000001',
     slices: [{ sst: 1, sd: '010203' }],
-    amf: { address: '192.0.2.10' },
+    amf: { addresses: ['192.0.2.10'] },
   },
   n3: { address: '192.0.2.1' },
 };
