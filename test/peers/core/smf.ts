@@ -6,6 +6,8 @@ import { sessionNas } from './session-nas.ts';
 import type { SimulatedUpf } from './upf.ts';
 
 const gtpuPort = 2152;
+const lastHost = 254;
+const insufficientResources = 26;
 const ambr = { down: 1_000_000_000, up: 500_000_000 };
 
 export interface SmfPorts {
@@ -20,7 +22,8 @@ export class SimulatedSmf {
   private readonly upfAddress: Uint8Array;
   private readonly ports: SmfPorts;
   private nextTeid = 1;
-  private nextHost = 1;
+  /** Host parts that no session has, the one to give out next at the front. */
+  private readonly freeHosts = Array.from({ length: lastHost }, (_, at) => at + 1);
 
   constructor(config: CoreConfig, upf: SimulatedUpf, upfAddress: Uint8Array, ports: SmfPorts) {
     this.ports = ports;
@@ -29,9 +32,13 @@ export class SimulatedSmf {
     this.upfAddress = upfAddress;
   }
 
-  open(ue: AmfUe, id: number, pti: number): CoreSession {
+  /** A session under `id`, in place of one that had it; undefined when every address is taken. */
+  open(ue: AmfUe, id: number, pti: number): CoreSession | undefined {
+    this.remove(ue, id);
+    const host = this.freeHosts.shift();
+    if (host === undefined) return undefined;
     const ulTeid = this.nextTeid++;
-    const address = Uint8Array.of(...this.config.sessionPrefix, this.nextHost++ % 254);
+    const address = Uint8Array.of(...this.config.sessionPrefix, host);
     const session: CoreSession = { id, pti, address, ulTeid, qfi: 1, active: false };
     ue.sessions.set(id, session);
     this.upf.addSession({ address, ulTeid, qfi: session.qfi });
@@ -43,6 +50,8 @@ export class SimulatedSmf {
     if (session === undefined) return;
     ue.sessions.delete(id);
     this.upf.removeSession(session.ulTeid);
+    const [, , , host] = session.address;
+    if (host !== undefined) this.freeHosts.push(host);
   }
 
   /** PDU SESSION ESTABLISHMENT ACCEPT for a session. */
@@ -131,8 +140,8 @@ export class SimulatedSmf {
   }
 
   private establish(ue: AmfUe, id: number, pti: number): void {
-    if (this.config.refuse === 'pduSession') {
-      const insufficientResources = 26;
+    const session = this.config.refuse === 'pduSession' ? undefined : this.open(ue, id, pti);
+    if (session === undefined) {
       const reject = encodeNas({
         message: 'PduSessionEstablishmentReject',
         pduSessionId: id,
@@ -142,7 +151,6 @@ export class SimulatedSmf {
       this.ports.sendToUe(ue, sessionNas(ue, id, reject));
       return;
     }
-    const session = this.open(ue, id, pti);
     const { amfUeNgapId, ranUeNgapId } = ue;
     this.ports.send({
       message: 'PDUSessionResourceSetupRequest',
