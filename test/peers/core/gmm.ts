@@ -87,6 +87,7 @@ export class GmmProcedures {
     if (subscriber === undefined || this.amf.config.refuse === 'registration') {
       this.amf.sendToUe(ue, encodeNas({ message: 'RegistrationReject', cause: illegalUe }));
       this.amf.ports.event({ type: 'rejected', imsi: imsi ?? 'unknown', reason: 'registration refused' });
+      this.amf.release(ue, 'unspecified');
       return;
     }
     this.challenge(ue);
