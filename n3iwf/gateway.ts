@@ -6,9 +6,9 @@ import {
   type Output,
   type SocketAddress,
 } from '#ikev2';
-import type { MessageIes, NgapPdu } from '#ngap';
+import { type MessageIes, type NgapPdu, ueIdsOf } from '#ngap';
 import type { Log } from './log.ts';
-import { dispatchN2 } from './n2/dispatch.ts';
+import { dispatchN2, sendErrorIndication } from './n2/dispatch.ts';
 import { sendUplinkNas } from './n2/procedures/nas-transport.ts';
 import { closeSession } from './n2/procedures/pdu-session-resource-release.ts';
 import {
@@ -118,8 +118,22 @@ export class Gateway implements Node {
     this.plane.receiveGtpu(this.now(), datagram, remote);
   }
 
+  /** A fault of one procedure ends neither the association nor the process; the AMF learns that it was not obeyed. */
   receiveN2(pdu: NgapPdu): void {
-    dispatchN2(this, pdu);
+    try {
+      dispatchN2(this, pdu);
+    } catch (error) {
+      this.log.error({ message: pdu.message, error: String(error) }, 'a procedure of the AMF failed');
+      const { amfUeNgapId, ranUeNgapId } = ueIdsOf(pdu.ies);
+      sendErrorIndication(
+        this,
+        {
+          ...(amfUeNgapId === undefined ? {} : { amfUeNgapId }),
+          ...(ranUeNgapId === undefined ? {} : { ranUeNgapId }),
+        },
+        { choice: 'protocol', value: 'semantic-error' },
+      );
+    }
   }
 
   /** The AMF has forgotten UEs, all or those named by either number: they end here too [TS38413 8.7.4.2]. */
@@ -156,11 +170,17 @@ export class Gateway implements Node {
     this.plane.tick(now);
     while ((this.releaseWaits[0]?.at ?? Number.POSITIVE_INFINITY) <= now) {
       const due = this.releaseWaits.shift();
-      if (due !== undefined && this.ues.ofId(due.ue.id) === due.ue) {
-        this.log.warn({ ue: due.ue.id }, 'the AMF never released the UE; its context is dropped');
-        this.ues.remove(due.ue);
-      }
+      if (due !== undefined && this.ues.ofId(due.ue.id) === due.ue) this.releaseTimedOut(due.ue);
     }
+  }
+
+  /** The AMF never answered a release request: the UE ends without it. */
+  private releaseTimedOut(ue: UeContext): void {
+    if (ue.releaseCommanded) return;
+    this.log.warn({ ue: ue.id }, 'the AMF never released the UE; it ends without');
+    ue.amfUeNgapId = undefined;
+    if (ue.state === 'closed') this.ues.remove(ue);
+    else endIkeSa(this, ue);
   }
 
   /** When `tick` must be called next, in ms of the clock, or undefined when nothing waits. */
@@ -184,7 +204,12 @@ export class Gateway implements Node {
     if (ue.releaseCommanded && this.n2Ready) return; // its IKE SA is going already
     this.log.warn({ ue: ue.id, reason: reason.text }, 'releasing the UE');
     if (ue.amfUeNgapId === undefined || !this.n2Ready) endIkeSa(this, ue);
-    else sendUeContextReleaseRequest(this, ue, reason, [...ue.sessions.keys()]);
+    else this.requestRelease(ue, reason, [...ue.sessions.keys()]);
+  }
+
+  private requestRelease(ue: UeContext, reason: ReleaseReason, sessionIds: readonly number[]): void {
+    this.releaseWaits.push({ ue, at: this.now() + releaseWaitMs });
+    sendUeContextReleaseRequest(this, ue, reason, sessionIds);
   }
 
   /** Takes the UE out of the user plane, then settles with the AMF: complete what it commanded, or ask it to. */
@@ -202,13 +227,12 @@ export class Gateway implements Node {
       this.forget(ue);
       return;
     }
-    this.releaseWaits.push({ ue, at: this.now() + releaseWaitMs });
     const lost: ReleaseReason = {
       group: 'radioNetwork',
       cause: 'radio-connection-with-ue-lost',
       text: reason,
     };
-    sendUeContextReleaseRequest(this, ue, lost, sessionIds);
+    this.requestRelease(ue, lost, sessionIds);
   }
 
   forget(ue: UeContext): void {

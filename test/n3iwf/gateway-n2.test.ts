@@ -206,3 +206,33 @@ describe('what N2 carries', () => {
     ]);
   });
 });
+
+describe('an AMF that does not play along', () => {
+  it('a procedure that throws ends in an error indication, and the UE goes on', async () => {
+    const world = await attached();
+    const broken = {
+      message: 'PDUSessionResourceSetupRequest',
+      ies: { ...ids, pduSessionResourceSetupListSUReq: 7 },
+    };
+    world.gateway.receiveN2(broken as unknown as NgapPdu);
+    await world.settle();
+    expect(sent(world, 'ErrorIndication').at(-1)?.ies).toMatchObject({
+      ...ids,
+      cause: { value: 'semantic-error' },
+    });
+    expect(await world.ping()).toBe(true);
+  });
+
+  it('a release request that is never answered ends the UE after ten seconds all the same', async () => {
+    const n2: WorldOptions['n2'] = (pdu, toAmf) =>
+      toAmf && pdu.message === 'UEContextReleaseRequest' ? undefined : pdu;
+    const world = await attached({ n2 });
+    const [ue] = [...world.gateway.ues];
+    world.gateway.release(ue!, { group: 'misc', cause: 'unspecified', text: 'test' });
+    await world.pass(9_000);
+    expect(world.left().ues).toBe(1);
+    await world.pass(2_000);
+    expect(world.left()).toEqual(nothing);
+    expect(world.ue.events.at(-1)?.type).toBe('closed');
+  });
+});
