@@ -24,14 +24,14 @@ describe('numbers of UEs on N2', () => {
     const nasPdu = Uint8Array.of(1);
     await world.amfSends({
       message: 'DownlinkNASTransport',
-      ies: { amfUeNgapId: 1, ranUeNgapId: 99, nasPdu },
+      ies: { amfUeNgapId: 5, ranUeNgapId: 99, nasPdu },
     });
     await world.amfSends({
       message: 'DownlinkNASTransport',
       ies: { amfUeNgapId: 7, ranUeNgapId: 1, nasPdu },
     });
     expect(sent(world, 'ErrorIndication').map(({ ies }) => ies)).toMatchObject([
-      { amfUeNgapId: 1, ranUeNgapId: 99, cause: { value: 'unknown-local-UE-NGAP-ID' } },
+      { amfUeNgapId: 5, ranUeNgapId: 99, cause: { value: 'unknown-local-UE-NGAP-ID' } },
       { amfUeNgapId: 7, ranUeNgapId: 1, cause: { value: 'inconsistent-remote-UE-NGAP-ID' } },
     ]);
     expect(await world.ping()).toBe(true);

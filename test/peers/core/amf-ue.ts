@@ -8,6 +8,7 @@ export type AmfUeState =
   | 'contextSetup'
   | 'accepting'
   | 'registered'
+  | 'deregistering'
   | 'released';
 
 /** A PDU session at the SMF. */
@@ -32,4 +33,6 @@ export interface AmfUe {
   xresStar: Uint8Array;
   kAmf: Uint8Array;
   security: NasSecurity | undefined;
+  /** When the AMF goes on without the UE's answer, in ms of its clock. */
+  deadline: number | undefined;
 }

@@ -14,36 +14,39 @@ export type CoreEvent =
 
 export interface AmfPorts {
   random(length: number): Uint8Array;
+  /** Milliseconds of the clock by which `tick` is called. */
+  now(): number;
   send(pdu: NgapPdu, stream: number): void;
   event(event: CoreEvent): void;
+}
+
+interface UeIds {
+  readonly amfUeNgapId: number;
+  readonly ranUeNgapId: number;
 }
 
 type Handlers = { [M in NgapPdu['message']]?: (amf: SimulatedAmf, ies: MessageIes<M>) => void };
 
 /** The AMF's side of N2: what each message of the N3IWF makes it do. */
 const handlers: Handlers = {
-  NGSetupRequest: (amf) => amf.ngSetup(),
+  NGSetupRequest: (amf, ies) => amf.ngSetup(ies),
   InitialUEMessage: (amf, ies) => amf.gmm.initial(ies.ranUeNgapId, ies.nasPdu),
-  UplinkNASTransport: (amf, ies) => amf.withUe(ies.amfUeNgapId, (ue) => amf.gmm.uplink(ue, ies.nasPdu)),
-  InitialContextSetupResponse: (amf, ies) => amf.withUe(ies.amfUeNgapId, (ue) => amf.gmm.contextIsSetUp(ue)),
-  InitialContextSetupFailure: (amf, ies) =>
-    amf.withUe(ies.amfUeNgapId, (ue) => amf.release(ue, 'unspecified')),
-  PDUSessionResourceSetupResponse: (amf, ies) =>
-    amf.withUe(ies.amfUeNgapId, (ue) => amf.smf.setUpResponse(ue, ies)),
+  UplinkNASTransport: (amf, ies) => amf.withUe(ies, (ue) => amf.gmm.uplink(ue, ies.nasPdu)),
+  InitialContextSetupResponse: (amf, ies) => amf.withUe(ies, (ue) => amf.gmm.contextIsSetUp(ue)),
+  InitialContextSetupFailure: (amf, ies) => amf.withUe(ies, (ue) => amf.release(ue, 'unspecified')),
+  PDUSessionResourceSetupResponse: (amf, ies) => amf.withUe(ies, (ue) => amf.smf.setUpResponse(ue, ies)),
   PDUSessionResourceReleaseResponse: (amf, ies) =>
-    amf.withUe(ies.amfUeNgapId, (ue) => {
+    amf.withUe(ies, (ue) => {
       for (const { pduSessionId } of ies.pduSessionResourceReleasedListRelRes)
         amf.smf.remove(ue, pduSessionId);
     }),
-  UEContextReleaseRequest: (amf, ies) =>
-    amf.withUe(ies.amfUeNgapId, (ue) => amf.release(ue, 'normal-release')),
-  UEContextReleaseComplete: (amf, ies) => amf.withUe(ies.amfUeNgapId, (ue) => amf.forget(ue)),
-  ErrorIndication: (amf, ies) =>
-    amf.ports.event({
-      type: 'errorIndication',
-      cause: ies.cause === undefined ? 'none' : String(ies.cause.value),
-    }),
+  UEContextReleaseRequest: (amf, ies) => amf.withUe(ies, (ue) => amf.release(ue, 'normal-release')),
+  UEContextReleaseComplete: (amf, ies) => amf.withUe(ies, (ue) => amf.forget(ue)),
+  ErrorIndication: (amf, ies) => amf.errorIndication(ies),
 };
+
+/** Causes that say the N3IWF has no such UE, or has another one under these numbers. */
+const ueIsGone: ReadonlySet<string> = new Set(['unknown-local-UE-NGAP-ID', 'inconsistent-remote-UE-NGAP-ID']);
 
 /** A small AMF with its SMF: enough of both to register UEs over an N3IWF and to give them PDU sessions. Sans-I/O. */
 export class SimulatedAmf {
@@ -85,19 +88,33 @@ export class SimulatedAmf {
     this.ues.set(ue.amfUeNgapId, ue);
   }
 
-  withUe(amfUeNgapId: number, action: (ue: AmfUe) => void): void {
+  /**
+   * Acts on the UE that a message names. Numbers that belong to no UE, or not to the same one, are indicated; in the
+   * second case the UE ends here as well.
+   */
+  withUe({ amfUeNgapId, ranUeNgapId }: UeIds, action: (ue: AmfUe) => void): void {
     const ue = this.ues.get(amfUeNgapId);
-    if (ue !== undefined) {
+    if (ue !== undefined && ue.ranUeNgapId === ranUeNgapId) {
       action(ue);
       return;
     }
+    const value = ue === undefined ? 'unknown-local-UE-NGAP-ID' : 'inconsistent-remote-UE-NGAP-ID';
     this.ports.send(
       {
         message: 'ErrorIndication',
-        ies: { amfUeNgapId, cause: { choice: 'radioNetwork', value: 'unknown-local-UE-NGAP-ID' } },
+        ies: { amfUeNgapId, ranUeNgapId, cause: { choice: 'radioNetwork', value } },
       },
       0,
     );
+    if (ue !== undefined) this.forget(ue);
+  }
+
+  /** The N3IWF's word that a UE is not there ends that UE, without another message about it. */
+  errorIndication({ amfUeNgapId, cause }: MessageIes<'ErrorIndication'>): void {
+    const value = cause === undefined ? 'none' : String(cause.value);
+    this.ports.event({ type: 'errorIndication', cause: value });
+    const ue = amfUeNgapId === undefined ? undefined : this.ues.get(amfUeNgapId);
+    if (ue !== undefined && ueIsGone.has(value)) this.forget(ue);
   }
 
   sendToUe(ue: AmfUe, nasPdu: Uint8Array): void {
@@ -136,10 +153,50 @@ export class SimulatedAmf {
     }
   }
 
-  ngSetup(): void {
-    const accepted = this.config.refuse !== 'ngSetup';
+  /** Ends a UE's registration from the network's side; its context goes when the UE accepts, or when time is up. */
+  deregister(imsi: string): void {
+    for (const ue of this.ues.values()) {
+      if (ue.subscriber.imsi === imsi) this.gmm.deregisterByNetwork(ue);
+    }
+  }
+
+  /** When `tick` is due: the first of the UEs' deadlines. */
+  deadline(): number | undefined {
+    const all = [...this.ues.values()].flatMap(({ deadline }) => (deadline === undefined ? [] : [deadline]));
+    return all.length === 0 ? undefined : Math.min(...all);
+  }
+
+  tick(): void {
+    const now = this.ports.now();
+    for (const ue of [...this.ues.values()]) {
+      if (ue.deadline !== undefined && ue.deadline <= now) this.gmm.expired(ue);
+    }
+  }
+
+  /** Ends every UE without a word to the N3IWF, as when an association is set up anew or lost. */
+  clear(): void {
+    for (const ue of [...this.ues.values()]) this.forget(ue);
+  }
+
+  /** An NG Setup begins anew: what an earlier one left is gone [TS38413 8.7.1]. */
+  ngSetup(request: MessageIes<'NGSetupRequest'>): void {
+    this.clear();
+    const accepted = this.config.refuse !== 'ngSetup' && this.serves(request);
     this.ports.send(accepted ? this.setupResponse() : { message: 'NGSetupFailure', ies: setupFailure }, 0);
     this.ports.event({ type: 'ngSetup', accepted });
+  }
+
+  /** True when a tracking area of the request has this PLMN with a slice that is served here. */
+  private serves({ supportedTaList }: MessageIes<'NGSetupRequest'>): boolean {
+    const { tacs, slices } = this.config;
+    const own = new Set(slices.map((slice) => sliceText(sNssaiOf(slice))));
+    return supportedTaList
+      .filter(({ tac }) => tacs === undefined || tacs.includes(hexOf(tac)))
+      .flatMap(({ broadcastPlmnList }) => broadcastPlmnList)
+      .filter(({ plmnIdentity }) => hexOf(plmnIdentity) === hexOf(this.gmm.plmn))
+      .some(({ taiSliceSupportList }) =>
+        taiSliceSupportList.some(({ sNssai }) => own.has(sliceText(sNssai))),
+      );
   }
 
   private setupResponse(): NgapPdu {
@@ -158,6 +215,10 @@ export class SimulatedAmf {
     };
   }
 }
+
+const hexOf = (octets: Uint8Array) => Buffer.from(octets).toString('hex');
+const sliceText = ({ sst, sd }: { readonly sst: Uint8Array; readonly sd?: Uint8Array | undefined }) =>
+  `${hexOf(sst)}-${sd === undefined ? '' : hexOf(sd)}`;
 
 const setupFailure = {
   cause: { choice: 'misc', value: 'unknown-PLMN-or-SNPN' },

@@ -17,6 +17,8 @@ export interface CoreConfig {
   readonly amfSetId: number;
   readonly amfPointer: number;
   readonly slices: readonly { readonly sst: number; readonly sd?: string }[];
+  /** Tracking area codes that are served, six hexadecimal digits each; without them, every one is. */
+  readonly tacs?: readonly string[];
   readonly subscribers: readonly Subscriber[];
   /** NEA0 or NEA2. */
   readonly ciphering: 0 | 2;

@@ -7,6 +7,8 @@ import { SimulatedUpf } from './upf.ts';
 /** Where the core's output goes. */
 export interface CorePorts {
   random(length: number): Uint8Array;
+  /** Milliseconds of the clock that `tick` and `deadline` go by; without it time stands still and no timer fires. */
+  now?(): number;
   sendN2(stream: number, data: Uint8Array): void;
   sendGtpu(datagram: Uint8Array, remote: SocketAddress): void;
   event(event: CoreEvent): void;
@@ -25,6 +27,7 @@ export class SimulatedCore {
     this.upf = new SimulatedUpf(own, (datagram, remote) => ports.sendGtpu(datagram, remote));
     this.amf = new SimulatedAmf(config, this.upf, own, {
       random: (length) => ports.random(length),
+      now: () => ports.now?.() ?? 0,
       send: (pdu, stream) => ports.sendN2(stream, encodeNgap(pdu)),
       event: (event) => ports.event(event),
     });
@@ -34,6 +37,15 @@ export class SimulatedCore {
     const pdu = decodeNgap(data);
     if (pdu.ok) this.amf.receive(pdu.value);
     else this.undecodable++;
+  }
+
+  /** Does what is due; call it at `deadline`. */
+  tick(): void {
+    this.amf.tick();
+  }
+
+  deadline(): number | undefined {
+    return this.amf.deadline();
   }
 
   receiveGtpu(datagram: Uint8Array, remote: SocketAddress): void {

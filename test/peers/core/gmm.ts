@@ -21,6 +21,7 @@ export interface GmmHost {
   readonly smf: SimulatedSmf;
   readonly ports: {
     random(length: number): Uint8Array;
+    now(): number;
     send(pdu: NgapPdu, stream: number): void;
     event(
       event:
@@ -45,7 +46,7 @@ type Handlers = {
 /** 5GMM messages of a UE and what the AMF does about each. */
 const handlers: Handlers = {
   AuthenticationResponse: (gmm, ue, { resStar }) => gmm.authenticationResponse(ue, resStar),
-  AuthenticationFailure: (gmm, ue, { cause }) => gmm.reject(ue, `authentication failure, cause ${cause}`),
+  AuthenticationFailure: (gmm, ue, { cause }) => gmm.reject(ue, authenticationFailureText(cause)),
   SecurityModeComplete: (gmm, ue) => gmm.securityModeComplete(ue),
   SecurityModeReject: (gmm, ue, { cause }) => gmm.reject(ue, `security mode rejected, cause ${cause}`),
   RegistrationComplete: (gmm, ue) => gmm.registrationComplete(ue),
@@ -54,10 +55,14 @@ const handlers: Handlers = {
     if (session.ok && 'pti' in session.value) gmm.amf.smf.onMessage(ue, session.value);
   },
   DeregistrationRequestUe: (gmm, ue, { switchOff }) => gmm.deregister(ue, switchOff),
+  DeregistrationAcceptNetwork: (gmm, ue) => gmm.deregistrationAccepted(ue),
 };
 
 const headers = { integrity: 1, integrityAndCiphering: 2, newContext: 3 } as const;
 const illegalUe = 3;
+/** How long the UE may take over a network's deregistration request, in ms (T3522). */
+const deregistrationLimitMs = 6000;
+const synchFailure = 21;
 
 /** Mobility management of the simulated AMF: registration by 5G-AKA over non-3GPP access, and its end. */
 export class GmmProcedures {
@@ -110,6 +115,7 @@ export class GmmProcedures {
       xresStar: none,
       kAmf: none,
       security: undefined,
+      deadline: undefined,
     };
     this.amf.add(ue);
     return ue;
@@ -234,6 +240,33 @@ export class GmmProcedures {
 
   deregister(ue: AmfUe, switchOff: boolean): void {
     if (!switchOff) this.sendProtected(ue, encodeNas({ message: 'DeregistrationAcceptUe' }));
+    this.endRegistration(ue);
+  }
+
+  /** DEREGISTRATION REQUEST of the network; without keys, or when the Accept does not come, the context goes anyway. */
+  deregisterByNetwork(ue: AmfUe): void {
+    if (ue.state === 'released' || ue.state === 'deregistering') return;
+    if (ue.security === undefined) {
+      this.endRegistration(ue);
+      return;
+    }
+    ue.state = 'deregistering';
+    ue.deadline = this.amf.ports.now() + deregistrationLimitMs;
+    this.sendProtected(ue, encodeNas({ message: 'DeregistrationRequestNetwork', reregister: false }));
+  }
+
+  deregistrationAccepted(ue: AmfUe): void {
+    if (ue.state === 'deregistering') this.endRegistration(ue);
+  }
+
+  /** Called when a UE's deadline is over. */
+  expired(ue: AmfUe): void {
+    ue.deadline = undefined;
+    this.deregistrationAccepted(ue);
+  }
+
+  private endRegistration(ue: AmfUe): void {
+    ue.deadline = undefined;
     this.amf.ports.event({ type: 'deregistered', imsi: ue.subscriber.imsi });
     this.amf.release(ue, 'deregister');
   }
@@ -242,6 +275,13 @@ export class GmmProcedures {
     const protectedNas = ue.security?.protect(plain, headers.integrityAndCiphering);
     if (protectedNas !== undefined) this.amf.sendToUe(ue, protectedNas);
   }
+}
+
+/** A UE that is out of step is not brought back: the peers' USIM makes no AUTS to resynchronize with. */
+function authenticationFailureText(cause: number): string {
+  if (cause === synchFailure)
+    return 'the UE holds another SQN (synch failure), and there is no AUTS to follow';
+  return `authentication failure, cause ${cause}`;
 }
 
 function unknownSubscriber(imsi: string | undefined): Subscriber {
