@@ -4,48 +4,48 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const runs = (program: string) => spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined;
 
-/** Programs that suites need beside Node, and the Debian package that brings each. */
-const tools = { tshark: 'tshark' } as const;
+/** What suites need beside Node: whether it is there, and what to do if not. A suite says `// needs: tshark, root`. */
+const needs = {
+  tshark: { met: () => runs('tshark'), otherwise: 'tshark is not installed (Debian package tshark)' },
+  'linux.uml': {
+    met: () => runs('linux.uml') && runs('ip'),
+    otherwise: 'linux.uml or ip is not installed (Debian packages user-mode-linux, kmod, iproute2)',
+  },
+  root: { met: () => process.getuid?.() === 0, otherwise: 'it must run as root' },
+} as const;
 
-/** A suite names its tools in a line `// needs: tshark`. */
-function suitesNeeding(tool: string): string[] {
+function suitesNeeding(need: string): string[] {
   return readdirSync(`${root}test`, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.test.ts'))
     .map((path) => `test/${path}`)
-    .filter((path) =>
-      new RegExp(`^// needs:.*\\b${tool}\\b`, 'm').test(readFileSync(`${root}${path}`, 'utf8')),
-    );
+    .filter((path) => needsOf(path).includes(need));
 }
 
-function isInstalled(tool: string): boolean {
-  return spawnSync(tool, ['--version'], { stdio: 'ignore' }).error === undefined;
+function needsOf(path: string): string[] {
+  const line = /^\/\/ needs: (.*)$/m.exec(readFileSync(`${root}${path}`, 'utf8'));
+  return line?.[1]?.split(', ') ?? [];
 }
 
-const leftOut = Object.entries(tools)
-  .filter(([tool]) => !isInstalled(tool))
-  .flatMap(([tool, debianPackage]) =>
-    suitesNeeding(tool).map((suite) => ({
-      suite,
-      why: `${tool} is not installed (Debian package ${debianPackage})`,
-    })),
-  );
+const leftOut = new Map<string, string>();
+for (const [need, { met, otherwise }] of Object.entries(needs)) {
+  const suites = suitesNeeding(need);
+  if (suites.length > 0 && !met()) for (const suite of suites) leftOut.set(suite, otherwise);
+}
 
+const exclusions = [...leftOut.keys()].flatMap((suite) => ['--exclude', suite]);
 const vitest = spawnSync(
   'vitest',
-  [
-    'run',
-    '--config',
-    'test/vitest.config.ts',
-    ...leftOut.flatMap(({ suite }) => ['--exclude', suite]),
-    ...process.argv.slice(2),
-  ],
-  { cwd: root, stdio: 'inherit' },
+  ['run', '--config', 'test/vitest.config.ts', ...exclusions, ...process.argv.slice(2)],
+  {
+    cwd: root,
+    stdio: 'inherit',
+  },
 );
-for (const { suite, why } of leftOut) console.log(`left out: ${suite}: ${why}`);
-if (leftOut.length > 0 && process.env.CI === 'true') {
+for (const [suite, why] of leftOut) console.log(`left out: ${suite}: ${why}`);
+process.exitCode = vitest.status ?? 1;
+if (leftOut.size > 0 && process.env.CI === 'true') {
   console.error('CI runs every suite: install what is missing');
   process.exitCode = 1;
-} else {
-  process.exitCode = vitest.status ?? 1;
 }
