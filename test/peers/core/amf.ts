@@ -126,7 +126,9 @@ export class SimulatedAmf {
     ue: AmfUe,
     cause: 'normal-release' | 'authentication-failure' | 'deregister' | 'unspecified',
   ): void {
+    if (ue.state === 'released') return; // the command is under way, its Complete will come
     ue.state = 'released';
+    ue.deadline = undefined;
     const { amfUeNgapId, ranUeNgapId } = ue;
     this.ports.send(
       {
@@ -162,7 +164,7 @@ export class SimulatedAmf {
 
   /** When `tick` is due: the first of the UEs' deadlines. */
   deadline(): number | undefined {
-    const all = [...this.ues.values()].flatMap(({ deadline }) => (deadline === undefined ? [] : [deadline]));
+    const all = [...this.ues.values()].flatMap(({ deadline }) => deadline ?? []);
     return all.length === 0 ? undefined : Math.min(...all);
   }
 

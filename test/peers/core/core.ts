@@ -24,10 +24,15 @@ export class SimulatedCore {
   /** `upfAddress` is the IPv4 address of the UPF's N3 socket. */
   constructor(config: CoreConfig, upfAddress: string, ports: CorePorts) {
     const own = Uint8Array.from(upfAddress.split('.'), Number);
-    this.upf = new SimulatedUpf(own, (datagram, remote) => ports.sendGtpu(datagram, remote));
+    const now = () => ports.now?.() ?? 0;
+    this.upf = new SimulatedUpf(own, config.sessionPrefix, {
+      send: (datagram, remote) => ports.sendGtpu(datagram, remote),
+      random: (length) => ports.random(length),
+      now,
+    });
     this.amf = new SimulatedAmf(config, this.upf, own, {
       random: (length) => ports.random(length),
-      now: () => ports.now?.() ?? 0,
+      now,
       send: (pdu, stream) => ports.sendN2(stream, encodeNgap(pdu)),
       event: (event) => ports.event(event),
     });
@@ -42,10 +47,12 @@ export class SimulatedCore {
   /** Does what is due; call it at `deadline`. */
   tick(): void {
     this.amf.tick();
+    this.upf.tick();
   }
 
   deadline(): number | undefined {
-    return this.amf.deadline();
+    const all = [this.amf.deadline(), this.upf.deadline()].flatMap((at) => at ?? []);
+    return all.length === 0 ? undefined : Math.min(...all);
   }
 
   receiveGtpu(datagram: Uint8Array, remote: SocketAddress): void {

@@ -141,6 +141,7 @@ export class GmmProcedures {
   }
 
   uplink(ue: AmfUe, nasPdu: Uint8Array): void {
+    if (ue.state === 'released') return;
     if (!isProtected(nasPdu) && ue.security !== undefined) return; // once there are keys, nothing in clear is obeyed
     const plain = isProtected(nasPdu) ? this.unprotect(ue, nasPdu) : nasPdu;
     const decoded = plain === undefined ? undefined : decodeNas(plain);

@@ -7,8 +7,9 @@ import {
   GTPU_TYPE,
 } from '../../../n3iwf/n3/gtpu.ts';
 import { decodeIcmpEcho, encodeIcmpEcho } from '../../../n3iwf/userplane/icmp.ts';
-import { decodeIp, encodeIp, IP_PROTOCOL, type IpPacket } from '../../../n3iwf/userplane/ip.ts';
+import { decodeIp, encodeIp, IP_PROTOCOL, type IpPacket, sameAddress } from '../../../n3iwf/userplane/ip.ts';
 import { decodeUdp, encodeUdp } from '../../../n3iwf/userplane/udp.ts';
+import { TcpEcho } from './tcp-echo.ts';
 
 /** One tunnel pair: packets of `address` come up on `ulTeid` and go down to `dlTeid` at `gateway`. */
 export interface UpfSession {
@@ -18,18 +19,43 @@ export interface UpfSession {
   downlink?: { readonly teid: number; readonly gateway: SocketAddress };
 }
 
+export interface UpfPorts {
+  send(datagram: Uint8Array, remote: SocketAddress): void;
+  random(length: number): Uint8Array;
+  /** Milliseconds of the clock by which `tick` is called. */
+  now(): number;
+}
+
 const echoPort = 7;
 
-/** The end of GTP-U: answers ICMP echo and UDP echo for any address in the data network. Sans-I/O. */
+/**
+ * The end of GTP-U: answers ICMP echo, and UDP and TCP echo on port 7, for any address in the data network, which is
+ * every one outside the /24 of the sessions. Sans-I/O.
+ */
 export class SimulatedUpf {
-  readonly counters = { uplink: 0, downlink: 0, dropped: 0 };
-  private readonly send: (datagram: Uint8Array, remote: SocketAddress) => void;
+  /** `spoofed` are packets from another address than that of their session. */
+  readonly counters = { uplink: 0, downlink: 0, dropped: 0, spoofed: 0 };
+  private readonly ports: UpfPorts;
   private readonly own: Uint8Array;
+  private readonly pool: readonly number[];
   private readonly sessions = new Map<number, UpfSession>();
+  private readonly tcp: TcpEcho;
 
-  constructor(own: Uint8Array, send: (datagram: Uint8Array, remote: SocketAddress) => void) {
+  /** `own` is the address of the N3 socket, `pool` the first three octets of every session's address. */
+  constructor(own: Uint8Array, pool: readonly number[], ports: UpfPorts) {
     this.own = own;
-    this.send = send;
+    this.pool = pool;
+    this.ports = ports;
+    this.tcp = new TcpEcho(ports, (ulTeid, packet) => this.downlink(this.sessions.get(ulTeid), packet));
+  }
+
+  tick(): void {
+    this.tcp.tick();
+  }
+
+  /** When `tick` is due. */
+  deadline(): number | undefined {
+    return this.tcp.deadline();
   }
 
   addSession(session: UpfSession): void {
@@ -38,6 +64,7 @@ export class SimulatedUpf {
 
   removeSession(ulTeid: number): void {
     this.sessions.delete(ulTeid);
+    this.tcp.forget(ulTeid);
   }
 
   receive(datagram: Uint8Array, remote: SocketAddress): void {
@@ -47,26 +74,53 @@ export class SimulatedUpf {
       return;
     }
     const { type, teid, sequence, payload } = decoded.value;
-    if (type === GTPU_TYPE.ECHO_REQUEST) this.send(encodeEchoResponse(sequence ?? 0), remote);
+    if (type === GTPU_TYPE.ECHO_REQUEST) this.ports.send(encodeEchoResponse(sequence ?? 0), remote);
     else if (type === GTPU_TYPE.G_PDU) this.uplink(teid, payload, remote);
   }
 
   private uplink(teid: number, payload: Uint8Array, remote: SocketAddress): void {
     const session = this.sessions.get(teid);
     if (session === undefined) {
-      this.send(encodeErrorIndication(teid, this.own), remote);
+      this.ports.send(encodeErrorIndication(teid, this.own), remote);
       return;
     }
     const packet = decodeIp(payload);
-    const answer = packet.ok ? answerOf(packet.value) : undefined;
-    if (answer === undefined || session.downlink === undefined) {
+    if (packet.ok && !sameAddress(packet.value.source, session.address)) {
+      this.counters.spoofed++;
+      return;
+    }
+    if (!packet.ok || session.downlink === undefined || this.isInPool(packet.value.destination)) {
+      this.counters.dropped++;
+      return;
+    }
+    this.answer(session, packet.value);
+  }
+
+  private isInPool(destination: Uint8Array): boolean {
+    return destination.length === 4 && this.pool.every((octet, at) => destination[at] === octet);
+  }
+
+  private answer(session: UpfSession, packet: IpPacket): void {
+    if (packet.protocol === IP_PROTOCOL.TCP) {
+      this.counters.uplink++;
+      this.tcp.receive(session.ulTeid, packet);
+      return;
+    }
+    const answer = answerOf(packet);
+    if (answer === undefined) {
       this.counters.dropped++;
       return;
     }
     this.counters.uplink++;
+    this.downlink(session, answer);
+  }
+
+  private downlink(session: UpfSession | undefined, packet: Uint8Array): void {
+    if (session?.downlink === undefined) return;
     this.counters.downlink++;
-    const { teid: dlTeid, gateway } = session.downlink;
-    this.send(encodeGpdu(dlTeid, { direction: 'downlink', qfi: session.qfi, rqi: false }, answer), gateway);
+    const { teid, gateway } = session.downlink;
+    const container = { direction: 'downlink', qfi: session.qfi, rqi: false } as const;
+    this.ports.send(encodeGpdu(teid, container, packet), gateway);
   }
 }
 
