@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import type { SimulatedCore } from '#peers';
 import { parseDocument } from '../config.ts';
-import { randomOctets } from '../io/machine.ts';
+import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { type KernelAssociation, listenSctp } from '../io/sctp-kernel.ts';
 import { UdpSocket } from '../io/udp.ts';
+import { WakeTimer } from '../io/wake-timer.ts';
 import { readYaml } from './configuration-file.ts';
 import { untilSignal } from './signals.ts';
 import { plmnSchema, sliceSchema, subscriberSchema } from './subscriber-schema.ts';
@@ -18,37 +20,94 @@ const coreSchema = z.strictObject({
   dnn: z.string().default('internet'),
 });
 
+type CoreSettings = z.infer<typeof coreSchema>;
+
+const identity = { amfName: 'simulated-amf', amfRegionId: 0xca, amfSetId: 1016, amfPointer: 0 };
+const say = (message: object) => process.stdout.write(`${JSON.stringify(message)}\n`);
+
 /**
  * The command `n3iwf core`: the simulated AMF, SMF and UPF on kernel SCTP and UDP, until SIGINT or SIGTERM.
  *
  * @throws OperatorError for a wrong configuration, a busy port, or a kernel without SCTP
  */
 export async function runCore(path: string): Promise<number> {
-  const { n2, n3, subscribers, ...rest } = parseDocument(coreSchema, readYaml(path), path);
+  const settings = parseDocument(coreSchema, readYaml(path), path);
   const { SimulatedCore } = await import('#peers');
-  let association: KernelAssociation | undefined;
-  const say = (message: string) => process.stdout.write(`${message}\n`);
-  const upf = await UdpSocket.open(n3, (data, remote) => core.receiveGtpu(data, remote));
-  const identity = { amfName: 'simulated-amf', amfRegionId: 0xca, amfSetId: 1016, amfPointer: 0 };
-  const withSqn = subscribers.map((subscriber) => ({
-    ...subscriber,
-    sqn: 32 * Math.floor(Date.now() / 1000),
-  }));
-  const core = new SimulatedCore({ ...rest, ...identity, subscribers: withSqn }, n3.address, {
-    random: randomOctets,
-    sendN2: (stream, data) => association?.send(stream, data),
-    sendGtpu: (datagram, remote) => upf.send(datagram, remote),
-    event: (event) => say(JSON.stringify(event)),
-  });
-  const listener = listenSctp({ local: n2.addresses, localPort: n2.port }, (accepted) => {
-    association = accepted;
-    accepted.onMessage((data) => core.receiveN2(data));
-    accepted.onClosed((reason) => say(JSON.stringify({ type: 'associationClosed', reason })));
-  });
-  say(JSON.stringify({ type: 'listening', n2: n2.addresses, n3: n3.address }));
-  await untilSignal();
-  association?.close();
-  listener.close();
-  await upf.close();
+  const shell = new CoreShell(settings, SimulatedCore);
+  try {
+    await shell.open();
+    say({ type: 'listening', n2: settings.n2.addresses, n3: settings.n3.address });
+    await untilSignal();
+  } finally {
+    await shell.close();
+  }
   return 0;
+}
+
+/** The core's sockets and its timer. One N3IWF at a time has N2: an association that comes later takes it over. */
+class CoreShell {
+  private readonly settings: CoreSettings;
+  private readonly core: SimulatedCore;
+  private readonly timer: WakeTimer;
+  private association: KernelAssociation | undefined;
+  private listener: { close(): void } | undefined;
+  private upf: UdpSocket | undefined;
+
+  constructor(settings: CoreSettings, Core: typeof SimulatedCore) {
+    const { n2: _n2, n3, subscribers, ...rest } = settings;
+    const sqn = 32 * Math.floor(Date.now() / 1000); // above what an earlier run of this core has used
+    const config = {
+      ...rest,
+      ...identity,
+      subscribers: subscribers.map((subscriber) => ({ ...subscriber, sqn })),
+    };
+    this.settings = settings;
+    this.core = new Core(config, n3.address, {
+      random: randomOctets,
+      now: monotonicMs,
+      sendN2: (stream, data) => this.association?.send(stream, data),
+      sendGtpu: (datagram, remote) => this.upf?.send(datagram, remote),
+      event: say,
+    });
+    this.timer = new WakeTimer(this.core, monotonicMs);
+  }
+
+  /** @throws OperatorError when an address cannot be had; `close` then closes what is open */
+  async open(): Promise<void> {
+    const { n2, n3 } = this.settings;
+    this.upf = await UdpSocket.open(n3, (data, remote) => {
+      this.core.receiveGtpu(data, remote);
+      this.timer.rearm();
+    });
+    this.listener = listenSctp({ local: n2.addresses, localPort: n2.port }, (accepted) =>
+      this.accept(accepted),
+    );
+  }
+
+  private accept(accepted: KernelAssociation): void {
+    const earlier = this.association;
+    this.association = accepted;
+    if (earlier !== undefined) {
+      earlier.close();
+      this.core.amf.clear();
+    }
+    accepted.onMessage((data) => {
+      if (this.association !== accepted) return;
+      this.core.receiveN2(data);
+      this.timer.rearm();
+    });
+    accepted.onClosed((reason) => {
+      say({ type: 'associationClosed', reason });
+      if (this.association !== accepted) return;
+      this.association = undefined;
+      this.core.amf.clear();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.timer.stop();
+    this.association?.close();
+    this.listener?.close();
+    await this.upf?.close();
+  }
 }
