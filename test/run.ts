@@ -1,6 +1,6 @@
 /** `npm test`: runs every suite this machine can run and names each one it left out, which under CI=true is a failure. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -12,6 +12,11 @@ const needs = {
   'linux.uml': {
     met: () => runs('linux.uml') && runs('ip'),
     otherwise: 'linux.uml or ip is not installed (Debian packages user-mode-linux, kmod, iproute2)',
+  },
+  charon: {
+    met: () => existsSync('/usr/lib/ipsec/charon') && runs('swanctl'),
+    otherwise:
+      'charon or swanctl is not installed (Debian packages strongswan-charon, strongswan-swanctl and their plugins)',
   },
   root: { met: () => process.getuid?.() === 0, otherwise: 'it must run as root' },
 } as const;

@@ -1,0 +1,115 @@
+/** strongSwan's charon in a network namespace of its own, steered by swanctl. Needs root, a TUN device and a veth pair. */
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const charonAddress = '10.77.0.1';
+export const ownAddress = '10.77.0.2';
+
+const plugins =
+  'openssl random nonce kdf hmac x509 revocation constraints pubkey pkcs1 pkcs8 pem kernel-libipsec kernel-netlink socket-default vici updown attr';
+
+/** Files for swanctl's folder, by their path in it. */
+export type SwanctlFiles = Readonly<Record<string, string>>;
+
+export class Charon {
+  private readonly folder: string;
+  private readonly namespace: string;
+  private readonly process: ChildProcess;
+
+  private constructor(folder: string, namespace: string, process: ChildProcess) {
+    this.folder = folder;
+    this.namespace = namespace;
+    this.process = process;
+  }
+
+  /** Builds the path between us and charon, starts it and loads `files`, `swanctl.conf` among them. */
+  static async start(files: SwanctlFiles): Promise<Charon> {
+    const folder = mkdtempSync(join(tmpdir(), 'charon-'));
+    const namespace = `charon${process.pid}`;
+    buildPath(namespace);
+    for (const sub of ['x509', 'x509ca', 'private']) mkdirSync(join(folder, sub));
+    for (const [path, content] of Object.entries(files)) writeFileSync(join(folder, path), content);
+    writeFileSync(join(folder, 'strongswan.conf'), configuration(folder));
+    const script = 'mount -t tmpfs tmpfs /run; exec /usr/lib/ipsec/charon';
+    const argv = ['netns', 'exec', namespace, 'unshare', '-m', 'sh', '-c', script];
+    const env = { ...process.env, STRONGSWAN_CONF: join(folder, 'strongswan.conf') };
+    const charon = new Charon(folder, namespace, spawn('ip', argv, { env, stdio: 'ignore' }));
+    await charon.waitFor(() => existsSync(join(folder, 'vici')), 'its control socket');
+    await charon.swanctl('--load-all', '--file', join(folder, 'swanctl.conf'));
+    return charon;
+  }
+
+  /** Runs one swanctl command; rejects with what it said when it fails. */
+  swanctl(...argv: string[]): Promise<string> {
+    const all = [
+      'netns',
+      'exec',
+      this.namespace,
+      'swanctl',
+      ...argv,
+      '--uri',
+      `unix://${join(this.folder, 'vici')}`,
+    ];
+    const env = {
+      ...process.env,
+      STRONGSWAN_CONF: join(this.folder, 'strongswan.conf'),
+      SWANCTL_DIR: this.folder,
+    };
+    return new Promise((resolve, reject) => {
+      execFile('ip', all, { env, timeout: 20_000 }, (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        else reject(new Error(`swanctl ${argv.join(' ')}: ${stdout}${stderr}`));
+      });
+    });
+  }
+
+  log(): string {
+    return readFileSync(join(this.folder, 'log'), 'utf8');
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.process.once('exit', resolve));
+    this.process.kill('SIGTERM');
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 3000))]);
+    execFileSync('ip', ['netns', 'del', this.namespace], { stdio: 'ignore' });
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private async waitFor(holds: () => boolean, what: string): Promise<void> {
+    for (let tries = 0; !holds(); tries++) {
+      if (tries > 200) throw new Error(`charon: ${what} did not come`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+function buildPath(namespace: string): void {
+  const ip = (...words: string[]) => execFileSync('ip', words, { stdio: ['ignore', 'ignore', 'pipe'] });
+  if (!existsSync('/dev/net/tun')) {
+    mkdirSync('/dev/net', { recursive: true });
+    execFileSync('mknod', ['/dev/net/tun', 'c', '10', '200']);
+  }
+  const near = `ike${process.pid}`.slice(0, 15);
+  ip('netns', 'add', namespace);
+  ip('link', 'add', near, 'type', 'veth', 'peer', 'name', 'ike0', 'netns', namespace);
+  ip('addr', 'add', `${ownAddress}/24`, 'dev', near);
+  ip('link', 'set', near, 'up');
+  ip('-n', namespace, 'addr', 'add', `${charonAddress}/24`, 'dev', 'ike0');
+  ip('-n', namespace, 'link', 'set', 'ike0', 'up');
+  ip('-n', namespace, 'link', 'set', 'lo', 'up');
+}
+
+function configuration(folder: string): string {
+  return `charon {
+  load = ${plugins}
+  filelog { l { path = ${folder}/log
+    default = 1
+    flush_line = yes } }
+  plugins { vici { socket = unix://${folder}/vici }
+    kernel-libipsec { load = yes } }
+}
+swanctl { load = pem pkcs1 x509 pubkey openssl random }
+`;
+}

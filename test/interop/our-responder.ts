@@ -1,0 +1,125 @@
+import type { KeyObject } from 'node:crypto';
+import {
+  type EndpointConfig,
+  ID_TYPE,
+  type Identity,
+  IkeEndpoint,
+  type IkeEvent,
+  type Output,
+  parseEspProposal,
+  parseIkeProposal,
+} from '#ikev2';
+import { monotonicMs, randomOctets } from '../../n3iwf/io/machine.ts';
+import { UdpSocket } from '../../n3iwf/io/udp.ts';
+import { WakeTimer } from '../../n3iwf/io/wake-timer.ts';
+import { hostSelector } from '../../n3iwf/nwu/selectors.ts';
+import { ownAddress } from './charon.ts';
+
+export const sharedSecret = 'sesame-sesame-sesame';
+export const ppkId = 'ppk-0001';
+export const ppkSecret = Uint8Array.from({ length: 32 }, (_, at) => at);
+export const virtualIp = Uint8Array.of(10, 60, 0, 9);
+const subnet = { ...hostSelector(Uint8Array.of(10, 55, 0, 0)), end: Uint8Array.of(10, 55, 0, 255) };
+
+function all<T>(
+  parse: (words: string) => { ok: true; value: T } | { ok: false; error: string },
+  words: readonly string[],
+): T[] {
+  return words.map((each) => {
+    const parsed = parse(each);
+    if (!parsed.ok) throw new Error(parsed.error);
+    return parsed.value;
+  });
+}
+
+/** Our endpoint on real sockets, answering for a subnet and giving out one virtual IP. */
+export class OurResponder {
+  readonly events: IkeEvent[] = [];
+  private readonly engine: IkeEndpoint;
+  private readonly sockets = new Map<number, UdpSocket>();
+  private readonly timer: WakeTimer;
+
+  constructor(
+    auth: Pick<EndpointConfig, 'responderAuth' | 'initiatorAuth' | 'certificate'>,
+    verifyCertificate?: (chain: readonly Uint8Array[], peerId: Identity) => KeyObject | undefined,
+  ) {
+    const config: EndpointConfig = {
+      ikePort: 500,
+      natTraversalPort: 4500,
+      proposals: all(parseIkeProposal, [
+        'aes256gcm16-prfsha256-x25519',
+        'aes256-sha256-ecp256',
+        'aes128-sha512-modp2048',
+      ]),
+      childProposals: all(parseEspProposal, ['aes256gcm16', 'aes256-sha256-ecp256', 'aes128-sha512']),
+      localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode('n3iwf.test') },
+      ppk: 'optional',
+      exposeKeys: false,
+      ...auth,
+    };
+    this.engine = new IkeEndpoint(config, {
+      random: randomOctets,
+      authorize: () => ({
+        attributes: [{ type: 1, value: virtualIp }],
+        trafficSelectorsInitiator: [hostSelector(virtualIp)],
+        trafficSelectorsResponder: [subnet],
+      }),
+      ...(verifyCertificate === undefined ? {} : { verifyCertificate }),
+    });
+    const engine = this.engine;
+    this.timer = new WakeTimer(
+      { tick: () => this.carryOut(engine.tick(monotonicMs())), deadline: () => engine.deadline() },
+      monotonicMs,
+    );
+  }
+
+  async open(): Promise<void> {
+    for (const port of [500, 4500]) {
+      const socket = await UdpSocket.open({ address: ownAddress, port }, (data, remote, local) => {
+        const isIke = port === 500 || (data.length > 4 && data.subarray(0, 4).every((octet) => octet === 0));
+        if (!isIke) return;
+        this.carryOut(this.engine.receive(monotonicMs(), data, local, remote));
+        this.timer.rearm();
+      });
+      this.sockets.set(port, socket);
+    }
+  }
+
+  /** Runs a command on the only IKE SA that there is. */
+  command(act: (engine: IkeEndpoint, now: number, ikeSaId: number, childSaId: number) => Output[]): void {
+    const [sa] = this.engine.ikeSas();
+    if (sa === undefined) throw new Error('there is no IKE SA');
+    this.carryOut(act(this.engine, monotonicMs(), sa.ikeSaId, sa.childSas[0]?.id ?? 0));
+    this.timer.rearm();
+  }
+
+  get ikeSaCount(): number {
+    return [...this.engine.ikeSas()].length;
+  }
+
+  async close(): Promise<void> {
+    this.timer.stop();
+    await Promise.all([...this.sockets.values()].map((socket) => socket.close()));
+  }
+
+  private carryOut(outputs: readonly Output[]): void {
+    for (const output of outputs) {
+      if (output.kind === 'transmit') this.sockets.get(output.local.port)?.send(output.data, output.remote);
+      else this.onEvent(output.event);
+    }
+  }
+
+  private onEvent(event: IkeEvent): void {
+    this.events.push(event);
+    const now = monotonicMs();
+    if (event.type === 'sharedSecretRequested') {
+      this.carryOut(
+        this.engine.provideSharedSecret(now, event.ikeSaId, new TextEncoder().encode(sharedSecret)),
+      );
+    } else if (event.type === 'ppkRequested') {
+      const named = new TextDecoder().decode(event.identity?.data);
+      const ppk = named === ppkId ? { secret: Uint8Array.from(ppkSecret) } : undefined;
+      this.carryOut(this.engine.providePpk(now, event.ikeSaId, ppk));
+    }
+  }
+}
