@@ -14,6 +14,7 @@ import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { MemoryAssociation } from '../io/sctp-memory.ts';
 import { TestAuthority } from '../io/test-authority.ts';
 import { UdpSocket } from '../io/udp.ts';
+import { WakeTimer } from '../io/wake-timer.ts';
 import type { Log } from '../log.ts';
 import { certificateVerifier } from '../nwu/certificate-trust.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
@@ -195,12 +196,19 @@ async function openCore(
     sendN2: (stream, data) => n2.send(stream, data),
     sendGtpu: (datagram, remote) => socket.upf?.send(datagram, remote),
     event: () => {},
+    now: monotonicMs,
   });
-  socket.upf = await UdpSocket.open({ address: address.upf, port: gtpuPort }, (data, remote) =>
-    core.receiveGtpu(data, remote),
-  );
+  const timer = new WakeTimer(core, monotonicMs);
+  closers.add(() => timer.stop());
+  socket.upf = await UdpSocket.open({ address: address.upf, port: gtpuPort }, (data, remote) => {
+    core.receiveGtpu(data, remote);
+    timer.rearm();
+  });
   closers.add(() => socket.upf?.close());
-  n2.onMessage((data) => core.receiveN2(data));
+  n2.onMessage((data) => {
+    core.receiveN2(data);
+    timer.rearm();
+  });
   return core;
 }
 

@@ -14,11 +14,16 @@ export class UdpSocket {
   /** Where it is bound: the port that the system chose where 0 was asked for. */
   readonly local: UdpAddress;
   private readonly socket: Socket;
+  /** One callback for all sends: without one Node keeps most send errors to itself. */
+  private readonly sent: (error: Error | null) => void;
   private closed = false;
 
-  private constructor(socket: Socket, local: UdpAddress) {
+  private constructor(socket: Socket, local: UdpAddress, fault: (error: Error) => void) {
     this.socket = socket;
     this.local = local;
+    this.sent = (error) => {
+      if (error !== null) fault(error);
+    };
   }
 
   /** @throws OperatorError N3IWF_E_BIND that names the address, the port and, where it can be told, who holds it */
@@ -40,13 +45,13 @@ export class UdpSocket {
         socket.on('message', (datagram: Uint8Array, from: RemoteInfo) =>
           received(datagram, { address: from.address, port: from.port }, local),
         );
-        resolve(new UdpSocket(socket, local));
+        resolve(new UdpSocket(socket, local, fault));
       });
     });
   }
 
   send(datagram: Uint8Array, remote: UdpAddress): void {
-    if (!this.closed) this.socket.send(datagram, remote.port, remote.address);
+    if (!this.closed) this.socket.send(datagram, remote.port, remote.address, this.sent);
   }
 
   close(): Promise<void> {

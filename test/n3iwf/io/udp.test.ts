@@ -71,7 +71,7 @@ describe('UDP socket', () => {
     });
   });
 
-  it('lives on after a send that the system refuses', async () => {
+  it('tells of a send that the system refuses, and lives on', async () => {
     const one = await open('127.0.0.1');
     one.socket.send(new Uint8Array(70_000), { address: '127.0.0.1', port: 9 });
     const other = await open('127.0.0.1');
@@ -79,6 +79,7 @@ describe('UDP socket', () => {
     one.socket.send(Uint8Array.of(9), other.socket.local);
     await arrived;
     expect(other.received.map(({ data }) => data)).toEqual([[9]]);
+    expect(one.faults.map((fault) => String(fault))).toEqual([expect.stringContaining('EMSGSIZE')]);
   });
 
   it('sends nothing once closed, and closes twice in peace', async () => {
