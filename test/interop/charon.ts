@@ -99,6 +99,8 @@ function buildPath(namespace: string): void {
   ip('-n', namespace, 'addr', 'add', `${charonAddress}/24`, 'dev', 'ike0');
   ip('-n', namespace, 'link', 'set', 'ike0', 'up');
   ip('-n', namespace, 'link', 'set', 'lo', 'up');
+  // kernel-libipsec refuses a Child SA for a network in which the host has no address.
+  ip('-n', namespace, 'addr', 'add', '10.55.0.1/32', 'dev', 'lo');
 }
 
 function configuration(folder: string): string {

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type IssuedCertificate, TestAuthority } from '../../n3iwf/io/test-authority.ts';
 import { certificateVerifier } from '../../n3iwf/nwu/certificate-trust.ts';
 import { Charon, charonAddress, ownAddress } from './charon.ts';
-import { OurResponder, ppkId, ppkSecret, sharedSecret } from './our-responder.ts';
+import { OurPeer, ppkId, ppkSecret, sharedSecret } from './our-peer.ts';
 
 interface Connection {
   readonly ike: string;
@@ -43,11 +43,26 @@ function connection(name: string, { ike, esp, auth = 'psk', more = '' }: Connect
       esp_proposals = ${esp} } } }`;
 }
 
+/** What charon answers with when we start; the PPK is looked up by the ID that we name. */
+const asResponder = `answer { version = 2
+    local_addrs = ${charonAddress}
+    remote_addrs = ${ownAddress}
+    pools = inner
+    proposals = aes256gcm16-prfsha256-x25519
+    local { auth = psk
+      id = charon.test }
+    remote { auth = psk
+      id = our-ue.test }
+    children { answerc { local_ts = 10.55.0.0/24
+      esp_proposals = aes256gcm16 } } }`;
+
 function swanctlConf(): string {
   const hex = Buffer.from(ppkSecret).toString('hex');
   return `connections { ${Object.entries(connections)
     .map(([name, each]) => connection(name, each))
-    .join('\n')} }
+    .join('\n')}
+${asResponder} }
+pools { inner { addrs = 10.60.0.128/28 } }
 secrets { ike-1 { secret = "${sharedSecret}" }
   ppk-1 { id = ${ppkId}
     secret = 0x${hex} }
@@ -56,10 +71,10 @@ secrets { ike-1 { secret = "${sharedSecret}" }
 `;
 }
 
-describe('strongSwan as initiator, we as responder', () => {
+describe('strongSwan and we', () => {
   let charon: Charon;
   let authority: TestAuthority;
-  let ours: OurResponder;
+  let ours: OurPeer;
 
   beforeAll(async () => {
     authority = await TestAuthority.create();
@@ -77,8 +92,8 @@ describe('strongSwan as initiator, we as responder', () => {
   const open = async (certificate?: IssuedCertificate) => {
     ours =
       certificate === undefined
-        ? new OurResponder({ responderAuth: 'psk', initiatorAuth: 'psk' })
-        : new OurResponder(
+        ? new OurPeer({ responderAuth: 'psk', initiatorAuth: 'psk' })
+        : new OurPeer(
             { responderAuth: 'certificate', initiatorAuth: 'certificate', certificate },
             certificateVerifier([authority.pem], Date.now),
           );
@@ -142,5 +157,20 @@ describe('strongSwan as initiator, we as responder', () => {
     ours.command((engine, now, ikeSa) => engine.deleteIkeSa(now, ikeSa));
     await until(() => ours.ikeSaCount === 0);
     expect(await charon.swanctl('--list-sas')).toBe('');
+  });
+
+  test.each(['off', 'required'] as const)('[RFC7296 1.2] we start, charon answers, PPK %s', async (ppk) => {
+    await open();
+    ours.connect(ppk, { remoteAuth: 'psk', localAuth: 'psk' });
+    await until(() => count('childSaEstablished') === 1);
+    const sas = await charon.swanctl('--list-sas');
+    expect(sas).toMatch(/remote 'our-ue\.test' @ 10\.77\.0\.2\[4500\] \[10\.60\.0\.1[23]\d\]/);
+    expect(/\/PPK/.test(sas)).toBe(ppk === 'required');
+    ours.command((engine, now, ikeSa, child) => engine.rekeyChildSa(now, ikeSa, child));
+    await until(() => count('childSaEstablished') === 2 && count('childSaDeleted') === 1);
+    await charon.swanctl('--rekey', '--ike', 'answer');
+    await until(() => count('ikeSaRekeyed') === 1);
+    await charon.swanctl('--terminate', '--ike', 'answer');
+    await until(() => ours.ikeSaCount === 0);
   });
 });

@@ -5,7 +5,9 @@ import {
   type Identity,
   IkeEndpoint,
   type IkeEvent,
+  type InitiatorProfile,
   type Output,
+  PPK_ID_TYPE,
   parseEspProposal,
   parseIkeProposal,
 } from '#ikev2';
@@ -13,7 +15,7 @@ import { monotonicMs, randomOctets } from '../../n3iwf/io/machine.ts';
 import { UdpSocket } from '../../n3iwf/io/udp.ts';
 import { WakeTimer } from '../../n3iwf/io/wake-timer.ts';
 import { hostSelector } from '../../n3iwf/nwu/selectors.ts';
-import { ownAddress } from './charon.ts';
+import { charonAddress, ownAddress } from './charon.ts';
 
 export const sharedSecret = 'sesame-sesame-sesame';
 export const ppkId = 'ppk-0001';
@@ -32,9 +34,10 @@ function all<T>(
   });
 }
 
-/** Our endpoint on real sockets, answering for a subnet and giving out one virtual IP. */
-export class OurResponder {
+/** Our endpoint on real sockets: answers for a subnet and gives out one virtual IP, or starts an IKE SA itself. */
+export class OurPeer {
   readonly events: IkeEvent[] = [];
+  private readonly config: EndpointConfig;
   private readonly engine: IkeEndpoint;
   private readonly sockets = new Map<number, UdpSocket>();
   private readonly timer: WakeTimer;
@@ -57,6 +60,7 @@ export class OurResponder {
       exposeKeys: false,
       ...auth,
     };
+    this.config = config;
     this.engine = new IkeEndpoint(config, {
       random: randomOctets,
       authorize: () => ({
@@ -83,6 +87,32 @@ export class OurResponder {
       });
       this.sockets.set(port, socket);
     }
+  }
+
+  /** Starts an IKE SA to charon, asking for a virtual IP. */
+  connect(ppk: 'off' | 'required', psk: Pick<InitiatorProfile, 'remoteAuth' | 'localAuth'>): void {
+    const { proposals, childProposals } = this.config;
+    const encode = (name: string) => ({ type: ID_TYPE.FQDN, data: new TextEncoder().encode(name) });
+    const any = { ...hostSelector(new Uint8Array(4)), end: new Uint8Array(4).fill(255) };
+    const local = { address: ownAddress, port: 500 };
+    const { outputs } = this.engine.connect(
+      monotonicMs(),
+      local,
+      { address: charonAddress, port: 500 },
+      {
+        localId: encode('our-ue.test'),
+        expectedRemoteId: encode('charon.test'),
+        proposals,
+        childProposals,
+        ppk,
+        attributes: [{ type: 1, value: new Uint8Array(0) }],
+        trafficSelectorsLocal: [any],
+        trafficSelectorsRemote: [subnet],
+        ...psk,
+      },
+    );
+    this.carryOut(outputs);
+    this.timer.rearm();
   }
 
   /** Runs a command on the only IKE SA that there is. */
@@ -118,6 +148,13 @@ export class OurResponder {
       );
     } else if (event.type === 'ppkRequested') {
       const named = new TextDecoder().decode(event.identity?.data);
+      const identity = { type: PPK_ID_TYPE.FIXED, data: new TextEncoder().encode(ppkId) };
+      if (event.role === 'initiator') {
+        this.carryOut(
+          this.engine.providePpk(now, event.ikeSaId, { secret: Uint8Array.from(ppkSecret), identity }),
+        );
+        return;
+      }
       const ppk = named === ppkId ? { secret: Uint8Array.from(ppkSecret) } : undefined;
       this.carryOut(this.engine.providePpk(now, event.ikeSaId, ppk));
     }
