@@ -31,34 +31,56 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   return status;
 }
 
-function buildProgram(done: (status: number) => void): Command {
+type Done = (status: number) => void;
+
+/** Commands that take a configuration file and nothing else; each module is loaded when its command runs. */
+const fileCommands: readonly {
+  readonly name: string;
+  readonly description: string;
+  readonly run: (path: string) => Promise<number>;
+}[] = [
+  { name: 'run', description: 'the N3IWF', run: async (path) => (await import('./run.ts')).runNode(path) },
+  {
+    name: 'kme',
+    description: 'a pair of ETSI GS QKD 014 KMEs with a simulated link',
+    run: async (path) => (await import('./kme.ts')).runKme(path),
+  },
+  {
+    name: 'core',
+    description: 'the simulated AMF and UPF',
+    run: async (path) => (await import('./core.ts')).runCore(path),
+  },
+  {
+    name: 'ue',
+    description: 'the UE simulator, against any N3IWF',
+    run: async (path) => (await import('./ue.ts')).runUe(path),
+  },
+];
+
+function buildProgram(done: Done): Command {
   const program = new Command('n3iwf').description(
     'A 5G N3IWF whose IPsec keys come from quantum key distribution',
   );
-  const config = ['-c, --config <file>', 'configuration file (YAML)'] as const;
+  for (const { name, description, run } of fileCommands) {
+    program
+      .command(name)
+      .description(description)
+      .requiredOption('-c, --config <file>', 'configuration file (YAML)')
+      .action(async ({ config }: { config: string }) => done(await run(config)));
+  }
+  addLab(program, done);
+  return program;
+}
 
-  program
-    .command('run')
-    .description('the N3IWF')
-    .requiredOption(...config)
-    .action(async (options: { config: string }) =>
-      done(await (await import('./run.ts')).runNode(options.config)),
-    );
-
+function addLab(program: Command, done: Done): void {
+  const auth = new Option('--auth <method>', 'how the N3IWF proves itself');
+  const ppk = new Option('--ppk <mode>', 'how QKD keys enter the SAs');
   program
     .command('lab')
     .description('N3IWF, two KMEs, simulated core, UPF and UEs in one process, on loopback')
     .option('--ues <n>', 'how many UEs attach', positiveInteger, 1)
-    .addOption(
-      new Option('--auth <method>', 'how the N3IWF proves itself')
-        .choices(['qkd', 'psk', 'certificate', 'eap-only'])
-        .default('qkd'),
-    )
-    .addOption(
-      new Option('--ppk <mode>', 'how QKD keys enter the SAs')
-        .choices(['rfc8784', 'none'])
-        .default('rfc8784'),
-    )
+    .addOption(auth.choices(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'))
+    .addOption(ppk.choices(['rfc8784', 'none']).default('rfc8784'))
     .option('--once', 'attach, ping, rekey, detach and exit; status 0 only if all of it worked')
     .option('--json', 'print one summary object on standard output')
     .option('--pcap <file>', 'record NWu and N2')
@@ -67,30 +89,4 @@ function buildProgram(done: (status: number) => void): Command {
     .addOption(new Option('--fault <kind>', 'make this go wrong, to see how it ends').choices(labFaults))
     .option('--verbose', 'log every step of the N3IWF')
     .action(async (options: LabOptions) => done(await (await import('./lab.ts')).runLabCommand(options)));
-
-  program
-    .command('kme')
-    .description('a pair of ETSI GS QKD 014 KMEs with a simulated link')
-    .requiredOption(...config)
-    .action(async (options: { config: string }) =>
-      done(await (await import('./kme.ts')).runKme(options.config)),
-    );
-
-  program
-    .command('core')
-    .description('the simulated AMF and UPF')
-    .requiredOption(...config)
-    .action(async (options: { config: string }) =>
-      done(await (await import('./core.ts')).runCore(options.config)),
-    );
-
-  program
-    .command('ue')
-    .description('the UE simulator, against any N3IWF')
-    .requiredOption(...config)
-    .action(async (options: { config: string }) =>
-      done(await (await import('./ue.ts')).runUe(options.config)),
-    );
-
-  return program;
 }
