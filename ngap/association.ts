@@ -11,16 +11,19 @@ export interface N2Timers {
   readonly retryMostMs: number;
 }
 
+/** What the node says of itself in NG Setup, and how patient it is. */
 export interface N2Config {
   readonly setup: MessageIes<'NGSetupRequest'>;
   readonly timers?: Partial<N2Timers>;
 }
 
+/** The association's only need from outside besides time. */
 export interface N2Ports {
   /** A number from 0 up to 1, for jitter. */
   random(): number;
 }
 
+/** `connecting`: the transport was asked for. `settingUp`: NG Setup is under way. `waiting`: a pause before the next try. */
 export type N2State = 'idle' | 'connecting' | 'settingUp' | 'waiting' | 'ready';
 
 /** What happened on an association, in the past tense; `connectDue` and `disconnectDue` ask the transport for it. */
@@ -42,6 +45,7 @@ export type N2Event =
   | { readonly type: 'overloadStarted'; readonly ies: MessageIes<'OverloadStart'> }
   | { readonly type: 'overloadStopped' };
 
+/** What the owner carries out, in this order. */
 export type N2Output =
   | { readonly kind: 'transmit'; readonly stream: number; readonly data: Uint8Array }
   | { readonly kind: 'event'; readonly event: N2Event };
@@ -131,6 +135,7 @@ export class N2Association {
     return [...this.dispatch(now, pdu, stream), ...told];
   }
 
+  /** Does what is due: gives NG Setup up, or tries again after a pause. Call it at `deadline`. */
   tick(now: number): N2Output[] {
     if (this.due === undefined || now < this.due) return [];
     this.due = undefined;

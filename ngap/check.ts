@@ -7,6 +7,7 @@ import type { CriticalityDiagnostics } from './schema/ies.ts';
  */
 export type Reaction = Criticality | 'transferSyntax' | 'falselyConstructed';
 
+/** What was wrong with one PDU and how to react; `ies` holds what could be read, for the ids of an answer. */
 export interface Diagnosis {
   readonly reaction: Reaction;
   readonly procedureCode?: number;
@@ -16,6 +17,7 @@ export interface Diagnosis {
   readonly items?: readonly DiagnosisItem[];
 }
 
+/** One IE that was missing or not understood, as Criticality Diagnostics lists it. */
 export interface DiagnosisItem {
   readonly ieCriticality: Criticality;
   readonly ieId: number;

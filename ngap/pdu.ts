@@ -115,6 +115,7 @@ export function encodeTransfer<N extends TransferName>(name: N, value: Transfer<
   }
 }
 
+/** Decodes a transfer container; absent mandatory IEs of those that are IE lists are errors too. */
 export function decodeTransfer<N extends TransferName>(name: N, octets: Uint8Array): Result<Transfer<N>> {
   const type = transfers[name] as AsnType;
   return attempt(() => {

@@ -22,6 +22,7 @@ import type {
   UnknownIe,
 } from './types.ts';
 
+/** In the order of their index on the wire. */
 export const criticalities: readonly Criticality[] = ['reject', 'ignore', 'notify'];
 
 /** Most elements of one list that a decoder builds: an encoding can claim more with nothing behind it. */

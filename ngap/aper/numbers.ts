@@ -35,6 +35,7 @@ export function readConstrained(reader: BitReader, low: number, high: number): n
   return low + value;
 }
 
+/** Counterpart of {@link readConstrained}; the caller has checked that `value` is in the range. */
 export function writeConstrained(writer: BitWriter, value: number, low: number, high: number): void {
   const range = high - low + 1;
   if (range <= 255) {
@@ -58,6 +59,7 @@ export function readUnconstrained(reader: BitReader): number {
   return value >= 2 ** (octets * 8 - 1) ? value - 2 ** (octets * 8) : value;
 }
 
+/** Counterpart of {@link readUnconstrained}: as few octets as the value needs. */
 export function writeUnconstrained(writer: BitWriter, value: number): void {
   let octets = 1;
   while (value < -(2 ** (octets * 8 - 1)) || value >= 2 ** (octets * 8 - 1)) octets++;
@@ -73,6 +75,7 @@ export function readSmall(reader: BitReader): number {
   return reader.bits(octets * 8);
 }
 
+/** Counterpart of {@link readSmall}; indices of extension alternatives and counts of additions use it. */
 export function writeSmall(writer: BitWriter, value: number): void {
   if (value < 64) {
     writer.bits(value, 7);
@@ -105,6 +108,7 @@ export function readLength(reader: BitReader): number {
   return count;
 }
 
+/** Counterpart of {@link readLength}, for counts below 16K. */
 export function writeLength(writer: BitWriter, count: number): void {
   if (count >= fragment) throw new AperError('length', `${count} is too much for one length`);
   writer.align();
@@ -155,6 +159,7 @@ export function writeInFragments(
   write(at, count);
 }
 
+/** Counterpart of {@link readCountedOctets}: fragments of up to 64K, then the rest, which may be empty. */
 export function writeCountedOctets(writer: BitWriter, octets: Uint8Array): void {
   if (octets.length < fragment) {
     writeLength(writer, octets.length);

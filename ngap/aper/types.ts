@@ -16,11 +16,13 @@ export interface BitString {
   readonly length: number;
 }
 
+/** INTEGER: a bit-field, whole octets or a counted field, by the width of its range. Values are plain numbers. */
 export interface IntegerType {
   readonly kind: 'integer';
   /** Absent: unconstrained. */
   readonly range?: Range;
 }
+/** ENUMERATED: values are the names of the ASN.1 text. */
 export interface EnumeratedType {
   readonly kind: 'enumerated';
   readonly root: readonly string[];
@@ -28,42 +30,50 @@ export interface EnumeratedType {
   /** Names added after `...`; absent when there is no `...`. */
   readonly additions?: readonly string[];
 }
+/** BIT STRING with a size constraint, as all of NGAP's have. */
 export interface BitStringType {
   readonly kind: 'bitString';
   readonly size: Range;
 }
+/** OCTET STRING: NAS-PDUs and transfers have no size, identities have a fixed one. */
 export interface OctetStringType {
   readonly kind: 'octetString';
   /** Absent: unconstrained. */
   readonly size?: Range;
 }
+/** PrintableString and VisibleString, or UTF8String. */
 export interface StringType {
   readonly kind: 'string';
   /** Absent for UTF8String. */
   readonly size?: Range;
 }
+/** SEQUENCE: a bit per optional field in front, extension additions of later releases behind. */
 export interface SequenceType {
   readonly kind: 'sequence';
   readonly fields: readonly Field[];
   readonly optionals: readonly Field[];
   readonly extensible: boolean;
 }
+/** One component of a sequence, under the name that values have it by. */
 export interface Field {
   readonly name: string;
   readonly type: AsnType;
   readonly optional: boolean;
 }
+/** SEQUENCE OF with a size constraint; the bound is what keeps a decoder's memory in check. */
 export interface SequenceOfType {
   readonly kind: 'sequenceOf';
   readonly element: AsnType;
   readonly size: Range;
 }
+/** CHOICE: values are `{ choice, value }`. */
 export interface ChoiceType {
   readonly kind: 'choice';
   readonly root: readonly Alternative[];
   readonly indexOf: ReadonlyMap<string, number>;
   readonly extensible: boolean;
 }
+/** One alternative of a choice, in the order of the ASN.1 text: its place is its index on the wire. */
 export interface Alternative {
   readonly name: string;
   readonly type: AsnType;
@@ -89,7 +99,9 @@ export interface AnyType {
   readonly kind: 'any';
 }
 
+/** What a receiver does that does not understand an IE or procedure: TS 38.413 clause 10.3.2. */
 export type Criticality = 'reject' | 'ignore' | 'notify';
+/** Presence column of the tables of TS 38.413 clause 9.2; conditional IEs are checked by the procedure. */
 export type Presence = 'mandatory' | 'optional' | 'conditional';
 
 /** One IE of a message or container. */
@@ -103,6 +115,7 @@ export interface IeRow {
   readonly type: AsnType;
 }
 
+/** Every kind of type that the schema is built from; codecs, printer and generators walk this union. */
 export type AsnType =
   | IntegerType
   | EnumeratedType
