@@ -8,7 +8,8 @@ export class ReplayWindow {
 
   constructor(size = 1024) {
     this.size = Math.max(64, Math.ceil(size / 32) * 32);
-    this.seen = new Uint32Array(this.size / 32);
+    // One word more than the window: entering a word clears it, and it must not hold numbers still in the window.
+    this.seen = new Uint32Array(this.size / 32 + 1);
   }
 
   /** True when `sequence` is new and not too old. Ask before the ICV is checked, `mark` after. */

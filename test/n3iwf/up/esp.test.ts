@@ -279,6 +279,15 @@ describe('replay window', () => {
     );
   });
 
+  it('[RFC4303 3.4.3] still knows the oldest numbers of the window when it moves into a new word', () => {
+    const window = new ReplayWindow(64);
+    for (let sequence = 1; sequence <= 200; sequence++) {
+      window.mark(sequence);
+      for (let old = Math.max(1, sequence - 63); old <= sequence; old++)
+        expect(window.accepts(old)).toBe(false);
+    }
+  });
+
   it('[RFC4303 3.4.3] remembers a whole number of words, at least 64', () => {
     expect([new ReplayWindow(1).size, new ReplayWindow(65).size, new ReplayWindow().size]).toEqual([
       64, 96, 1024,
