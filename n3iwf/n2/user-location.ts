@@ -1,10 +1,10 @@
 import type { UserLocationInformation } from '#ngap';
-import { ipv4Octets } from '../ue/address-pool.ts';
 import type { UeContext } from '../ue/context.ts';
+import { requireAddress } from '../userplane/address.ts';
 
 /** Where the UE is, as an N3IWF tells it: its outer address and UDP port [TS38413 9.3.1.16]. */
 export function userLocation(ue: UeContext): UserLocationInformation {
-  const octets = ipv4Octets(ue.remote.address) ?? new Uint8Array(4);
+  const octets = requireAddress(ue.remote.address);
   return {
     choice: 'userLocationInformationN3IWF',
     value: {

@@ -1,6 +1,6 @@
 import { type AuthorizeAnswer, type AuthorizeRequest, CP_ATTRIBUTE, NOTIFY } from '#ikev2';
 import type { Node } from '../node.ts';
-import { ipv4Octets, ipv4Text } from '../ue/address-pool.ts';
+import { formatAddress, requireAddress } from '../userplane/address.ts';
 import { nasAddressNotify, nasTcpPortNotify } from './notifies.ts';
 import { hostSelector } from './selectors.ts';
 
@@ -19,8 +19,8 @@ export function authorizeUe(node: Node, request: AuthorizeRequest): AuthorizeAns
     return { refuse: NOTIFY.INTERNAL_ADDRESS_FAILURE };
   }
   ue.innerAddress = inner;
-  node.plane.addUe(ue.id, ipv4Text(inner));
-  const own = ipv4Octets(node.identity.innerAddress) ?? new Uint8Array(4);
+  node.plane.addUe(ue.id, formatAddress(inner));
+  const own = requireAddress(node.identity.innerAddress);
   return {
     attributes: [
       { type: CP_ATTRIBUTE.INTERNAL_IP4_ADDRESS, value: inner },

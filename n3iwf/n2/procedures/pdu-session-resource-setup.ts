@@ -10,8 +10,8 @@ import type { Node } from '../../node.ts';
 import { sendNasToUe } from '../../nwu/nas-delivery.ts';
 import { qosInfoNotify, upAddressNotify } from '../../nwu/notifies.ts';
 import { hostSelector } from '../../nwu/selectors.ts';
-import { ipv4Octets, ipv4Text } from '../../ue/address-pool.ts';
 import type { PduSession, UeContext } from '../../ue/context.ts';
+import { formatAddress, requireAddress } from '../../userplane/address.ts';
 
 /** One session of a request, whichever message it came in. */
 export interface SessionRequest {
@@ -139,7 +139,7 @@ function openSession(
     qfis: transfer.qosFlowSetupRequestList.map((flow) => flow.qosFlowIdentifier),
     dlTeid,
     ulTunnel: {
-      address: ipv4Text(transportLayerAddress.bits.subarray(0, 4)),
+      address: formatAddress(transportLayerAddress.bits.subarray(0, 4)),
       teid: new DataView(gtpTeid.buffer, gtpTeid.byteOffset, 4).getUint32(0),
     },
     nasPdu: item.nasPdu,
@@ -149,7 +149,7 @@ function openSession(
 
 /** The N3IWF starts the Child SA of a session and tells the UE which flows ride on it [TS24502 7.5]. */
 function requestChildSa(node: Node, ue: UeContext, session: PduSession): void {
-  const own = ipv4Octets(node.identity.innerAddress) ?? new Uint8Array(4);
+  const own = requireAddress(node.identity.innerAddress);
   const inner = ue.innerAddress ?? new Uint8Array(4);
   const request = {
     trafficSelectorsLocal: [hostSelector(own)],
@@ -213,7 +213,7 @@ export function onSessionChildSaFailed(node: Node, ue: UeContext, tag: string, r
 function responseTransfer(node: Node, session: PduSession): Uint8Array {
   const teid = new Uint8Array(4);
   new DataView(teid.buffer).setUint32(0, session.dlTeid);
-  const address = ipv4Octets(node.identity.n3Address) ?? new Uint8Array(4);
+  const address = requireAddress(node.identity.n3Address);
   return encodeTransfer('PDUSessionResourceSetupResponseTransfer', {
     dlQosFlowPerTnlInformation: {
       upTransportLayerInformation: {
