@@ -23,7 +23,7 @@ import { notify } from './sa/payloads.ts';
 import { RateLimit } from './sa/rate-limit.ts';
 import { InitiatorAuthentication } from './sa/tasks/auth-initiator.ts';
 import { ResponderAuthentication } from './sa/tasks/auth-responder.ts';
-import { CreateChildTask, rekeyChildTask } from './sa/tasks/create-child.ts';
+import { CreateChildTask, mayRekey, rekeyChildTask } from './sa/tasks/create-child.ts';
 import { deleteChildTask, deleteIkeTask, livenessTask } from './sa/tasks/informational.ts';
 import { type AcceptedInit, admitInit, answerInit, InitTask } from './sa/tasks/init.ts';
 import { RekeyIkeTask } from './sa/tasks/rekey-ike.ts';
@@ -143,7 +143,8 @@ export class IkeEndpoint {
   rekeyChildSa(now: number, ikeSaId: IkeSaId, childSaId: number): Output[] {
     return this.command(now, ikeSaId, (sa) => {
       const child = sa.children.get(childSaId);
-      if (sa.state === 'established' && child?.busy === 'no') sa.request(rekeyChildTask(sa, child));
+      if (sa.state === 'established' && child?.busy === 'no' && mayRekey(sa, child))
+        sa.request(rekeyChildTask(sa, child));
     });
   }
 
@@ -256,7 +257,7 @@ export class IkeEndpoint {
   private remove(sa: IkeSa): void {
     this.sas.delete(sa.id);
     this.node.byLocalSpi.delete(spiKey(sa.channel.localSpi));
-    sa.dropRetired();
+    sa.beside.clear();
     const key = this.initKeys.get(sa.id);
     if (key !== undefined) this.byInit.delete(key);
     this.initKeys.delete(sa.id);
@@ -278,7 +279,7 @@ export class IkeEndpoint {
         checkSilence(sa, livenessTask);
         return;
       case 'retired':
-        sa.dropRetired();
+        sa.beside.expire();
         return;
       case 'linger':
         this.remove(sa);

@@ -38,7 +38,7 @@ export type TimerName =
   | 'setUp'
   /** Nothing authentic was heard for a while: ask whether the peer lives. */
   | 'liveness'
-  /** The predecessor of a rekeyed SA is forgotten, deleted or not. */
+  /** The Delete of a rekeyed SA's predecessor is sent again, or the predecessor is forgotten. */
   | 'retired'
   /** A closed SA stays long enough to answer a repeated last request. */
   | 'linger';
@@ -274,12 +274,16 @@ export type IkeEvent =
       readonly child: ChildSa;
       /** The Child SA that this one replaces; it goes by its own `childSaDeleted`. */
       readonly rekeyed?: number;
+      /** Both sides rekeyed at once and this one lost: nothing is sent by it, its `childSaDeleted` follows. */
+      readonly redundant?: true;
       readonly tag?: string;
       readonly notifies: readonly Notify[];
     }
   | {
       readonly type: 'childSaFailed';
       readonly ikeSaId: IkeSaId;
+      /** It was to replace this Child SA, which goes on. */
+      readonly rekeyed?: number;
       readonly tag?: string;
       readonly notifyType?: number;
       readonly reason: string;

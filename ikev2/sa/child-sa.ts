@@ -19,6 +19,14 @@ export interface ChildRecord {
   readonly tag: string | undefined;
   /** What we are doing with it: a request about it is on its way. */
   busy: 'no' | 'rekeying' | 'deleting';
+  /** The peer rekeyed it, or it lost against another: the peer deletes it, and we begin nothing with it. */
+  replaced: Replacement | undefined;
+}
+
+/** What took the place of a Child SA, and the lower nonce of the exchange that made it. */
+export interface Replacement {
+  readonly by: ChildRecord;
+  readonly nonce: Uint8Array;
 }
 
 /** A negotiated Child SA about to be keyed. */
@@ -35,13 +43,15 @@ export interface ChildParameters {
   /** Of the exchange's own key exchange, when it had one. */
   readonly sharedSecret?: Uint8Array | undefined;
   readonly rekeyed?: number | undefined;
+  /** Lost against the peer's own rekey: it is about to be deleted. */
+  readonly redundant?: boolean;
   readonly tag?: string | undefined;
   /** The peer's. */
   readonly notifies: readonly Notify[];
 }
 
 /** Keys the Child SA and reports it. */
-export function establishChild(sa: IkeSa, child: ChildParameters): void {
+export function establishChild(sa: IkeSa, child: ChildParameters): ChildRecord {
   const keymat = sa.channel.keymat;
   if (keymat === undefined) throw new Error('a Child SA needs the keys of its IKE SA');
   const { nonceInitiator, nonceResponder, sharedSecret, suite } = child;
@@ -54,6 +64,7 @@ export function establishChild(sa: IkeSa, child: ChildParameters): void {
     trafficSelectorsRemote: child.trafficSelectorsRemote,
     tag: child.tag,
     busy: 'no',
+    replaced: undefined,
   };
   sa.children.set(record.id, record);
   const ppk: { ppkIdentity?: PpkIdentity } =
@@ -79,9 +90,11 @@ export function establishChild(sa: IkeSa, child: ChildParameters): void {
     ikeSaId: sa.id,
     child: childSa,
     ...(child.rekeyed === undefined ? {} : { rekeyed: child.rekeyed }),
+    ...(child.redundant === true ? { redundant: true } : {}),
     ...(child.tag === undefined ? {} : { tag: child.tag }),
     notifies: child.notifies,
   });
+  return record;
 }
 
 /** Whether every selector of the answer lies within one that was asked for: it may narrow, never widen. [RFC7296 2.9] */
@@ -119,11 +132,13 @@ export function childByPeerSpi(sa: IkeSa, spi: number): ChildRecord | undefined 
   return undefined;
 }
 
+/** Tells the owner that a request for a Child SA came to nothing; with `rekeyed` the old one goes on. */
 export function reportChildFailure(
   sa: IkeSa,
   reason: string,
   tag: string | undefined,
   notifyType: number | undefined,
+  rekeyed?: number,
 ): void {
   sa.emit({
     type: 'childSaFailed',
@@ -131,5 +146,6 @@ export function reportChildFailure(
     reason,
     ...(tag === undefined ? {} : { tag }),
     ...(notifyType === undefined ? {} : { notifyType }),
+    ...(rekeyed === undefined ? {} : { rekeyed }),
   });
 }

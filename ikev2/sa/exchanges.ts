@@ -50,7 +50,10 @@ function onCreateChild(sa: IkeSa, payloads: readonly Payload[]): void {
   if (!sa.established) throw outOfPlace('CREATE_CHILD_SA');
   // [RFC7296 2.25.2] an SA that is being deleted gets nothing new.
   if (sa.state === 'deleting') throw new IkeError('the IKE SA is being deleted', NOTIFY.TEMPORARY_FAILURE);
+  if (find(payloads, 'TSi') === undefined) {
+    answerRekeyIke(sa, payloads);
+    return;
+  }
   if (sa.replacing) throw new IkeError('the IKE SA is being replaced', NOTIFY.TEMPORARY_FAILURE);
-  if (find(payloads, 'TSi') === undefined) answerRekeyIke(sa, payloads);
-  else answerCreateChild(sa, payloads);
+  answerCreateChild(sa, payloads);
 }

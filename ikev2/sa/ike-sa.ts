@@ -22,7 +22,7 @@ import { type Channel, isZero, NO_SPI, spiKey } from './channel.ts';
 import type { ChildRecord } from './child-sa.ts';
 import type { Node } from './node.ts';
 import { notify } from './payloads.ts';
-import { receiveRetired } from './retired.ts';
+import { SideChannels } from './retired.ts';
 import { advance, type SaInput, type SaState } from './states.ts';
 import type { Task } from './task.ts';
 import { TimerTable } from './timers.ts';
@@ -63,8 +63,8 @@ export class IkeSa {
   readonly deletedEarly = new Set<number>();
   readonly timers: TimerTable;
   channel: Channel;
-  /** Predecessor of a rekeyed channel, until it is deleted or forgotten. */
-  retired: Channel | undefined;
+  /** Predecessors of the channel, and what collisions leave. */
+  readonly beside = new SideChannels(this);
   state: SaState = 'created';
   local: SocketAddress;
   remote: SocketAddress;
@@ -118,7 +118,7 @@ export class IkeSa {
     if (channel === undefined || message.header.initiator === channel.initiator) {
       this.reject('the I flag is the other side’s', remote);
     } else if (channel !== this.channel) {
-      receiveRetired(this, channel, datagram, message, { local, remote });
+      this.beside.receive(channel, datagram, message, { local, remote });
     } else if (message.header.response) {
       this.receiveResponse(datagram, message, remote);
     } else {
@@ -130,8 +130,8 @@ export class IkeSa {
   channelOf({ spiInitiator, spiResponder, exchange }: IkeHeader): Channel | undefined {
     const initiator = spiKey(spiInitiator);
     const responder = spiKey(spiResponder);
-    for (const channel of [this.channel, this.retired]) {
-      if (channel === undefined || spiKey(channel.spiInitiator) !== initiator) continue;
+    for (const channel of [this.channel, ...this.beside.channels()]) {
+      if (spiKey(channel.spiInitiator) !== initiator) continue;
       const open = exchange === EXCHANGE.IKE_SA_INIT && channel.spiResponder === NO_SPI;
       // A repeated first request does not know our SPI yet.
       const first = exchange === EXCHANGE.IKE_SA_INIT && !channel.initiator && isZero(spiResponder);
@@ -150,25 +150,13 @@ export class IkeSa {
     return this.active?.replacesIkeSa === true;
   }
 
-  /** The new channel of a rekeyed SA takes over; the old one is kept for its last messages. */
+  /** The new channel of a rekeyed SA takes over; gives the old one, of which the caller has to dispose. */
   adopt(channel: Channel): Channel {
     this.advance('rekeyed');
-    this.dropRetired();
     const old = this.channel;
-    this.retired = old;
     this.channel = channel;
     this.node.byLocalSpi.set(spiKey(channel.localSpi), this);
-    this.timers.set('retired', this.now + this.node.timers.retired);
     return old;
-  }
-
-  /** The predecessor's keys and SPI go. */
-  dropRetired(): void {
-    const { retired } = this;
-    if (retired === undefined) return;
-    this.retired = undefined;
-    retired.wipe();
-    this.node.byLocalSpi.delete(spiKey(retired.localSpi));
   }
 
   /** Moves along the state table; the set-up timer starts with the first authentic message. */
@@ -287,7 +275,7 @@ export class IkeSa {
     }
     this.children.clear();
     this.channel.wipe();
-    this.dropRetired();
+    this.beside.clear();
     this.timers.clearAll();
     this.timers.set('linger', this.now + this.node.timers.linger);
     this.emit({

@@ -50,7 +50,8 @@ const congestionNotifyType = 15500;
 
 function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): void {
   const ue = node.ues.ofIkeSa(event.ikeSaId);
-  if (ue === undefined) return;
+  // What lost against the UE's own rekey is deleted at once: nothing is to be sent by it.
+  if (ue === undefined || event.redundant === true) return;
   const { child, rekeyed, tag } = event;
   node.log.info(
     { ue: ue.id, child: child.id, suite: child.suiteName, keyId: keyIdOf(child.ppkIdentity), rekeyed },
@@ -68,9 +69,10 @@ function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): v
 }
 
 /** Without its signalling SA a UE is of no use, though the IKE SA lives on: it is released. */
-function childSaFailed(node: Node, { ikeSaId, tag, reason }: EventOf<'childSaFailed'>): void {
+function childSaFailed(node: Node, { ikeSaId, tag, reason, rekeyed }: EventOf<'childSaFailed'>): void {
   const ue = node.ues.ofIkeSa(ikeSaId);
-  if (ue === undefined) return;
+  // A rekey that failed leaves the old Child SA as it was.
+  if (ue === undefined || rekeyed !== undefined) return;
   if (tag !== undefined) onSessionChildSaFailed(node, ue, tag, reason);
   else if (ue.state === 'securing') {
     const cause = 'failure-in-radio-interface-procedure';

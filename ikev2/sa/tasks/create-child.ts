@@ -18,6 +18,7 @@ import {
 } from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { fromUint32, toUint32 } from '../node.ts';
+import { isLower, lowestNonce } from '../nonces.ts';
 import { asPayloads, find, findAll, findError, findNotify } from '../payloads.ts';
 import type { Task } from '../task.ts';
 import { deleteChildTask } from './informational.ts';
@@ -46,7 +47,7 @@ export class CreateChildTask implements Task {
 
   build(sa: IkeSa): Payload[] | undefined {
     const { rekeyed, request } = this;
-    if (rekeyed !== undefined && sa.children.get(rekeyed.id) !== rekeyed) {
+    if (rekeyed !== undefined && !mayRekey(sa, rekeyed)) {
       this.fail(sa, 'the Child SA is gone');
       return undefined;
     }
@@ -108,7 +109,10 @@ export class CreateChildTask implements Task {
     payloads: readonly Payload[],
   ): void {
     const { rekeyed, request } = this;
-    establishChild(sa, {
+    const replaced = rekeyed?.replaced;
+    const redundant =
+      replaced !== undefined && isLower(lowestNonce(this.nonce, nonceResponder), replaced.nonce);
+    const made = establishChild(sa, {
       suite,
       spiIn: this.spiIn,
       spiOut,
@@ -119,11 +123,18 @@ export class CreateChildTask implements Task {
       nonceResponder,
       sharedSecret,
       rekeyed: rekeyed?.id,
+      redundant,
       tag: request.tag,
       notifies: findAll(payloads, 'Notify'),
     });
-    // [RFC7296 2.8] make before break: whoever rekeyed deletes the old one.
-    if (rekeyed !== undefined) sa.request(deleteChildTask(rekeyed, 'rekeyed'), true);
+    if (rekeyed === undefined) return;
+    rekeyed.busy = 'no';
+    // [RFC7296 2.8.1] the peer rekeyed it, too: the one made with the lowest nonce goes, by the side that made it.
+    const loser = redundant ? made : rekeyed;
+    if (redundant) made.replaced = replaced;
+    else if (replaced !== undefined) replaced.by.replaced = { by: made, nonce: this.nonce };
+    // [RFC7296 2.8] make before break: whoever made the one that stays deletes the old one.
+    sa.request(deleteChildTask(loser, 'rekeyed'), true);
   }
 
   /** The secret of the exchange's own key exchange, undefined without PFS. */
@@ -156,18 +167,27 @@ export class CreateChildTask implements Task {
   /** The IKE SA lives on whatever the refusal is. */
   private refused(sa: IkeSa, { notifyType }: NotifyPayload): void {
     this.fail(sa, 'the peer refused the Child SA', notifyType);
-    // [RFC7296 2.25] the peer has lost it, so it is of no use to us.
-    if (notifyType === NOTIFY.CHILD_SA_NOT_FOUND && this.rekeyed !== undefined) {
-      sa.request(deleteChildTask(this.rekeyed, 'the peer does not know it'), true);
+    const { rekeyed } = this;
+    // [RFC7296 2.25] the peer has lost it, so it is of no use to us; unless its own rekey of it had just ended.
+    if (notifyType === NOTIFY.CHILD_SA_NOT_FOUND && rekeyed !== undefined && rekeyed.replaced === undefined) {
+      sa.request(deleteChildTask(rekeyed, 'the peer does not know it'), true);
     }
   }
 
   /** Leaves everything as it was before the request. */
   private fail(sa: IkeSa, reason: string, notifyType?: number): void {
     sa.node.releaseEspSpi(this.spiIn);
-    if (this.rekeyed !== undefined) this.rekeyed.busy = 'no';
-    reportChildFailure(sa, reason, this.request.tag, notifyType);
+    const { rekeyed, request } = this;
+    if (rekeyed !== undefined) rekeyed.busy = 'no';
+    // [RFC7296 2.8.1] the peer's own rekey of it succeeded, so nothing failed.
+    if (rekeyed?.replaced !== undefined) return;
+    reportChildFailure(sa, reason, request.tag, notifyType, rekeyed?.id);
   }
+}
+
+/** Whether we may begin to replace it: it is there, and nobody has replaced it. */
+export function mayRekey(sa: IkeSa, child: ChildRecord): boolean {
+  return sa.children.get(child.id) === child && child.replaced === undefined;
 }
 
 /** A rekey asks for what the old Child SA had. */
@@ -200,7 +220,7 @@ export function answerCreateChild(sa: IkeSa, payloads: readonly Payload[]): void
     { type: 'TSr', selectors: trafficSelectorsResponder },
     ...asPayloads(admission.notifies),
   ]);
-  establishChild(sa, {
+  const made = establishChild(sa, {
     suite,
     spiIn,
     spiOut: toUint32(chosen.proposal.spi),
@@ -214,16 +234,20 @@ export function answerCreateChild(sa: IkeSa, payloads: readonly Payload[]): void
     tag: old?.tag,
     notifies: findAll(payloads, 'Notify'),
   });
+  if (old !== undefined) old.replaced = { by: made, nonce: lowestNonce(nonceInitiator, nonceResponder) };
 }
 
-/** The Child SA that REKEY_SA names; throws when it is unknown or we are about to change it ourselves. */
+/** The Child SA that REKEY_SA names; throws when it is unknown or on its way out. */
 function rekeyedChild(sa: IkeSa, payloads: readonly Payload[]): ChildRecord | undefined {
   const named = findNotify(payloads, NOTIFY.REKEY_SA);
   if (named === undefined) return undefined;
   const child = childByPeerSpi(sa, toUint32(named.spi));
   if (child === undefined) throw new IkeError('REKEY_SA names no Child SA', NOTIFY.CHILD_SA_NOT_FOUND);
-  // [RFC7296 2.25.1] it is being deleted or replaced already.
-  if (child.busy !== 'no') throw new IkeError('the Child SA is changing', NOTIFY.TEMPORARY_FAILURE);
+  // [RFC7296 2.25.1] one that we rekey, too, is rekeyed as usual, and the nonces decide later.
+  const replacement = child.replaced?.by;
+  const leaving = replacement !== undefined && sa.children.has(replacement.id);
+  if (child.busy === 'deleting' || leaving)
+    throw new IkeError('the Child SA is going', NOTIFY.TEMPORARY_FAILURE);
   return child;
 }
 

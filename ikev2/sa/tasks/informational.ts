@@ -8,13 +8,15 @@ import type { IkeSa } from '../ike-sa.ts';
 import { fromUint32, toUint32 } from '../node.ts';
 import { findAll, findNotify } from '../payloads.ts';
 import type { Task } from '../task.ts';
+import { adoptRival } from './rekey-ike.ts';
 
 /** Answers a request of the peer: an empty one by an empty one. */
 export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): void {
   const deletes = findAll(payloads, 'Delete');
   if (deletes.some(({ protocol }) => protocol === PROTOCOL.IKE)) {
     sa.respond(EXCHANGE.INFORMATIONAL, []);
-    sa.close('peer', 'the peer deleted the IKE SA');
+    // The peer did not notice that both rekeyed: it deletes what its own rekey replaced.
+    if (!adoptRival(sa)) sa.close('peer', 'the peer deleted the IKE SA');
     return;
   }
   const failed = findNotify(payloads, NOTIFY.AUTHENTICATION_FAILED);

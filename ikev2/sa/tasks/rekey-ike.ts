@@ -1,7 +1,6 @@
 /** CREATE_CHILD_SA that replaces the IKE SA: new SPIs, keys and message IDs under the same handle. [RFC7296 1.3.2] */
 
 import { createKeyExchange } from '../../crypto/dh.ts';
-import type { Keymat } from '../../crypto/keymat.ts';
 import { acceptIke, chooseIke, offerIke } from '../../crypto/proposals.ts';
 import { describeIkeSuite, KE_ALGORITHMS, keNameOf } from '../../crypto/suites.ts';
 import type { IkeProposalConfig, KeyExchange } from '../../crypto/types.ts';
@@ -10,8 +9,8 @@ import { EXCHANGE, NOTIFY, nameOf } from '../../wire/registry.ts';
 import type { Payload } from '../../wire/types.ts';
 import { Channel } from '../channel.ts';
 import type { IkeSa } from '../ike-sa.ts';
+import { isLower, lowestNonce } from '../nonces.ts';
 import { find, findError } from '../payloads.ts';
-import { deleteRetired } from '../retired.ts';
 import type { Task } from '../task.ts';
 import { reportKeys } from './init.ts';
 
@@ -48,7 +47,7 @@ export class RekeyIkeTask implements Task {
     const error = findError(payloads);
     if (error !== undefined) {
       if (error.notifyType === NOTIFY.INVALID_KE_PAYLOAD && this.retry(sa, error.data)) return;
-      sa.reject(`the peer refused to rekey the IKE SA: ${nameOf('notify', error.notifyType)}`, sa.remote);
+      this.fail(sa, `the peer refused to rekey the IKE SA: ${nameOf('notify', error.notifyType)}`);
       return;
     }
     const answer = find(payloads, 'SA')?.proposals ?? [];
@@ -59,7 +58,7 @@ export class RekeyIkeTask implements Task {
     const fits = suite !== undefined && suite.ke === this.keyExchange.name && spiResponder.length === 8;
     const secret = fits && ke !== undefined ? this.keyExchange.computeSecret(ke.data) : undefined;
     if (suite === undefined || secret?.ok !== true || nonceResponder.length < 16) {
-      sa.reject('the answer to the rekey of the IKE SA fits no proposal of ours', sa.remote);
+      this.fail(sa, 'the answer to the rekey of the IKE SA fits no proposal of ours');
       return;
     }
     const inputs = {
@@ -69,9 +68,31 @@ export class RekeyIkeTask implements Task {
       spiResponder,
     };
     const keymat = sa.keymat.deriveRekeyed(suite, inputs, secret.value);
-    const old = replaceChannel(sa, new Channel(true, this.spi, spiResponder), keymat);
+    const ours = new Channel(true, this.spi, spiResponder);
+    ours.protect(keymat);
+    this.settle(sa, ours, lowestNonce(this.nonce, nonceResponder));
+  }
+
+  /**
+   * Ours takes over unless the peer's own rekey crossed it and ours has the lowest nonce of the four. Whoever made the
+   * channel that stays deletes the old one, whoever made the other that. [RFC7296 2.8.2]
+   */
+  private settle(sa: IkeSa, ours: Channel, nonce: Uint8Array): void {
+    const rival = sa.beside.settle();
+    if (rival !== undefined && !rival.deleted && isLower(nonce, rival.nonce)) {
+      sa.beside.retire(replaceChannel(sa, rival.channel));
+      sa.beside.delete(ours);
+      return;
+    }
     // [RFC7296 2.8] who rekeyed deletes the old SA; its Child SAs live on with the new one.
-    deleteRetired(sa, old);
+    sa.beside.delete(replaceChannel(sa, ours));
+    if (rival !== undefined) sa.beside.retire(rival.channel);
+  }
+
+  /** Ours came to nothing; the peer's, if it crossed ours, counts. */
+  private fail(sa: IkeSa, reason: string): void {
+    if (adoptRival(sa)) return;
+    sa.reject(reason, sa.remote);
   }
 
   /** [RFC7296 1.3] once more with the group that the peer wants, if it is one of ours. */
@@ -86,10 +107,13 @@ export class RekeyIkeTask implements Task {
   }
 }
 
-/** The peer's rekey of the IKE SA. Throws the refusal that the standard prescribes. */
+/**
+ * The peer's rekey of the IKE SA. One that crosses ours is answered as usual and waits for the answer to ours.
+ * Throws the refusal that the standard prescribes. [RFC7296 2.25.2]
+ */
 export function answerRekeyIke(sa: IkeSa, payloads: readonly Payload[]): void {
-  // [RFC7296 2.25.2] not while something of ours is under way on the old SA.
-  if (sa.busy) throw new IkeError('an exchange is under way', NOTIFY.TEMPORARY_FAILURE);
+  // [RFC7296 2.25.1] not while anything else of ours is under way on the old SA.
+  if (sa.busy && !sa.replacing) throw new IkeError('an exchange is under way', NOTIFY.TEMPORARY_FAILURE);
   const chosen = chooseIke(ikeConfigs(sa), find(payloads, 'SA')?.proposals ?? []);
   const spiInitiator = Uint8Array.from(chosen?.proposal.spi ?? NO_OCTETS);
   if (chosen === undefined || spiInitiator.length !== 8) {
@@ -114,16 +138,34 @@ export function answerRekeyIke(sa: IkeSa, payloads: readonly Payload[]): void {
     { type: 'KE', method: exchange.method, data: exchange.publicValue },
   ]);
   const inputs = { nonceInitiator, nonceResponder, spiInitiator, spiResponder };
-  const keymat = sa.keymat.deriveRekeyed(suite, inputs, secret.value);
-  replaceChannel(sa, new Channel(false, spiInitiator, spiResponder), keymat);
+  const channel = new Channel(false, spiInitiator, spiResponder);
+  channel.protect(sa.keymat.deriveRekeyed(suite, inputs, secret.value));
+  if (sa.replacing) sa.beside.challenge(channel, lowestNonce(nonceInitiator, nonceResponder));
+  else sa.beside.retire(replaceChannel(sa, channel));
+}
+
+/**
+ * The peer's rekey counts, ours is forgotten: ours was refused, or the peer, which never heard of it, deletes the old
+ * SA. False when there is none. [RFC7296 2.8.2]
+ */
+export function adoptRival(sa: IkeSa): boolean {
+  const rival = sa.beside.settle();
+  if (rival === undefined) return false;
+  if (rival.deleted) {
+    sa.beside.retire(rival.channel);
+    return false;
+  }
+  if (sa.replacing) sa.finish();
+  sa.beside.retire(replaceChannel(sa, rival.channel));
+  return true;
 }
 
 /** Puts the new SPIs and keys in place; gives the old channel, which lives until it is deleted. */
-function replaceChannel(sa: IkeSa, channel: Channel, keymat: Keymat): Channel {
-  channel.protect(keymat);
+function replaceChannel(sa: IkeSa, channel: Channel): Channel {
+  const { keymat, spiInitiator, spiResponder } = channel;
+  if (keymat === undefined) throw new Error('a channel takes over before it has keys');
   const old = sa.adopt(channel);
   sa.suite = describeIkeSuite(keymat.suite);
-  const { spiInitiator, spiResponder } = channel;
   sa.emit({ type: 'ikeSaRekeyed', ikeSaId: sa.id, spiInitiator, spiResponder, suite: sa.suite });
   reportKeys(sa, keymat);
   return old;

@@ -206,7 +206,7 @@ export class SimulatedUe {
         this.onEstablished(event.attributes ?? [], event.notifies);
         return;
       case 'childSaEstablished':
-        this.onChildSa(event.child, event.rekeyed, event.notifies);
+        if (event.redundant !== true) this.onChildSa(event.child, event.rekeyed, event.notifies);
         return;
       case 'childSaDeleted':
         this.sessions.onChildSaDeleted(event.childSaId);
