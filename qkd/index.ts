@@ -24,6 +24,27 @@ export {
   LinkSimulator,
   type LinkState,
 } from './link/link-simulator.ts';
+export {
+  type ClassRule,
+  type ClassTable,
+  classFaults,
+  DEFAULT_CLASSES,
+  type KeyingClass,
+  type KeyingSubject,
+  rankOf,
+} from './policy/classes.ts';
+export {
+  type ControllerSettings,
+  DEFAULT_SETTINGS,
+  KeyingController,
+  type KeyingMode,
+  type KeyingState,
+  MODE_REASONS,
+  type ModeReason,
+  type Supply,
+} from './policy/controller.ts';
+export { type BookedKeying, type BookedSa, DemandForecast } from './policy/forecast.ts';
+export { KEYING_POLICIES, type Keying, type KeyingPolicy, takesQuantumKeys } from './policy/policies.ts';
 export type { Result } from './result.ts';
 export { Secret } from './secret.ts';
 export { type AuditFault, type AuditHead, verifyAudit } from './store/audit.ts';
