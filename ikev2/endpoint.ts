@@ -44,6 +44,8 @@ export class IkeEndpoint {
   private readonly byInit = new Map<string, IkeSa>();
   private readonly initKeys = new Map<IkeSaId, string>();
   private readonly strayAnswers = new RateLimit(10, 1_000);
+  /** Refusals of first requests, and demands for cookies, whose senders nobody knows. */
+  private readonly refusals = new RateLimit(1_000, 1_000);
   private lastId = 0;
 
   constructor(config: EndpointConfig, ports: EndpointPorts) {
@@ -220,24 +222,26 @@ export class IkeEndpoint {
     const known = this.byInit.get(key);
     if (known !== undefined)
       return this.run(now, known, () => known.receive(datagram, message, local, remote), false);
+    const { spiInitiator } = message.header;
+    const verdict = this.node.gate.judge(now, spiInitiator, message.payloads, remote);
+    if (verdict.kind === 'drop') return rejected('too many half-open IKE SAs', remote);
+    if (verdict.kind === 'cookie') {
+      return this.refuseInit(now, message.header, notify(NOTIFY.COOKIE, verdict.cookie), local, remote);
+    }
     let accepted: AcceptedInit;
     try {
       accepted = admitInit(this.node, message.payloads);
     } catch (error) {
       if (!(error instanceof IkeError)) throw error;
-      const answer = this.answerClear(
-        message.header,
-        [notify(error.notifyType, error.notifyData)],
-        local,
-        remote,
-      );
+      const refusal = notify(error.notifyType, error.notifyData);
+      const answer = this.refuseInit(now, message.header, refusal, local, remote);
       return [...answer, ...rejected(error.message, remote)];
     }
-    const { spiInitiator } = message.header;
     const channel = new Channel(false, Uint8Array.from(spiInitiator), this.node.newIkeSpi());
     const exchanges = new Exchanges();
     const sa = new IkeSa(this.node, ++this.lastId, channel, { local, remote }, exchanges);
     this.add(sa);
+    this.node.gate.enter(sa.id, remote);
     this.byInit.set(key, sa);
     this.initKeys.set(sa.id, key);
     const begin = () => {
@@ -246,6 +250,17 @@ export class IkeEndpoint {
       exchanges.responder = new ResponderAuthentication(init);
     };
     return this.run(now, sa, begin, false);
+  }
+
+  /** What a first request gets in place of an answer, at a bounded rate. */
+  private refuseInit(
+    now: number,
+    header: IkeHeader,
+    refusal: NotifyPayload,
+    local: SocketAddress,
+    remote: SocketAddress,
+  ): Output[] {
+    return this.refusals.allow(now) ? this.answerClear(header, [refusal], local, remote) : [];
   }
 
   private add(sa: IkeSa): void {

@@ -59,6 +59,17 @@ export interface TimerConfig {
   readonly retired: number;
 }
 
+/** Bounds for IKE SAs that peers opened and whose set-up is not over. [RFC7296 2.6] */
+export interface HalfOpenLimits {
+  /** As many in all, and every opener has to show a cookie; 0 demands it always. */
+  readonly cookiesAbove: number;
+  /** As many from one source (an IPv4 address, an IPv6 /64), and its openers have to. */
+  readonly cookiesAbovePerSource: number;
+  /** As many, and further openers get no answer. */
+  readonly most: number;
+  readonly mostPerSource: number;
+}
+
 /** Certificate chain in DER, leaf first, and the private key of the leaf. */
 export interface CertificateConfig {
   readonly chain: readonly Uint8Array[];
@@ -85,6 +96,7 @@ export interface EndpointConfig {
   readonly ppk: PpkMode;
   readonly vendorId?: Uint8Array;
   readonly timers?: Partial<TimerConfig>;
+  readonly halfOpen?: Partial<HalfOpenLimits>;
   /** Makes every peer see a NAT, so that ESP runs in UDP where a process may not send it bare. */
   readonly forceUdpEncapsulation?: boolean;
   /** Lets `ikeKeysDerived` out, for captures in the lab. Never in production. */

@@ -18,6 +18,7 @@ export class Exchanges implements RequestHandler {
   initiator: InitiatorAuthentication | undefined;
 
   onSetUpEnded(sa: IkeSa): void {
+    sa.node.gate.leave(sa.id);
     this.responder?.wipe();
     this.initiator?.wipe(sa);
     this.responder = undefined;

@@ -445,7 +445,7 @@ export class IkeSa {
   }
 
   /** Sends the oldest waiting request when none is in flight: the window is one. [RFC7296 2.3] */
-  private startNext(): void {
+  startNext(): void {
     while (this.active === undefined && this.channel.own.idle && this.state !== 'closed') {
       const task = this.queue.shift();
       if (task === undefined) return;

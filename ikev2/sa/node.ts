@@ -2,6 +2,7 @@
 
 import type { EndpointConfig, EndpointPorts, TimerConfig } from '../output.ts';
 import { spiKey } from './channel.ts';
+import { DEFAULT_HALF_OPEN, Gate } from './gate.ts';
 import type { IkeSa } from './ike-sa.ts';
 import { Agenda } from './timers.ts';
 
@@ -14,6 +15,8 @@ export class Node {
   readonly byLocalSpi = new Map<string, IkeSa>();
   /** Which SA has a timer due when. */
   readonly agenda = new Agenda<IkeSa>((sa) => sa.timers.deadline());
+  /** Decides who may open an IKE SA. */
+  readonly gate: Gate;
   private readonly espSpis = new Set<number>();
   private lastChildSaId = 0;
 
@@ -21,6 +24,7 @@ export class Node {
     this.config = config;
     this.ports = ports;
     this.timers = timers;
+    this.gate = new Gate({ ...DEFAULT_HALF_OPEN, ...config.halfOpen }, (length) => ports.random(length));
   }
 
   /** Fresh octets from the port. */

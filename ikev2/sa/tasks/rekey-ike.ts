@@ -157,6 +157,8 @@ export function adoptRival(sa: IkeSa): boolean {
   }
   if (sa.replacing) sa.finish();
   sa.beside.retire(replaceChannel(sa, rival.channel));
+  // What waited for our rekey goes on under the new SPIs.
+  sa.startNext();
   return true;
 }
 
