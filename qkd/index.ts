@@ -17,13 +17,18 @@ export {
   type ServerRequest,
 } from './etsi014/kme-server.ts';
 export { type DeliveredKey, isKeyId, type Status } from './etsi014/types.ts';
+export { GYS_OPTICS, type LinkYield, linkYield, type Optics } from './link/decoy-bb84.ts';
+export { type AlarmChange, type AlarmSettings, DEFAULT_ALARM, LinkAlarm } from './link/link-alarm.ts';
 export {
+  type Ageing,
   DEFAULT_LINK,
+  type Gusts,
   type LinkFault,
   type LinkProfile,
   LinkSimulator,
   type LinkState,
 } from './link/link-simulator.ts';
+export { LINK_PROFILES, type LinkProfileName, METRO_RING } from './link/profiles.ts';
 export {
   type ClassRule,
   type ClassTable,

@@ -4,28 +4,49 @@
  */
 import { type Cipheriv, createCipheriv, createHash } from 'node:crypto';
 
-/** Endless octets; the same seed gives the same stream. */
+/** One call of the cipher serves a thousand numbers: days of simulated time take millions. */
+const BLOCK = new Uint8Array(4096);
+
+/** Endless octets; the same seed gives the same stream, however it is taken. */
 export class SeededRandom {
   readonly #cipher: Cipheriv;
+  #block: Uint8Array = new Uint8Array(0);
+  #at = 0;
 
   constructor(seed: string) {
     const key = createHash('sha256').update(seed).digest();
     this.#cipher = createCipheriv('aes-256-ctr', key, new Uint8Array(16));
   }
 
-  /** The next `length` octets, in a buffer of their own. */
+  /** The next `length` octets, in a buffer of their own; the block keeps no copy. */
   bytes(length: number): Uint8Array {
-    const octets = this.#cipher.update(new Uint8Array(length));
     const own = new Uint8Array(length);
-    own.set(octets);
-    octets.fill(0);
+    let filled = 0;
+    while (filled < length) {
+      if (this.#at === this.#block.length) this.#next();
+      const take = Math.min(length - filled, this.#block.length - this.#at);
+      const part = this.#block.subarray(this.#at, this.#at + take);
+      own.set(part, filled);
+      part.fill(0);
+      this.#at += take;
+      filled += take;
+    }
     return own;
+  }
+
+  #next(): void {
+    this.#block = this.#cipher.update(BLOCK);
+    this.#at = 0;
   }
 
   /** A number in [0, 1) with 32 random bits. */
   unit(): number {
-    const [a = 0, b = 0, c = 0, d = 0] = this.bytes(4);
-    return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) / 2 ** 32;
+    let word = 0;
+    for (let octet = 0; octet < 4; octet++) {
+      if (this.#at === this.#block.length) this.#next();
+      word = word * 256 + (this.#block[this.#at++] ?? 0);
+    }
+    return word / 2 ** 32;
   }
 
   /** A UUID of version 4 (RFC 9562 5.4) from the stream. */
