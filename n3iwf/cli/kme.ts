@@ -1,13 +1,16 @@
 /** Key managers over HTTPS with simulated quantum links between them: the command `n3iwf kme`, and a part of the lab. */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { parse } from 'yaml';
-import { Etsi014Client, KmeNetwork, KmeServer, LinkSimulator } from '#qkd';
+import { Etsi014Client, type KmeLink, KmeNetwork, KmeServer, LinkSimulator } from '#qkd';
 import { OperatorError } from '../errors.ts';
+import { type ControlListener, listenControl } from '../io/control-http.ts';
 import { KmeHttpsTransport, type KmeListener, listenKme, type TlsMaterial } from '../io/kme-https.ts';
 import { TestAuthority } from '../io/test-authority.ts';
+import { readYaml } from './configuration-file.ts';
 import { type KmeConfig, readKmeConfig } from './kme-config.ts';
+import { handleControl, type KmeManners } from './kme-control.ts';
+import { untilSignal } from './signals.ts';
 
 /** What an SAE needs to reach its KME. */
 export interface SaeAccess {
@@ -23,6 +26,10 @@ export interface RunningKmes {
   /** In the order of the configuration. */
   readonly links: readonly LinkSimulator[];
   readonly sites: readonly { readonly kmeId: string; readonly url: string }[];
+  /** How each KME answers, by its ID; changing it takes effect at the next request. */
+  readonly manners: ReadonlyMap<string, KmeManners>;
+  /** Where faults can be set, when the configuration has such a place. */
+  readonly controlPlace: string | undefined;
   /** Issues the certificate of an SAE at its first use. Rejects when no node names the SAE. */
   access(saeId: string): Promise<SaeAccess>;
   /** A client of that SAE; {@link close} closes its connections. */
@@ -42,19 +49,15 @@ export interface KmeSurroundings {
 /** Starts every node of `config`. Rejects with OperatorError N3IWF_E_BIND when an address is busy; then nothing stays open. */
 export async function startKmes(config: KmeConfig, around: KmeSurroundings = {}): Promise<RunningKmes> {
   const authority = around.authority ?? (await TestAuthority.create());
-  const links = config.links.map(({ between, ...profile }, index) => ({
+  const links = config.links.map(({ between, profile }, index) => ({
     between,
     simulator: new LinkSimulator(`${config.seed}/${index}/${between.join('-')}`, profile),
   }));
   const network = new KmeNetwork(config.nodes, links);
-  const running = new Kmes(
-    config,
-    network,
-    authority,
-    links.map((link) => link.simulator),
-  );
+  const running = new Kmes(config, network, authority, links);
   try {
     await running.listen(around);
+    await running.listenToOperator(around);
     if (config.credentialsFolder !== undefined) await running.writeCredentials(config.credentialsFolder);
   } catch (error) {
     await running.close();
@@ -72,17 +75,36 @@ class Kmes implements RunningKmes {
   readonly #listeners: KmeListener[] = [];
   readonly #transports: KmeHttpsTransport[] = [];
   readonly #access = new Map<string, Promise<SaeAccess>>();
+  readonly manners: ReadonlyMap<string, KmeManners>;
+  readonly #named: readonly KmeLink[];
+  #control: ControlListener | undefined;
 
-  constructor(
-    config: KmeConfig,
-    network: KmeNetwork,
-    authority: TestAuthority,
-    links: readonly LinkSimulator[],
-  ) {
+  constructor(config: KmeConfig, network: KmeNetwork, authority: TestAuthority, links: readonly KmeLink[]) {
     this.#config = config;
     this.network = network;
     this.#authority = authority;
-    this.links = links;
+    this.#named = links;
+    this.links = links.map((link) => link.simulator);
+    this.manners = new Map(config.nodes.map((node) => [node.kmeId, { delayMs: 0, down: false }]));
+  }
+
+  get controlPlace(): string | undefined {
+    return this.#control?.place;
+  }
+
+  /** Links are named by their ends, `a:b`. */
+  async listenToOperator(around: KmeSurroundings): Promise<void> {
+    if (this.#config.control === undefined) return;
+    const controlled = {
+      links: this.#named.map(({ between, simulator }) => ({ name: between.join(':'), simulator })),
+      manners: this.manners,
+      now: around.now ?? (() => performance.now()),
+    };
+    this.#control = await listenControl(this.#config.control, (method, path, body) =>
+      handleControl(controlled, method, path, body),
+    ).catch((error: unknown) => {
+      throw new OperatorError('N3IWF_E_BIND', error instanceof Error ? error.message : String(error));
+    });
   }
 
   /** One listener per node, one after the other, so that a failure leaves a known set to close. */
@@ -95,6 +117,7 @@ class Kmes implements RunningKmes {
         ...node.listen,
         tls: issued.pem,
         now: around.now ?? (() => performance.now()),
+        manners: this.manners.get(node.kmeId) ?? { delayMs: 0, down: false },
         ...(around.onFault === undefined ? {} : { onFault: around.onFault }),
       }).catch((error: unknown) => {
         throw new OperatorError('N3IWF_E_BIND', error instanceof Error ? error.message : String(error));
@@ -143,36 +166,46 @@ class Kmes implements RunningKmes {
   /** Connections of clients first, so that the listeners do not wait for them; then the keys that nobody fetched. */
   async close(): Promise<void> {
     for (const transport of this.#transports) transport.close();
+    await this.#control?.close();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     this.network.wipe();
   }
 }
 
 /**
- * `n3iwf kme -c file`: serves until SIGINT or SIGTERM; one line per KME goes to standard output. Gives the exit status.
- * Throws OperatorError for a file that is unusable or an address that is busy.
+ * `n3iwf kme -c file`: serves until SIGINT or SIGTERM; one line per KME goes to standard output. SIGUSR2 cuts every link,
+ * and joins them again at the next one. Gives the exit status. Throws OperatorError for a file that is unusable or an
+ * address that is busy.
  */
 export async function runKme(path: string): Promise<number> {
-  const config = readKmeConfig(readDocument(path), path);
+  const config = readKmeConfig(readYaml(path), path);
   const kmes = await startKmes(config, {
     onFault: (error) => console.error(`request failed: ${error.message}`),
   });
   for (const site of kmes.sites) console.log(`KME ${site.kmeId} serves ETSI GS QKD 014 at ${site.url}`);
+  if (kmes.controlPlace !== undefined) console.log(`faults can be set at ${kmes.controlPlace}`);
   if (config.credentialsFolder !== undefined)
     console.log(`certificates of the SAEs are in ${config.credentialsFolder}`);
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
-  });
+  const toggle = cutOrJoin(kmes.links);
+  process.on('SIGUSR2', toggle);
+  await untilSignal();
+  process.off('SIGUSR2', toggle);
   await kmes.close();
   return 0;
 }
 
-function readDocument(path: string): unknown {
-  try {
-    return parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new OperatorError('N3IWF_E_CONFIG', `${path} cannot be read: ${reason}`);
-  }
+/** Longer than any run. */
+const UNTIL_JOINED_MS = 1e12;
+
+function cutOrJoin(links: readonly LinkSimulator[]): () => void {
+  let cut = false;
+  return () => {
+    cut = !cut;
+    for (const link of links) {
+      link.advance(performance.now());
+      if (cut) link.inject({ kind: 'outage', durationMs: UNTIL_JOINED_MS });
+      else link.clear();
+    }
+    console.log(cut ? 'every link is cut' : 'every link is joined');
+  };
 }

@@ -42,7 +42,7 @@ const fileCommands: readonly {
   { name: 'run', description: 'the N3IWF', run: async (path) => (await import('./run.ts')).runNode(path) },
   {
     name: 'kme',
-    description: 'a pair of ETSI GS QKD 014 KMEs with a simulated link',
+    description: 'ETSI GS QKD 014 KMEs with simulated links: a pair, a ring, any network',
     run: async (path) => (await import('./kme.ts')).runKme(path),
   },
   {

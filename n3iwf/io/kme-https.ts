@@ -182,6 +182,8 @@ export interface KmeListenerOptions {
   readonly now: () => number;
   /** A request that could not be served, for a log. */
   readonly onFault?: (error: Error) => void;
+  /** How the KME behaves at the moment: slow, or answering nothing. Read at each request; for the simulated KMEs. */
+  readonly manners?: { readonly delayMs: number; readonly down: boolean };
 }
 
 /** A KME that listens. */
@@ -244,6 +246,12 @@ async function serve(
   outgoing: ServerResponse,
 ): Promise<void> {
   const body = await readBody(incoming, MAX_REQUEST_OCTETS);
+  if (options.manners?.down === true) {
+    outgoing.destroy();
+    return;
+  }
+  const delayMs = options.manners?.delayMs ?? 0;
+  if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
   const request = { method: incoming.method ?? '', path: incoming.url ?? '', body };
   const answer = kme.handle(saeOf(incoming), request, options.now());
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };

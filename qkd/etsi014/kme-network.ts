@@ -2,6 +2,9 @@
  * The key managers of a quantum network: nodes with the SAEs beside them, links between nodes. A key drawn at one node
  * is laid out at the node of each slave at the same moment, which stands for the key managers' own agreement over a
  * classical channel. Both ends draw from one ordered pool under one hand, so they can never pick the same bits twice.
+ *
+ * Nodes without a link of their own are joined over trusted nodes: the key goes hop by hop, one-time padded with as many
+ * bits of each hop, along a path with the fewest of them. The nodes between see the key; that is what trusted means.
  */
 import type { LinkSimulator } from '../link/link-simulator.ts';
 import { fail, ok, type Result } from '../result.ts';
@@ -43,6 +46,8 @@ export type NetworkError = 'unknown-sae' | 'no-link' | 'exhausted';
 export class KmeNetwork {
   readonly #nodeOfSae = new Map<string, string>();
   readonly #links = new Map<string, LinkSimulator>();
+  readonly #neighbours = new Map<string, string[]>();
+  readonly #routes = new Map<string, readonly LinkSimulator[]>();
   readonly #waiting = new Map<string, WaitingKey[]>();
   readonly #maxWaiting: number;
   #toMasters = 0;
@@ -63,6 +68,8 @@ export class KmeNetwork {
       for (const kmeId of between)
         if (!kmeIds.has(kmeId)) throw new Error(`a link names the unknown KME ${kmeId}`);
       this.#links.set(linkName(...between), simulator);
+      for (const [from, to] of [between, [between[1], between[0]] as const])
+        this.#neighbours.set(from, [...(this.#neighbours.get(from) ?? []), to]);
     }
   }
 
@@ -71,20 +78,38 @@ export class KmeNetwork {
     return this.#nodeOfSae.get(saeId);
   }
 
-  /** The link between the KMEs of two SAEs, run up to `now`. */
-  link(now: number, saeId: string, otherSaeId: string): Result<LinkSimulator, NetworkError> {
+  /** The links between the KMEs of two SAEs, hop by hop, run up to `now`. */
+  route(now: number, saeId: string, otherSaeId: string): Result<readonly LinkSimulator[], NetworkError> {
     const from = this.#nodeOfSae.get(saeId);
     const to = this.#nodeOfSae.get(otherSaeId);
     if (from === undefined || to === undefined) return fail('unknown-sae');
-    const simulator = this.#links.get(linkName(from, to));
-    if (simulator === undefined) return fail('no-link');
-    simulator.advance(now);
-    return ok(simulator);
+    const hops = this.#hops(from, to);
+    if (hops.length === 0) return fail('no-link');
+    for (const simulator of hops) simulator.advance(now);
+    return ok(hops);
+  }
+
+  /** Secret bits that a pair of SAEs could have now: as many as the poorest hop has. */
+  availableBits(now: number, saeId: string, otherSaeId: string): Result<number, NetworkError> {
+    const hops = this.route(now, saeId, otherSaeId);
+    return hops.ok ? ok(Math.min(...hops.value.map((hop) => hop.state().availableBits))) : hops;
+  }
+
+  /** Links do not come and go, so a path is looked for once. Empty: there is none, or both are one node. */
+  #hops(from: string, to: string): readonly LinkSimulator[] {
+    const name = `${from} ${to}`;
+    const known = this.#routes.get(name);
+    if (known !== undefined) return known;
+    const path = from === to ? [] : shortestPath(this.#neighbours, from, to);
+    const hops = path.slice(1).map((node, index) => this.#links.get(linkName(path[index] ?? '', node)));
+    const found = hops.filter((hop) => hop !== undefined);
+    this.#routes.set(name, found);
+    return found;
   }
 
   /**
    * Draws `number` keys of `sizeBits` for a master and lays a copy out for each slave: all or none. The bits come from
-   * the first slave's link; a further slave costs as many bits of its own link, which carry the key to it one-time padded.
+   * the first hop to the first slave; every further hop costs as many, which carry the key over it one-time padded.
    */
   draw(
     now: number,
@@ -96,9 +121,9 @@ export class KmeNetwork {
     const bits = number * sizeBits;
     const simulators: LinkSimulator[] = [];
     for (const slaveSaeId of slaveSaeIds) {
-      const link = this.link(now, masterSaeId, slaveSaeId);
-      if (!link.ok) return link;
-      simulators.push(link.value);
+      const hops = this.route(now, masterSaeId, slaveSaeId);
+      if (!hops.ok) return hops;
+      simulators.push(...hops.value);
     }
     if (this.#waitingCount + number * slaveSaeIds.length > this.#maxWaiting) return fail('exhausted');
     for (const simulator of new Set(simulators)) {
@@ -115,7 +140,7 @@ export class KmeNetwork {
     return ok(keys);
   }
 
-  /** The first link makes the key; the bits of the others are spent as pads and forgotten. */
+  /** The first hop makes the key; the bits of the others are spent as pads and forgotten. */
   #drawOne(simulators: readonly LinkSimulator[], sizeBits: number): DeliveredKey {
     const [first, ...others] = simulators.map((simulator) => simulator.draw(sizeBits));
     for (const pad of others) pad?.bytes.fill(0);
@@ -176,6 +201,28 @@ export class KmeNetwork {
     this.#waiting.clear();
     this.#waitingCount = 0;
   }
+}
+
+/** Breadth first, so that a path found has the fewest hops; nodes from end to end, or none. */
+function shortestPath(
+  neighbours: ReadonlyMap<string, readonly string[]>,
+  from: string,
+  to: string,
+): readonly string[] {
+  const cameFrom = new Map<string, string>([[from, from]]);
+  const queue = [from];
+  for (const node of queue) {
+    if (node === to) break;
+    for (const next of neighbours.get(node) ?? []) {
+      if (cameFrom.has(next)) continue;
+      cameFrom.set(next, node);
+      queue.push(next);
+    }
+  }
+  if (!cameFrom.has(to)) return [];
+  const path = [to];
+  while (path[0] !== from) path.unshift(cameFrom.get(path[0] ?? '') ?? from);
+  return path;
 }
 
 /** Links have no direction. */

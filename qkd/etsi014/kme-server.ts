@@ -84,10 +84,10 @@ export class KmeServer {
   /** [ETSI014 5.2] */
   #status(masterSaeId: string, slaveSaeId: string, method: string, now: number): ServerAnswer {
     if (method !== 'GET') return answer(405);
-    const link = this.#network.link(now, masterSaeId, slaveSaeId);
-    if (!link.ok) return networkAnswer(link.error);
+    const bits = this.#network.availableBits(now, masterSaeId, slaveSaeId);
+    if (!bits.ok) return networkAnswer(bits.error);
     const limits = this.#limits;
-    const stored = Math.floor(link.value.state().availableBits / limits.keySizeBits);
+    const stored = Math.floor(bits.value / limits.keySizeBits);
     return answer(
       200,
       encodeStatus({
@@ -213,6 +213,6 @@ function containerAnswer(keys: readonly DeliveredKey[]): ServerAnswer {
 /** Used up is 503, which passes; what is wrongly named is 400, which does not. [ETSI014 5.3] */
 function networkAnswer(error: NetworkError): ServerAnswer {
   if (error === 'unknown-sae') return bad('no such SAE');
-  if (error === 'no-link') return bad('no quantum link to the KME of that SAE');
+  if (error === 'no-link') return bad('no quantum link leads to the KME of that SAE');
   return answer(503, encodeError('not enough key material at the moment'));
 }

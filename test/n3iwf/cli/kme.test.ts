@@ -5,20 +5,20 @@ import { describe, expect, it } from 'vitest';
 import { runKme, startKmes } from '../../../n3iwf/cli/kme.ts';
 import { type KmeConfigInput, readKmeConfig } from '../../../n3iwf/cli/kme-config.ts';
 
-const PAIR: KmeConfigInput = {
+const PAIR = {
   seed: 's',
   nodes: [
     { kmeId: 'a', saeIds: ['one'] },
     { kmeId: 'b', saeIds: ['two'] },
   ],
-  links: [{ between: ['a', 'b'], initialBits: 2560 }],
-};
+  links: [{ between: ['a', 'b'] as [string, string], initialBits: 2560 }],
+} satisfies KmeConfigInput;
 
 describe('the configuration of the KMEs', () => {
   it('fills in what is left out', () => {
     const config = readKmeConfig(PAIR, 'f.yaml');
     expect(config.nodes[0]?.listen).toEqual({ address: '127.0.0.1', port: 0 });
-    expect(config.links[0]).toMatchObject({ rateBitsPerSecond: 100_000, qber: 0.02, meanOutMs: 0 });
+    expect(config.links[0]?.profile).toMatchObject({ rateBitsPerSecond: 100_000, qber: 0.02, meanOutMs: 0 });
   });
 
   it.each([
@@ -33,6 +33,11 @@ describe('the configuration of the KMEs', () => {
       { ...PAIR, nodes: [...PAIR.nodes, { kmeId: 'c', saeIds: ['two'] }] },
       'the SAE two stands at two places',
     ],
+    [{ ...PAIR, links: [{ between: ['a', 'b'], profile: 'moon' }] }, 'links.0.profile'],
+    [{ ...PAIR, links: [{ between: ['a', 'b'], distanceKm: 3 }] }, 'for a link with a profile'],
+    [{ seed: 's' }, 'nodes: there is none, and no ring'],
+    [{ ring: { nodes: 2 } }, 'ring.nodes'],
+    [{ ...PAIR, control: {} }, 'control'],
     [null, '(top)'],
   ])('refuses a wrong one and says where: %#', (document, place) => {
     expect(() => readKmeConfig(document, 'f.yaml')).toThrow(/^f\.yaml is not usable:\n {2}/);
@@ -87,6 +92,47 @@ describe('running KMEs', () => {
     await kmes.close();
   });
 
+  it('serve all 153 pairs of a ring of 18 in less than 30 s from cold, and no pair has the key of another', async () => {
+    const began = performance.now();
+    const kmes = await startKmes(readKmeConfig({ ring: {} }, 'f'));
+    const saeIds = Array.from({ length: 18 }, (_, index) => `sae-${index + 1}`);
+    const clients = await Promise.all(saeIds.map((saeId) => kmes.client(saeId)));
+    const pairs = saeIds.flatMap((_, a) => saeIds.slice(a + 1).map((__, b) => [a, a + 1 + b] as const));
+    expect(pairs).toHaveLength(153);
+    const drawn = new Map<string, readonly [number, number]>();
+    for (const pair of pairs) {
+      const [a, b] = pair;
+      // Cold: the links begin empty, so the first pairs wait for the first bits.
+      for (;;) {
+        const got = await clients[a]!.encKeys(saeIds[b]!);
+        if (got.ok) {
+          const { keyId, secret } = got.value[0]!;
+          drawn.set(keyId, pair);
+          const fetched = await clients[b]!.decKeys(saeIds[a]!, [keyId]);
+          expect(fetched.ok && fetched.value[0]?.secret.equals(secret)).toBe(true);
+          break;
+        }
+        expect(got.error.kind).toBe('unavailable');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+    const coldMs = performance.now() - began;
+    expect(coldMs).toBeLessThan(30_000);
+    expect(drawn.size).toBe(153);
+    // Keys that wait for their slave: everyone else asks for them, by every name of a master.
+    const waiting = await clients[0]!.encKeys('sae-2');
+    if (!waiting.ok) throw new Error(waiting.error.detail);
+    const keyId = waiting.value[0]!.keyId;
+    for (const [index, client] of clients.entries())
+      for (const master of saeIds)
+        if (index !== 1 || master !== 'sae-1')
+          expect((await client.decKeys(master, [keyId])).ok, `${saeIds[index]} as slave of ${master}`).toBe(
+            false,
+          );
+    expect((await clients[1]!.decKeys('sae-1', [keyId])).ok).toBe(true);
+    await kmes.close();
+  });
+
   it('write the credentials of their SAEs, keys for their owner only', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'kme-'));
     const kmes = await startKmes(readKmeConfig({ ...PAIR, credentialsFolder: join(folder, 'pem') }, 'f'));
@@ -105,7 +151,11 @@ describe('running KMEs', () => {
   it('leave nothing open when an address is busy', async () => {
     const first = await startKmes(readKmeConfig(PAIR, 'f'));
     const port = Number(new URL(first.sites[0]?.url ?? '').port);
-    const nodes = PAIR.nodes.with(1, { kmeId: 'b', saeIds: ['two'], listen: { address: '127.0.0.1', port } });
+    const nodes = (PAIR.nodes as KmeConfigInput['nodes'] & object).with(1, {
+      kmeId: 'b',
+      saeIds: ['two'],
+      listen: { address: '127.0.0.1', port },
+    });
     await expect(startKmes(readKmeConfig({ ...PAIR, nodes }, 'f'))).rejects.toMatchObject({
       code: 'N3IWF_E_BIND',
       message: expect.stringContaining(`KME b cannot listen on 127.0.0.1:${port}`),
@@ -121,7 +171,7 @@ describe('running KMEs', () => {
     const stop = setInterval(() => process.listenerCount('SIGTERM') > 0 && process.emit('SIGTERM'), 20);
     expect(await status).toBe(0);
     clearInterval(stop);
-    await expect(runKme(join(folder, 'absent.yaml'))).rejects.toThrow('absent.yaml cannot be read');
+    await expect(runKme(join(folder, 'absent.yaml'))).rejects.toThrow('absent.yaml');
     writeFileSync(file, 'nodes: [');
     await expect(runKme(file)).rejects.toMatchObject({ code: 'N3IWF_E_CONFIG' });
     rmSync(folder, { recursive: true });
