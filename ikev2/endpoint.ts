@@ -16,7 +16,8 @@ import type {
 } from './output.ts';
 import { Channel, NO_SPI, plainOctets, spiKey } from './sa/channel.ts';
 import { Exchanges } from './sa/exchanges.ts';
-import { type EapAnswer, IkeSa } from './sa/ike-sa.ts';
+import { dropIncomplete } from './sa/fragments.ts';
+import { IkeSa } from './sa/ike-sa.ts';
 import { checkSilence, expireHalfOpen, summarize } from './sa/lifecycle.ts';
 import { Node } from './sa/node.ts';
 import { notify } from './sa/payloads.ts';
@@ -28,6 +29,7 @@ import { deleteChildTask, deleteIkeTask, livenessTask } from './sa/tasks/informa
 import { type AcceptedInit, admitInit, answerInit, InitTask } from './sa/tasks/init.ts';
 import { RekeyIkeTask } from './sa/tasks/rekey-ike.ts';
 import { DEFAULT_TIMERS } from './sa/timers.ts';
+import type { EapAnswer } from './sa/waiting.ts';
 import { fingerprint } from './sa/window.ts';
 import { IkeError } from './wire/errors.ts';
 import { decodeHeader, decodeMessage, encodeMessage } from './wire/message.ts';
@@ -295,6 +297,9 @@ export class IkeEndpoint {
         return;
       case 'retired':
         sa.beside.expire();
+        return;
+      case 'reassembly':
+        dropIncomplete(sa);
         return;
       case 'linger':
         this.remove(sa);

@@ -40,6 +40,8 @@ export type TimerName =
   | 'liveness'
   /** The Delete of a rekeyed SA's predecessor is sent again, or the predecessor is forgotten. */
   | 'retired'
+  /** A message in fragments that never became whole is forgotten. */
+  | 'reassembly'
   /** A closed SA stays long enough to answer a repeated last request. */
   | 'linger';
 
@@ -97,6 +99,11 @@ export interface EndpointConfig {
   readonly vendorId?: Uint8Array;
   readonly timers?: Partial<TimerConfig>;
   readonly halfOpen?: Partial<HalfOpenLimits>;
+  /**
+   * Octets of an IP datagram that carries IKE; what is longer goes in fragments where the peer can do them. By default
+   * 1280, which fits everywhere; 0 agrees to no fragments. [RFC7383 2.5.1]
+   */
+  readonly datagramSize?: number;
   /** Makes every peer see a NAT, so that ESP runs in UDP where a process may not send it bare. */
   readonly forceUdpEncapsulation?: boolean;
   /** Lets `ikeKeysDerived` out, for captures in the lab. Never in production. */

@@ -1,9 +1,10 @@
 /** One pair of IKE SPIs with its keys and message IDs: seals what goes out, opens what comes in. */
 
 import type { Keymat } from '../crypto/keymat.ts';
-import { encodeMessage, openPlaintext, sealMessage } from '../wire/message.ts';
-import { EXCHANGE } from '../wire/registry.ts';
+import { encodeMessage, openPlaintext, sealWithin } from '../wire/message.ts';
+import { EXCHANGE, PAYLOAD } from '../wire/registry.ts';
 import type { DecodedMessage, IkeCipher, MessageHeader, Payload } from '../wire/types.ts';
+import { type Opened, Reassembly } from './reassembly.ts';
 import { OwnExchange, PeerWindow } from './window.ts';
 
 export const NO_SPI: Uint8Array = new Uint8Array(8);
@@ -34,6 +35,8 @@ export class Channel {
   keymat: Keymat | undefined;
   private cipherIn: IkeCipher | undefined;
   private cipherOut: IkeCipher | undefined;
+  private requests: Reassembly | undefined;
+  private responses: Reassembly | undefined;
   private sealed = 0;
 
   constructor(initiator: boolean, spiInitiator: Uint8Array, spiResponder: Uint8Array) {
@@ -54,14 +57,18 @@ export class Channel {
     this.cipherIn = this.initiator ? fromResponder : fromInitiator;
   }
 
-  /** Octets of a message of ours; IKE_SA_INIT goes in clear. `random` gives the IV of a block cipher. */
+  /**
+   * The datagrams of a message of ours: one, or fragments of at most `maxLength` octets where it is longer. IKE_SA_INIT
+   * goes in clear and whole. `random` gives the IV of a block cipher.
+   */
   write(
     exchange: number,
     response: boolean,
     messageId: number,
     payloads: readonly Payload[],
     random: (length: number) => Uint8Array,
-  ): Uint8Array {
+    maxLength = Number.POSITIVE_INFINITY,
+  ): Uint8Array[] {
     const header: MessageHeader = {
       spiInitiator: this.spiInitiator,
       spiResponder: this.spiResponder,
@@ -70,14 +77,60 @@ export class Channel {
       response,
       messageId,
     };
-    if (exchange === EXCHANGE.IKE_SA_INIT) return encodeMessage(header, payloads);
+    if (exchange === EXCHANGE.IKE_SA_INIT) return [encodeMessage(header, payloads)];
     const cipher = this.cipherOut;
     if (cipher === undefined) throw new Error('a message is to be sealed before there are keys');
-    return sealMessage(header, payloads, cipher, this.nextIv(cipher, random));
+    return sealWithin(header, payloads, cipher, () => this.nextIv(cipher, random), maxLength);
   }
 
-  /** The octets inside SK; undefined unless the peer, and nobody else, sent them. */
-  open(datagram: Uint8Array, message: DecodedMessage): Uint8Array | undefined {
+  /** The octets inside SK; undefined unless the peer, and nobody else, sent them. A fragment is not taken. */
+  open(datagram: Uint8Array, message: DecodedMessage): Opened | undefined {
+    if (message.encrypted?.type !== PAYLOAD.SK) return undefined;
+    const inner = this.decrypt(datagram, message);
+    return inner === undefined
+      ? undefined
+      : { firstPayload: message.encrypted.innerFirstPayload, inner, datagram };
+  }
+
+  /** Whether the peer, and nobody else, sent this message or fragment. */
+  authenticates(datagram: Uint8Array, message: DecodedMessage): boolean {
+    return this.decrypt(datagram, message) !== undefined;
+  }
+
+  /** Takes a fragment: the message that it completes, otherwise undefined. */
+  collect(now: number, datagram: Uint8Array, message: DecodedMessage): Opened | undefined {
+    const { encrypted, header } = message;
+    if (encrypted?.fragment === undefined) return undefined;
+    const { messageId, response } = header;
+    const { innerFirstPayload: firstPayload, fragment } = encrypted;
+    return this.reassembly(response).add(now, { messageId, ...fragment, firstPayload, datagram }, () =>
+      this.decrypt(datagram, message),
+    );
+  }
+
+  /** When an incomplete message is to be given up. */
+  get reassemblyDeadline(): number | undefined {
+    const times = [this.requests?.deadline, this.responses?.deadline].filter((each) => each !== undefined);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** Gives up what is incomplete at `now`. */
+  dropIncomplete(now: number): void {
+    for (const each of [this.requests, this.responses]) {
+      if (each?.deadline !== undefined && each.deadline <= now) each.clear();
+    }
+  }
+
+  private reassembly(response: boolean): Reassembly {
+    if (response) {
+      this.responses ??= new Reassembly();
+      return this.responses;
+    }
+    this.requests ??= new Reassembly();
+    return this.requests;
+  }
+
+  private decrypt(datagram: Uint8Array, message: DecodedMessage): Uint8Array | undefined {
     if (this.cipherIn === undefined) return undefined;
     const opened = openPlaintext(datagram, message, this.cipherIn);
     return opened.ok ? plainOctets(opened.value) : undefined;
@@ -86,6 +139,8 @@ export class Channel {
   /** Keys are zeroed; stored responses stay for repetitions. */
   wipe(): void {
     this.keymat?.wipe();
+    this.requests?.clear();
+    this.responses?.clear();
     this.keymat = undefined;
     this.cipherIn = undefined;
     this.cipherOut = undefined;

@@ -20,33 +20,22 @@ import type {
 } from '../wire/types.ts';
 import { type Channel, isZero, NO_SPI, spiKey } from './channel.ts';
 import type { ChildRecord } from './child-sa.ts';
+import { answerDivided, collectFragment, narrow } from './fragments.ts';
 import type { Node } from './node.ts';
+import { leastRoom } from './path-mtu.ts';
 import { notify } from './payloads.ts';
+import type { Opened } from './reassembly.ts';
 import { SideChannels } from './retired.ts';
 import { advance, type SaInput, type SaState } from './states.ts';
 import type { Task } from './task.ts';
 import { TimerTable } from './timers.ts';
-
-/** What an SA waits for from its owner, and how it goes on then. */
-type Waiting =
-  | { readonly kind: 'eap'; resume(answer: EapAnswer): void }
-  | { readonly kind: 'msk'; resume(msk: Uint8Array): void }
-  | { readonly kind: 'ppk'; resume(ppk: PpkAnswer | undefined): void }
-  | { readonly kind: 'secret'; resume(secret: Uint8Array | undefined): void };
-
-export type EapAnswer =
-  | { readonly packet: Uint8Array; readonly msk: Uint8Array | undefined }
-  | { readonly refuse: number };
-export interface PpkAnswer {
-  readonly secret: Uint8Array;
-  readonly identity?: PpkIdentity;
-}
-type WaitingFor<K extends Waiting['kind']> = Extract<Waiting, { kind: K }>;
-type Answer<K extends Waiting['kind']> = Parameters<WaitingFor<K>['resume']>[0];
+import type { Answer, Waiting, WaitingFor } from './waiting.ts';
+import type { Sent } from './window.ts';
 
 /** What a finished handler of a peer's request has to leave behind: an answer, now or later. */
 export interface RequestHandler {
-  onRequest(sa: IkeSa, exchange: number, payloads: readonly Payload[]): void;
+  /** `opened` is what stood inside SK. */
+  onRequest(sa: IkeSa, exchange: number, payloads: readonly Payload[], opened: Opened): void;
   /** Set-up is over, one way or the other: what served it can go, its secrets zeroed. */
   onSetUpEnded(sa: IkeSa): void;
 }
@@ -69,6 +58,8 @@ export class IkeSa {
   local: SocketAddress;
   remote: SocketAddress;
   nat = { local: false, remote: false };
+  /** Octets of a message that go in one datagram; without end where fragments were not agreed on. [RFC7383 2.3] */
+  room = Number.POSITIVE_INFINITY;
   suite = '';
   peerId: Identity | undefined;
   ppkIdentity: PpkIdentity | undefined;
@@ -172,9 +163,9 @@ export class IkeSa {
     this.outputs.push({ kind: 'event', event });
   }
 
-  /** Sends octets to the peer, by default where it was heard last. */
-  transmit(data: Uint8Array, local = this.local, remote = this.remote): void {
-    this.outputs.push({ kind: 'transmit', data, local, remote });
+  /** Sends datagrams to the peer, by default where it was heard last. */
+  transmit(datagrams: readonly Uint8Array[], local = this.local, remote = this.remote): void {
+    for (const data of datagrams) this.outputs.push({ kind: 'transmit', data, local, remote });
   }
 
   /** Queues a request; it goes out when those before it are answered. */
@@ -184,14 +175,29 @@ export class IkeSa {
     this.startNext();
   }
 
-  /** Answers the request that is open. */
-  respond(exchange: number, payloads: readonly Payload[]): Uint8Array {
-    const { channel } = this;
-    const messageId = channel.window.openRequest ?? 0;
-    const data = channel.write(exchange, true, messageId, payloads, (length) => this.node.random(length));
-    channel.window.respond(data);
-    this.transmit(data);
-    return data;
+  /** Answers the request that is open; gives the first datagram, which is the whole of IKE_SA_INIT. */
+  respond(exchange: number, payloads: readonly Payload[]): Uint8Array | undefined {
+    const { window } = this.channel;
+    const answer = this.seal(exchange, true, window.openRequest ?? 0, payloads);
+    window.respond(answer);
+    this.transmit(answer.datagrams);
+    return answer.datagrams[0];
+  }
+
+  /** A message of ours, in fragments where it has to be; it can be cut shorter later if that may help. */
+  private seal(exchange: number, response: boolean, messageId: number, payloads: readonly Payload[]): Sent {
+    const { channel, node } = this;
+    const random = (length: number) => node.random(length);
+    const cut = (room: number) => channel.write(exchange, response, messageId, payloads, random, room);
+    const datagrams = cut(this.room);
+    const least = leastRoom(this.remote.address);
+    const long = this.fragments && datagrams.some(({ length }) => length > least);
+    return long ? { datagrams, refit: cut } : { datagrams };
+  }
+
+  /** Both sides can do fragments. */
+  get fragments(): boolean {
+    return Number.isFinite(this.room);
   }
 
   /** Suspends until the owner's command; other messages of the peer are handled meanwhile. */
@@ -290,8 +296,10 @@ export class IkeSa {
 
   /** The request in flight again, or the end of an SA whose peer is silent. [RFC7296 2.4] */
   retransmit(): void {
-    const data = this.channel.own.again(this.node.timers);
-    if (data === undefined) {
+    const { own } = this.channel;
+    const least = leastRoom(this.remote.address);
+    const datagrams = own.again(this.node.timers, least);
+    if (datagrams === undefined) {
       const deleting = this.state === 'deleting';
       this.close(
         deleting ? 'local' : 'timeout',
@@ -299,8 +307,9 @@ export class IkeSa {
       );
       return;
     }
+    if (own.refitted) narrow(this, least);
     this.armRetransmit();
-    this.transmit(data);
+    this.transmit(datagrams);
   }
 
   /** Ends an SA that is not established; a peer whose request is open is told so. */
@@ -325,21 +334,25 @@ export class IkeSa {
   ): void {
     const { window } = this.channel;
     const { messageId, exchange } = message.header;
-    const verdict = window.judge(messageId, datagram);
+    const verdict = window.judge(messageId, datagram, message.encrypted?.fragment?.number);
     if (verdict.kind === 'repeated') {
-      this.transmit(verdict.response, local, remote);
+      this.transmit(verdict.answer.datagrams, local, remote);
+      return;
+    }
+    if (verdict.kind === 'divided') {
+      answerDivided(this, datagram, message, { local, remote });
       return;
     }
     if (verdict.kind !== 'new') {
       this.reject(`request ${messageId} is ${verdict.kind}`, remote);
       return;
     }
-    const inner = this.open(datagram, message, remote);
-    if (inner === undefined) return;
-    window.accept(datagram);
+    const opened = this.open(datagram, message, remote);
+    if (opened === undefined) return;
+    window.accept(opened.datagram);
     this.heard(local, remote);
     this.guarded(exchange, true, () => {
-      this.handler.onRequest(this, exchange, this.decode(inner, message, 'request'));
+      this.handler.onRequest(this, exchange, this.decode(opened, exchange, 'request'), opened);
     });
   }
 
@@ -367,11 +380,13 @@ export class IkeSa {
       this.startNext();
       return;
     }
-    const inner = this.open(datagram, message, remote);
-    if (inner === undefined) return;
+    const opened = this.open(datagram, message, remote);
+    if (opened === undefined) return;
     this.lastHeard = this.now;
     this.finish();
-    this.guarded(exchange, false, () => task.process(this, this.decode(inner, message, 'response')));
+    this.guarded(exchange, false, () => {
+      task.process(this, this.decode(opened, exchange, 'response'), opened);
+    });
     this.deletedEarly.clear();
     this.startNext();
   }
@@ -383,22 +398,23 @@ export class IkeSa {
     this.timers.clear('retransmit');
   }
 
-  private open(datagram: Uint8Array, message: DecodedMessage, remote: SocketAddress): Uint8Array | undefined {
-    const inner = this.channel.open(datagram, message);
-    if (inner === undefined) this.reject('not authentic', remote);
-    return inner;
+  /** What stands inside; of fragments only once all are there. */
+  private open(datagram: Uint8Array, message: DecodedMessage, remote: SocketAddress): Opened | undefined {
+    if (message.encrypted?.fragment !== undefined) return collectFragment(this, datagram, message, remote);
+    const opened = this.channel.open(datagram, message);
+    if (opened === undefined) this.reject('not authentic', remote);
+    return opened;
   }
 
   /** Contents by syntax and by the table of payloads; throws the IkeError that answers a breach. */
   private decode(
-    inner: Uint8Array,
-    message: DecodedMessage,
+    { inner, firstPayload }: Opened,
+    exchange: number,
     kind: 'request' | 'response',
   ): readonly Payload[] {
-    const first = message.encrypted?.innerFirstPayload ?? 0;
-    const decoded = decodePayloads(inner, 0, inner.length, first);
+    const decoded = decodePayloads(inner, 0, inner.length, firstPayload);
     if (!decoded.ok) throw new IkeError(decoded.error.message, NOTIFY.INVALID_SYNTAX);
-    const checked = checkPayloads(message.header.exchange, kind, decoded.value);
+    const checked = checkPayloads(exchange, kind, decoded.value);
     if (!checked.ok) throw checked.error;
     return decoded.value;
   }
@@ -424,10 +440,7 @@ export class IkeSa {
     const { channel } = this;
     if (channel.keymat === undefined || !channel.own.idle) return;
     const payloads = [notify(NOTIFY.AUTHENTICATION_FAILED)];
-    const id = channel.own.nextMessageId;
-    this.transmit(
-      channel.write(EXCHANGE.INFORMATIONAL, false, id, payloads, (length) => this.node.random(length)),
-    );
+    this.transmit(this.seal(EXCHANGE.INFORMATIONAL, false, channel.own.nextMessageId, payloads).datagrams);
   }
 
   /** An authentic new request says where the peer is now: it floated to the NAT-T port or its NAT moved it. [RFC7296 2.23] */
@@ -452,14 +465,12 @@ export class IkeSa {
       const payloads = task.build(this);
       if (payloads === undefined) continue;
       const { own } = this.channel;
-      const data = this.channel.write(task.exchange, false, own.nextMessageId, payloads, (length) =>
-        this.node.random(length),
-      );
+      const sent = this.seal(task.exchange, false, own.nextMessageId, payloads);
       this.active = task;
-      task.sent?.(data);
-      own.start(task.exchange, data);
+      if (sent.datagrams[0] !== undefined) task.sent?.(sent.datagrams[0]);
+      own.start(task.exchange, sent);
       this.armRetransmit();
-      this.transmit(data);
+      this.transmit(sent.datagrams);
     }
   }
 

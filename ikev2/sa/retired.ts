@@ -9,6 +9,7 @@ import type { DecodedMessage, Payload, SocketAddress } from '../wire/types.ts';
 import { type Channel, spiKey } from './channel.ts';
 import type { IkeSa } from './ike-sa.ts';
 import { find, notify } from './payloads.ts';
+import type { Opened } from './reassembly.ts';
 
 /** Rekeys in a row whose predecessors are not deleted yet; beyond it the oldest is forgotten. */
 const MOST_LEAVING = 4;
@@ -90,20 +91,16 @@ export class SideChannels {
   delete(channel: Channel): void {
     const { sa } = this;
     const payloads: Payload[] = [{ type: 'Delete', protocol: PROTOCOL.IKE, spis: [] }];
-    const datagram = channel.write(
-      EXCHANGE.INFORMATIONAL,
-      false,
-      channel.own.nextMessageId,
-      payloads,
-      (length) => sa.node.random(length),
-    );
-    channel.own.start(EXCHANGE.INFORMATIONAL, datagram);
+    const { nextMessageId } = channel.own;
+    const random = (length: number) => sa.node.random(length);
+    const datagrams = channel.write(EXCHANGE.INFORMATIONAL, false, nextMessageId, payloads, random);
+    channel.own.start(EXCHANGE.INFORMATIONAL, { datagrams });
     const resendAt = sa.now + channel.own.backOff(sa.node.timers);
     sa.node.byLocalSpi.set(spiKey(channel.localSpi), sa);
     this.leaving.push({ channel, forgetAt: Number.POSITIVE_INFINITY, resendAt });
     if (this.leaving.length > MOST_LEAVING) this.drop(this.leaving[0]);
     this.arm();
-    sa.transmit(datagram);
+    sa.transmit(datagrams);
   }
 
   /** A message on one of these channels. What is not authentic changes nothing. */
@@ -132,13 +129,13 @@ export class SideChannels {
   private resend(each: Leaving): void {
     const { sa } = this;
     const { own } = each.channel;
-    const datagram = own.again(sa.node.timers);
-    if (datagram === undefined) {
+    const datagrams = own.again(sa.node.timers);
+    if (datagrams === undefined) {
       this.drop(each);
       return;
     }
     each.resendAt = sa.now + own.backOff(sa.node.timers);
-    sa.transmit(datagram);
+    sa.transmit(datagrams);
   }
 
   /** Only the answer to our Delete is expected. */
@@ -160,34 +157,30 @@ export class SideChannels {
     const { sa } = this;
     const { messageId, exchange } = message.header;
     const verdict = channel.window.judge(messageId, datagram);
-    if (verdict.kind === 'repeated') sa.transmit(verdict.response, local, remote);
+    if (verdict.kind === 'repeated') sa.transmit(verdict.answer.datagrams, local, remote);
     if (verdict.kind !== 'new') return;
-    const inner = channel.open(datagram, message);
-    if (inner === undefined) {
+    const opened = channel.open(datagram, message);
+    if (opened === undefined) {
       sa.reject('not authentic', remote);
       return;
     }
-    const answer = this.answer(channel, exchange, inner, message);
+    const answer = this.answer(channel, exchange, opened);
     if (answer === undefined) return;
     channel.window.accept(datagram);
-    const octets = channel.write(exchange, true, messageId, answer, (length) => sa.node.random(length));
-    channel.window.respond(octets);
-    sa.transmit(octets, local, remote);
+    const random = (length: number) => sa.node.random(length);
+    const datagrams = channel.write(exchange, true, messageId, answer, random);
+    channel.window.respond({ datagrams });
+    sa.transmit(datagrams, local, remote);
   }
 
   /**
    * A Delete is confirmed. A rekey that comes too late is told so. [RFC7296 2.25.2] All else on a rival waits for the
    * decision: the peer repeats it.
    */
-  private answer(
-    channel: Channel,
-    exchange: number,
-    inner: Uint8Array,
-    message: DecodedMessage,
-  ): Payload[] | undefined {
+  private answer(channel: Channel, exchange: number, { inner, firstPayload }: Opened): Payload[] | undefined {
     const rival = this.challenger?.channel === channel ? this.challenger : undefined;
     if (rival === undefined) return LATE_ANSWERS.get(exchange)?.();
-    const decoded = decodePayloads(inner, 0, inner.length, message.encrypted?.innerFirstPayload ?? 0);
+    const decoded = decodePayloads(inner, 0, inner.length, firstPayload);
     const deletes = decoded.ok && find(decoded.value, 'Delete')?.protocol === PROTOCOL.IKE;
     if (!deletes) return undefined;
     rival.deleted = true;

@@ -2,6 +2,7 @@
 
 import type { DecodedMessage, Payload } from '../wire/types.ts';
 import type { IkeSa } from './ike-sa.ts';
+import type { Opened } from './reassembly.ts';
 
 export interface Task {
   readonly exchange: number;
@@ -9,10 +10,10 @@ export interface Task {
   readonly replacesIkeSa?: boolean;
   /** Payloads of the request, or undefined when there is no longer any need for it. */
   build(sa: IkeSa): Payload[] | undefined;
-  /** The octets that went out for it. */
+  /** The octets that went out for it; of a message in fragments the first. */
   sent?(datagram: Uint8Array): void;
-  /** The authentic response. The next task starts afterwards. */
-  process(sa: IkeSa, payloads: readonly Payload[]): void;
+  /** The authentic response; `opened` is what stood inside SK. The next task starts afterwards. */
+  process(sa: IkeSa, payloads: readonly Payload[], opened: Opened): void;
   /** IKE_SA_INIT only: a response in clear, which is nobody's word; the task decides whether it is taken. */
   processInit?(sa: IkeSa, datagram: Uint8Array, message: DecodedMessage): void;
   /** The IKE SA ended before there was a response. */

@@ -8,32 +8,54 @@ export function fingerprint(datagram: Uint8Array): string {
   return hash('sha1', datagram, 'base64');
 }
 
-/** `repeated` brings the octets of the first answer; a `pending` request is still being worked on. */
+/** The datagrams of one message, and how to make them shorter if that can be done. */
+export interface Sent {
+  readonly datagrams: readonly Uint8Array[];
+  /** The same message in datagrams of at most `maxLength` octets. */
+  readonly refit?: ((maxLength: number) => readonly Uint8Array[]) | undefined;
+}
+
+/**
+ * `repeated` brings the datagrams of the first answer; a `pending` request is still being worked on. `divided` is a
+ * first fragment of an answered request that is cut in another way: if it is authentic, the answer is due again.
+ */
 export type Verdict =
   | { readonly kind: 'new' }
   | { readonly kind: 'pending' }
   | { readonly kind: 'stale' }
-  | { readonly kind: 'repeated'; readonly response: Uint8Array };
+  | { readonly kind: 'divided' }
+  | { readonly kind: 'repeated'; readonly answer: Sent };
 
 const NEW: Verdict = { kind: 'new' };
 const PENDING: Verdict = { kind: 'pending' };
 const STALE: Verdict = { kind: 'stale' };
+const DIVIDED: Verdict = { kind: 'divided' };
 
 /** The peer's requests: which message ID is next, and the answer to the last one. */
 export class PeerWindow {
   private expected = 0;
   private current: string | undefined;
-  private answered: { readonly mark: string; readonly response: Uint8Array } | undefined;
+  private answered: { readonly mark: string; answer: Sent } | undefined;
 
   /**
    * What to do with a request. Changes nothing, so that it may be asked before the request is authenticated:
-   * only the very octets that were answered before bring the answer again. [RFC7296 2.1]
+   * only the very octets that were answered before bring the answer again [RFC7296 2.1], and of fragments only the
+   * first. [RFC7383 2.6.1]
    */
-  judge(messageId: number, datagram: Uint8Array): Verdict {
+  judge(messageId: number, datagram: Uint8Array, fragment = 0): Verdict {
     if (messageId === this.expected) return this.current === undefined ? NEW : PENDING;
     if (messageId !== this.expected - 1 || this.answered === undefined) return STALE;
-    if (this.answered.mark !== fingerprint(datagram)) return STALE;
-    return { kind: 'repeated', response: this.answered.response };
+    if (fragment > 1) return STALE;
+    const { mark, answer } = this.answered;
+    if (mark === fingerprint(datagram)) return { kind: 'repeated', answer };
+    return fragment === 1 ? DIVIDED : STALE;
+  }
+
+  /** The last answer in datagrams of at most `maxLength` octets, where it can be cut so. [RFC7383 2.5.2] */
+  answerWithin(maxLength: number): readonly Uint8Array[] {
+    if (this.answered === undefined) return [];
+    this.answered.answer = shortened(this.answered.answer, maxLength);
+    return this.answered.answer.datagrams;
   }
 
   /** The request is authentic and is being worked on until {@link respond}. */
@@ -47,17 +69,27 @@ export class PeerWindow {
   }
 
   /** Keeps the answer for repetitions and opens the window for the next request. */
-  respond(response: Uint8Array): void {
-    this.answered = { mark: this.current ?? '', response };
+  respond(answer: Sent): void {
+    this.answered = { mark: this.current ?? '', answer };
     this.current = undefined;
     this.expected++;
   }
 }
 
+/** Transmissions of a request in its first form. */
+const TRIES_BEFORE_REFIT = 3;
+
+/** Cuts a message shorter where that can be done and is of use. */
+function shortened(sent: Sent, maxLength: number): Sent {
+  const { datagrams, refit } = sent;
+  if (refit === undefined || datagrams.every(({ length }) => length <= maxLength)) return sent;
+  return { datagrams: refit(maxLength), refit };
+}
+
 interface InFlight {
   readonly messageId: number;
   readonly exchange: number;
-  readonly datagram: Uint8Array;
+  sent: Sent;
   transmissions: number;
 }
 
@@ -75,8 +107,8 @@ export class OwnExchange {
     return this.next;
   }
 
-  start(exchange: number, datagram: Uint8Array): void {
-    this.inFlight = { messageId: this.next, exchange, datagram, transmissions: 1 };
+  start(exchange: number, sent: Sent): void {
+    this.inFlight = { messageId: this.next, exchange, sent, transmissions: 1 };
   }
 
   /** Whether a response with this ID and exchange type answers the request in flight. */
@@ -90,12 +122,21 @@ export class OwnExchange {
     if (!sameMessageId) this.next++;
   }
 
-  /** Octets to send once more, or undefined when the peer has had its chances. */
-  again(timers: TimerConfig): Uint8Array | undefined {
-    if (this.inFlight === undefined || this.inFlight.transmissions >= timers.retransmitTries)
-      return undefined;
-    this.inFlight.transmissions++;
-    return this.inFlight.datagram;
+  /**
+   * Datagrams to send once more, or undefined when the peer has had its chances. What was lost a few times may be too
+   * long for the path, so it is cut to `leastRoom` octets from then on. [RFC7383 2.5.2]
+   */
+  again(timers: TimerConfig, leastRoom = Number.POSITIVE_INFINITY): readonly Uint8Array[] | undefined {
+    const { inFlight } = this;
+    if (inFlight === undefined || inFlight.transmissions >= timers.retransmitTries) return undefined;
+    inFlight.transmissions++;
+    if (inFlight.transmissions > TRIES_BEFORE_REFIT) inFlight.sent = shortened(inFlight.sent, leastRoom);
+    return inFlight.sent.datagrams;
+  }
+
+  /** Whether the request in flight had to be cut shorter than it was at first. */
+  get refitted(): boolean {
+    return this.inFlight !== undefined && this.inFlight.transmissions > TRIES_BEFORE_REFIT;
   }
 
   /** Wait, in ms, after the latest transmission: it grows by a constant factor. */

@@ -36,4 +36,12 @@ export function encodeMessage(header: MessageHeader, payloads: readonly Payload[
 
 export { decodePayloads } from './chain.ts';
 export { decodeHeader } from './header.ts';
-export { openMessage, openPlaintext, sealFragments, sealMessage } from './sealed.ts';
+export {
+  intermediateOctets,
+  openMessage,
+  openPlaintext,
+  plainChain,
+  sealFragments,
+  sealMessage,
+  sealWithin,
+} from './sealed.ts';

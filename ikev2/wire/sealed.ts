@@ -30,15 +30,66 @@ export function sealFragments(
   nextIv: () => Uint8Array,
   maxLength: number,
 ): Uint8Array[] {
+  return cutFragments(header, encodeChain(payloads), firstPayloadType(payloads), cipher, nextIv, maxLength);
+}
+
+/** The message as a whole where it fits into `maxLength` octets, else in fragments that do. [RFC7383 2.5] */
+export function sealWithin(
+  header: MessageHeader,
+  payloads: readonly Payload[],
+  cipher: IkeCipher,
+  nextIv: () => Uint8Array,
+  maxLength: number,
+): Uint8Array[] {
   const inner = encodeChain(payloads);
+  const first = firstPayloadType(payloads);
+  const padded = paddedLength(inner.length, cipher.blockSize);
+  const whole = HEADER_LENGTH + SK_HEADER + cipher.ivLength + padded + cipher.icvLength;
+  if (whole <= maxLength) return [sealPart(header, inner, first, cipher, nextIv())];
+  return cutFragments(header, inner, first, cipher, nextIv, maxLength);
+}
+
+function cutFragments(
+  header: MessageHeader,
+  inner: Uint8Array,
+  firstPayload: number,
+  cipher: IkeCipher,
+  nextIv: () => Uint8Array,
+  maxLength: number,
+): Uint8Array[] {
   const overhead = HEADER_LENGTH + SKF_HEADER + cipher.ivLength + cipher.icvLength + cipher.blockSize;
   const step = Math.max(1, maxLength - overhead);
   const total = Math.max(1, Math.ceil(inner.length / step));
   return Array.from({ length: total }, (_, i) => {
     const part = inner.subarray(i * step, (i + 1) * step);
-    const first = i === 0 ? firstPayloadType(payloads) : PAYLOAD.NONE;
+    const first = i === 0 ? firstPayload : PAYLOAD.NONE;
     return sealPart(header, part, first, cipher, nextIv(), { number: i + 1, total });
   });
+}
+
+/**
+ * What IntAuth is computed over: the message as one SK that is neither encrypted nor padded, with lengths to match,
+ * whether it travelled whole or in fragments. `inner` is the chain of payloads. [RFC9242 3.3.2]
+ */
+export function intermediateOctets(
+  header: MessageHeader,
+  firstPayload: number,
+  inner: Uint8Array,
+): Uint8Array {
+  const writer = new OctetWriter(HEADER_LENGTH + SK_HEADER + inner.length);
+  writeHeader(writer, header, PAYLOAD.SK);
+  writer
+    .u8(firstPayload)
+    .u8(0)
+    .u16(SK_HEADER + inner.length)
+    .bytes(inner);
+  patchLength(writer, writer.length);
+  return writer.finish();
+}
+
+/** A chain of payloads as it stands inside SK, and the type of its first one. */
+export function plainChain(payloads: readonly Payload[]): { firstPayload: number; inner: Uint8Array } {
+  return { firstPayload: firstPayloadType(payloads), inner: encodeChain(payloads) };
 }
 
 /**
@@ -113,9 +164,13 @@ function sealPart(
   return message;
 }
 
+function paddedLength(length: number, blockSize: number): number {
+  return Math.ceil((length + 1) / blockSize) * blockSize;
+}
+
 /** Payloads, zero padding and the Pad Length octet. */
 function pad(inner: Uint8Array, blockSize: number): Uint8Array {
-  const length = Math.ceil((inner.length + 1) / blockSize) * blockSize;
+  const length = paddedLength(inner.length, blockSize);
   const plaintext = new Uint8Array(length);
   plaintext.set(inner);
   plaintext[length - 1] = length - 1 - inner.length;

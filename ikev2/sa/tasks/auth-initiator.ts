@@ -3,8 +3,9 @@
 import type { InitiatorProfile } from '../../output.ts';
 import { CFG_TYPE, EXCHANGE, NOTIFY, nameOf } from '../../wire/registry.ts';
 import type { AuthPayload, Identity, Payload } from '../../wire/types.ts';
-import type { IkeSa, PpkAnswer } from '../ike-sa.ts';
+import type { IkeSa } from '../ike-sa.ts';
 import { asPayloads, find, findAll, findError, findNotify, notify } from '../payloads.ts';
+import type { PpkAnswer } from '../waiting.ts';
 import {
   authenticationFailed,
   authInputs,

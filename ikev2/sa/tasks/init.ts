@@ -13,6 +13,7 @@ import type { DecodedMessage, Payload } from '../../wire/types.ts';
 import { isZero, NO_SPI } from '../channel.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import type { Node } from '../node.ts';
+import { DEFAULT_DATAGRAM, messageRoom } from '../path-mtu.ts';
 import { find, findError, findNotify, notify } from '../payloads.ts';
 import type { Task } from '../task.ts';
 import { detectNat, natDetectionNotifies } from './natd.ts';
@@ -77,13 +78,13 @@ export function answerInit(
     { type: 'SA', proposals: [accepted.proposal] },
     { type: 'KE', method: exchange.method, data: exchange.publicValue },
     { type: 'Nonce', data: nonceResponder },
-    ...commonNotifies(sa, config.forceUdpEncapsulation === true, ppkAgreed),
+    ...commonNotifies(sa, config.forceUdpEncapsulation === true, ppkAgreed, agreeFragments(sa, payloads)),
     ...(config.initiatorAuth === 'certificate' ? [certificateRequest] : []),
     ...(config.vendorId === undefined ? [] : [{ type: 'VendorId' as const, data: config.vendorId }]),
   ]);
   const result = {
     requestOctets: Uint8Array.from(datagram),
-    responseOctets,
+    responseOctets: responseOctets ?? NO_OCTETS,
     nonceInitiator: accepted.nonceInitiator,
     nonceResponder,
     ppkAgreed,
@@ -127,7 +128,12 @@ export class InitTask implements Task {
       { type: 'SA', proposals: offerIke(profile?.proposals ?? [], NO_OCTETS) },
       { type: 'KE', method: this.keyExchange.method, data: this.keyExchange.publicValue },
       { type: 'Nonce', data: this.nonce },
-      ...commonNotifies(sa, node.config.forceUdpEncapsulation === true, (profile?.ppk ?? 'off') !== 'off'),
+      ...commonNotifies(
+        sa,
+        node.config.forceUdpEncapsulation === true,
+        (profile?.ppk ?? 'off') !== 'off',
+        datagramSize(sa) > 0,
+      ),
     ];
   }
 
@@ -208,6 +214,7 @@ export class InitTask implements Task {
     }
     sa.channel.spiResponder = Uint8Array.from(header.spiResponder);
     noteNat(sa, payloads, sa.channel.spiResponder);
+    agreeFragments(sa, payloads);
     sa.finish();
     const result = {
       requestOctets: this.requestOctets,
@@ -238,13 +245,26 @@ function floatToNatPort(sa: IkeSa): void {
 }
 
 /** What both messages of IKE_SA_INIT announce. */
-function commonNotifies(sa: IkeSa, force: boolean, usePpk: boolean): Payload[] {
+function commonNotifies(sa: IkeSa, force: boolean, usePpk: boolean, fragments: boolean): Payload[] {
   const { channel, local, remote } = sa;
   return [
     ...natDetectionNotifies(channel.spiInitiator, channel.spiResponder, local, remote, force),
     notify(NOTIFY.SIGNATURE_HASH_ALGORITHMS, OFFERED_SIGNATURE_HASHES),
     ...(usePpk ? [notify(NOTIFY.USE_PPK)] : []),
+    ...(fragments ? [notify(NOTIFY.IKEV2_FRAGMENTATION_SUPPORTED)] : []),
   ];
+}
+
+function datagramSize(sa: IkeSa): number {
+  return sa.node.config.datagramSize ?? DEFAULT_DATAGRAM;
+}
+
+/** [RFC7383 2.3] both sides have to say that they can do fragments; from IKE_AUTH on they are used. */
+function agreeFragments(sa: IkeSa, payloads: readonly Payload[]): boolean {
+  const size = datagramSize(sa);
+  const agreed = size > 0 && findNotify(payloads, NOTIFY.IKEV2_FRAGMENTATION_SUPPORTED) !== undefined;
+  if (agreed) sa.room = messageRoom(size, sa.remote.address);
+  return agreed;
 }
 
 /** Hash functions that the peer verifies. [RFC7427 4] */

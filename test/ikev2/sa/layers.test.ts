@@ -51,7 +51,7 @@ describe('the window for requests of the peer', () => {
     window.accept(request(0));
     expect(window.openRequest).toBe(0);
     expect(window.judge(0, request(0)).kind).toBe('pending');
-    window.respond(Uint8Array.of(9));
+    window.respond({ datagrams: [Uint8Array.of(9)] });
     expect(window.openRequest).toBeUndefined();
     expect(window.judge(1, request(1)).kind).toBe('new');
   });
@@ -59,11 +59,14 @@ describe('the window for requests of the peer', () => {
   it('[RFC7296 2.1] repeats an answer only for the very octets that it answered', () => {
     const window = new PeerWindow();
     window.accept(request(0));
-    window.respond(Uint8Array.of(9));
-    expect(window.judge(0, request(0))).toEqual({ kind: 'repeated', response: Uint8Array.of(9) });
+    window.respond({ datagrams: [Uint8Array.of(9)] });
+    expect(window.judge(0, request(0))).toEqual({
+      kind: 'repeated',
+      answer: { datagrams: [Uint8Array.of(9)] },
+    });
     expect(window.judge(0, request(7)).kind).toBe('stale');
     window.accept(request(1));
-    window.respond(Uint8Array.of(8));
+    window.respond({ datagrams: [Uint8Array.of(8)] });
     expect(window.judge(0, request(0)).kind).toBe('stale');
   });
 
@@ -81,11 +84,11 @@ describe('the window for requests of the peer', () => {
 describe('our own requests', () => {
   it('[RFC7296 2.4] are repeated as they were, so many times, with growing pauses', () => {
     const own = new OwnExchange();
-    const data = Uint8Array.of(1);
-    own.start(37, data);
+    const datagrams = [Uint8Array.of(1)];
+    own.start(37, { datagrams });
     const pauses = [own.backOff(DEFAULT_TIMERS)];
     for (let again = own.again(DEFAULT_TIMERS); again !== undefined; again = own.again(DEFAULT_TIMERS)) {
-      expect(again).toBe(data);
+      expect(again).toBe(datagrams);
       pauses.push(own.backOff(DEFAULT_TIMERS));
     }
     expect(pauses).toHaveLength(DEFAULT_TIMERS.retransmitTries);
@@ -94,12 +97,12 @@ describe('our own requests', () => {
 
   it('[RFC7296 2.2] count from 0, and only the response with that ID and exchange ends them', () => {
     const own = new OwnExchange();
-    own.start(36, new Uint8Array(0));
+    own.start(36, { datagrams: [] });
     expect(own.idle).toBe(false);
     expect([own.matches(0, 36), own.matches(0, 37), own.matches(1, 36)]).toEqual([true, false, false]);
     own.finish();
     expect([own.idle, own.nextMessageId, own.matches(0, 36)]).toEqual([true, 1, false]);
-    own.start(34, new Uint8Array(0));
+    own.start(34, { datagrams: [] });
     own.finish(true);
     expect(own.nextMessageId).toBe(1);
   });

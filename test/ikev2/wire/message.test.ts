@@ -9,10 +9,13 @@ import {
   decodeMessage,
   decodePayloads,
   encodeMessage,
+  intermediateOctets,
   openMessage,
   openPlaintext,
+  plainChain,
   sealFragments,
   sealMessage,
+  sealWithin,
 } from '../../../ikev2/wire/message.ts';
 import type { DecodedMessage, MessageHeader, Payload } from '../../../ikev2/wire/types.ts';
 import { counting, hex, toHex } from '../crypto/vectors.ts';
@@ -293,5 +296,34 @@ describe('summaries', () => {
         expect(describePayloads([value])).not.toMatch(/[\n\r]/);
       }),
     );
+  });
+});
+
+describe('messages within a length', () => {
+  const big = Array.from({ length: 12 }, (_, i) => notify(40_000 + i, new Uint8Array(100).fill(i)));
+
+  it.each([
+    ['AES-GCM', GCM],
+    ['AES-CBC', CBC],
+  ])('[RFC7383 2.5] stay whole exactly as long as they fit, with %s', (_name, cipher) => {
+    const iv = () => new Uint8Array(cipher.ivLength);
+    const [whole] = sealWithin(HEADER, big, cipher, iv, Number.POSITIVE_INFINITY);
+    expect(whole).toEqual(sealMessage(HEADER, big, cipher, iv()));
+    const length = whole?.length ?? 0;
+    expect(sealWithin(HEADER, big, cipher, iv, length)).toEqual([whole]);
+    const cut = sealWithin(HEADER, big, cipher, iv, length - 1);
+    expect(cut.length).toBeGreaterThan(1);
+    expect(cut).toEqual(sealFragments(HEADER, big, cipher, iv, length - 1));
+  });
+
+  it('[RFC9242 3.3.2] are authenticated as if they were whole, unpadded and in clear', () => {
+    const { firstPayload, inner } = plainChain(big);
+    const octets = intermediateOctets(HEADER, firstPayload, inner);
+    expect(octets.length).toBe(28 + 4 + inner.length);
+    expect(octets[16]).toBe(46);
+    expect(new DataView(octets.buffer).getUint32(24)).toBe(octets.length);
+    expect([...octets.subarray(28, 32)]).toEqual([41, 0, (inner.length + 4) >> 8, (inner.length + 4) & 0xff]);
+    const read = decodePayloads(octets, 32, octets.length, firstPayload);
+    expect(read.ok && read.value).toEqual(big);
   });
 });

@@ -1,0 +1,107 @@
+/** Fragments of one message become the message again. Only authentic ones are kept, and only so many. [RFC7383 2.6] */
+
+/** Fragments of one message at most, and octets inside them: a chain of several large certificates fits. */
+export const MOST_FRAGMENTS = 64;
+export const MOST_OCTETS = 32_768;
+/** A message that is not complete after so long never will be, in ms. */
+export const PATIENCE = 30_000;
+
+/** What was inside SK, or inside all SKF of a message. */
+export interface Opened {
+  /** Type of the first payload inside. */
+  readonly firstPayload: number;
+  readonly inner: Uint8Array;
+  /** The datagram, or that of the first fragment, by which a repetition is known again. */
+  readonly datagram: Uint8Array;
+}
+
+/** One fragment before it is authenticated. */
+export interface Fragment {
+  readonly messageId: number;
+  readonly number: number;
+  readonly total: number;
+  readonly firstPayload: number;
+  readonly datagram: Uint8Array;
+}
+
+interface Partial {
+  readonly messageId: number;
+  readonly total: number;
+  readonly since: number;
+  readonly parts: (Uint8Array | undefined)[];
+  missing: number;
+  octets: number;
+  first: Fragment | undefined;
+}
+
+/** The incomplete message of one direction. */
+export class Reassembly {
+  private partial: Partial | undefined;
+
+  /** When the incomplete message is given up, undefined without one. */
+  get deadline(): number | undefined {
+    return this.partial === undefined ? undefined : this.partial.since + PATIENCE;
+  }
+
+  /**
+   * Takes a fragment; gives the message when it is complete. `open` authenticates and decrypts, and is only asked when
+   * the fragment is of use. What repeats, overlaps, is of an earlier division or exceeds the limits changes nothing.
+   */
+  add(now: number, fragment: Fragment, open: () => Uint8Array | undefined): Opened | undefined {
+    if (fragment.total > MOST_FRAGMENTS || !this.wants(now, fragment)) return undefined;
+    const part = open();
+    if (part === undefined) return undefined;
+    const partial = this.place(now, fragment);
+    if (partial.octets + part.length > MOST_OCTETS) {
+      this.partial = undefined;
+      return undefined;
+    }
+    partial.parts[fragment.number - 1] = part;
+    partial.octets += part.length;
+    partial.missing--;
+    if (fragment.number === 1) partial.first = fragment;
+    return partial.missing === 0 ? this.complete(partial) : undefined;
+  }
+
+  /** Forgets the incomplete message. */
+  clear(): void {
+    for (const part of this.partial?.parts ?? []) part?.fill(0);
+    this.partial = undefined;
+  }
+
+  /** [RFC7383 2.6] more fragments than before mean a new division, fewer are a late one of the old. */
+  private wants(now: number, { messageId, number, total }: Fragment): boolean {
+    const { partial } = this;
+    if (partial === undefined || partial.messageId !== messageId || now >= partial.since + PATIENCE)
+      return true;
+    if (total !== partial.total) return total > partial.total;
+    return partial.parts[number - 1] === undefined;
+  }
+
+  /** The message that an authentic fragment belongs to: the one under way, or one that takes its place. */
+  private place(now: number, { messageId, total }: Fragment): Partial {
+    const { partial } = this;
+    const fits =
+      partial?.messageId === messageId && partial.total === total && now < partial.since + PATIENCE;
+    if (partial !== undefined && fits) return partial;
+    this.clear();
+    const parts = new Array<Uint8Array | undefined>(total).fill(undefined);
+    const fresh = { messageId, total, since: now, parts, missing: total, octets: 0, first: undefined };
+    this.partial = fresh;
+    return fresh;
+  }
+
+  private complete({ parts, octets, first }: Partial): Opened | undefined {
+    const inner = new Uint8Array(octets);
+    let at = 0;
+    for (const part of parts) {
+      if (part === undefined) continue;
+      inner.set(part, at);
+      at += part.length;
+    }
+    this.clear();
+    return first === undefined
+      ? undefined
+      : { firstPayload: first.firstPayload, inner, datagram: first.datagram };
+  }
+}
