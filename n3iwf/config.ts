@@ -18,6 +18,22 @@ const slice = z.object({
     .optional(),
 });
 
+const mtu = z.number().int().min(1280).max(65535);
+
+/** Limits of the user plane. */
+const userPlane = z.strictObject({
+  replayWindow: z
+    .number()
+    .int()
+    .min(1024)
+    .max(1 << 20)
+    .default(1024)
+    .describe('packets of the anti-replay window of each Child SA'),
+  nwuMtu: mtu.default(1500).describe('octets of the largest IP packet on the path to UEs'),
+  n3Mtu: mtu.default(1500).describe('octets of the largest IP packet on the path to UPFs'),
+  clampMss: z.boolean().default(true).describe('lower the TCP segment size that peers offer to what fits'),
+});
+
 /** The configuration file of `n3iwf run`; every key is checked, unknown keys are errors. */
 export const configSchema = z.strictObject({
   ike: z.strictObject({
@@ -61,6 +77,7 @@ export const configSchema = z.strictObject({
     amf: z.strictObject({ addresses: z.array(ipv4).nonempty(), port: port.default(38412) }),
   }),
   n3: z.strictObject({ address: ipv4, port: port.default(2152) }),
+  userPlane: userPlane.prefault({}),
   qkd: z
     .strictObject({
       kme: z.url(),

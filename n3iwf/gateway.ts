@@ -25,15 +25,17 @@ import { AddressPool } from './ue/address-pool.ts';
 import { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
 import { UeRegistry } from './ue/registry.ts';
-import { UserspacePlane } from './userplane/plane.ts';
+import { DropLog } from './userplane/drop-log.ts';
+import { type PlaneOptions, UserspacePlane } from './userplane/plane.ts';
 
 /** Where the gateway's output goes and where its time and randomness come from. */
 export interface GatewayPorts {
   now(): number;
   random(length: number): Uint8Array;
   sendIke(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void;
-  sendEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress, udp: boolean): void;
-  sendGtpu(datagram: Uint8Array, remote: SocketAddress): void;
+  /** `tos` is the octet for the outer IP header, where the socket can set it. */
+  sendEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress, udp: boolean, tos: number): void;
+  sendGtpu(datagram: Uint8Array, remote: SocketAddress, tos: number): void;
   sendN2(pdu: NgapPdu): void;
   verifyCertificate?: NonNullable<ConstructorParameters<typeof IkeEndpoint>[1]['verifyCertificate']>;
   /** Sees every IKE event, for captures, metrics and the lab's progress. */
@@ -44,6 +46,8 @@ export interface GatewayConfig {
   readonly ike: EndpointConfig;
   readonly identity: NodeIdentity;
   readonly innerPool: string;
+  /** Limits of the user plane; without them no packet is too big and the window is the default. */
+  readonly userPlane?: Pick<PlaneOptions, 'espWindow' | 'nwuMtu' | 'n3Mtu' | 'clampMss'>;
 }
 
 /** How long a UE whose IKE SA is gone waits for the AMF's release command, in ms. */
@@ -74,21 +78,23 @@ export class Gateway implements Node {
     this.keys = keys;
     this.log = log;
     this.innerAddresses = new AddressPool(config.innerPool, [config.identity.innerAddress]);
+    const dropLog = new DropLog(log, () => ports.now());
     this.plane = new UserspacePlane(
       {
         nasAddress: config.identity.innerAddress,
         nasPort: config.identity.nasPort,
         upAddress: config.identity.innerAddress,
         n3Address: config.identity.n3Address,
+        ...config.userPlane,
       },
       {
         random: (length) => ports.random(length),
-        sendEsp: (packet, local, remote, udp) => ports.sendEsp(packet, local, remote, udp),
-        sendGtpu: (datagram, remote) => ports.sendGtpu(datagram, remote),
+        sendEsp: (packet, local, remote, udp, tos) => ports.sendEsp(packet, local, remote, udp, tos),
+        sendGtpu: (datagram, remote, tos) => ports.sendGtpu(datagram, remote, tos),
         nasOpened: (ueId) => this.withUe(ueId, (ue) => onNasOpened(this, ue)),
         nasReceived: (ueId, octets) => this.withUe(ueId, (ue) => this.onNasOctets(ue, octets)),
         nasClosed: (ueId) => this.withUe(ueId, (ue) => this.onNasClosed(ue)),
-        dropped: (cause, ueId) => log.debug({ cause, ue: ueId }, 'packet dropped'),
+        dropped: (cause, ueId) => dropLog.dropped(cause, ueId),
       },
     );
     this.engine = new IkeEndpoint(config.ike, {

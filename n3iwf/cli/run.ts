@@ -78,6 +78,7 @@ async function openKeys(config: QkdConfig): Promise<{ store: KeyStore; close(): 
 /** @throws OperatorError N3IWF_E_CONFIG for a proposal, certificate or key that cannot be used */
 function shellConfigOf(config: Config): ShellConfig {
   const { ike, inner, n2, n3, qkd } = config;
+  const { replayWindow, ...limits } = config.userPlane;
   const { preSharedKeyFile } = ike;
   const preSharedKey =
     preSharedKeyFile === undefined ? undefined : readNamedFile('ike.preSharedKeyFile', preSharedKeyFile);
@@ -92,6 +93,7 @@ function shellConfigOf(config: Config): ShellConfig {
         preSharedKey: () => preSharedKey,
       },
       innerPool: inner.pool,
+      userPlane: { espWindow: replayWindow, ...limits },
     },
     address: ike.address,
     ikePort: ike.port,

@@ -31,6 +31,31 @@ export function decodeGre(octets: Uint8Array): Result<GrePacket> {
   });
 }
 
+/** What {@link GreHeader.read} found wrong. */
+export type GreFault = 'malformed' | 'noKey';
+
+/**
+ * The header of a packet that the user plane relays: one object is used for all packets, so that none is made per packet.
+ * The free5GC variant differs in fields that are not looked at here.
+ */
+export class GreHeader {
+  qfi = 0;
+  /** Where the user packet begins. */
+  payloadAt = 0;
+
+  /** Reads the header at `at`; undefined when it is whole and has a key. */
+  read(octets: Uint8Array, at: number, end: number): GreFault | undefined {
+    if (at + 4 > end) return 'malformed';
+    const flags = ((octets[at] as number) << 8) | (octets[at + 1] as number);
+    if ((flags & unsupportedFlags) !== 0) return 'malformed';
+    if ((flags & keyPresent) === 0) return 'noKey';
+    if (at + greHeaderLength > end) return 'malformed';
+    this.qfi = (octets[at + 4] as number) & 0x3f;
+    this.payloadAt = at + greHeaderLength;
+    return undefined;
+  }
+}
+
 /** Writes the header at `at`: QFI in bits 29 to 24 of the key, RQI in bit 7. */
 export function writeGreHeader(
   buffer: Uint8Array,

@@ -6,6 +6,7 @@ export const dropCauses = [
   'integrity',
   'padding',
   'malformedInner',
+  'congestionLost',
   'spoofedSource',
   'wrongDestination',
   'malformedTcp',
@@ -14,6 +15,8 @@ export const dropCauses = [
   'noGreKey',
   'unknownFlow',
   'noSession',
+  'wrongType',
+  'tooBig',
   'noChildSa',
   'sequenceExhausted',
   'malformedGtpu',
@@ -24,6 +27,7 @@ export const dropCauses = [
 export type DropCause = (typeof dropCauses)[number];
 export type DropCounters = Record<DropCause, number>;
 
+/** A counter for each cause, all 0. */
 export function newDropCounters(): DropCounters {
   return Object.fromEntries(dropCauses.map((cause) => [cause, 0])) as DropCounters;
 }

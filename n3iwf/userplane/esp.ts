@@ -4,7 +4,11 @@ import { type ChildKeys, createCipher, type EspSuite } from '#ikev2';
 import { IP_PROTOCOL, putU32, u32 } from './ip.ts';
 import { ReplayWindow } from './replay-window.ts';
 
-type Cipher = ReturnType<typeof createCipher>;
+/** A cipher for one direction of an SA, as the IKE engine makes it. */
+export type EspCipher = ReturnType<typeof createCipher>;
+
+/** Makes the cipher of one direction from the suite and its keys, as they were cut from KEYMAT. */
+export type EspCipherFactory = (suite: EspSuite, encr: Uint8Array, integ: Uint8Array) => EspCipher;
 
 /** Why a packet did not come through. 'dummy' is no fault: traffic-flow padding, to be dropped in silence. */
 export type EspFault = 'short' | 'replay' | 'integrity' | 'padding' | 'dummy';
@@ -23,15 +27,15 @@ export function spiOf(packet: Uint8Array): number | undefined {
 /** What both directions share: the cipher and the octets that it authenticates besides the text. */
 class EspDirection {
   readonly spi: number;
-  protected readonly cipher: Cipher;
+  readonly cipher: EspCipher;
   protected readonly esn: boolean;
   /** SPI | sequence number; in an AEAD with ESN with its high half in between (RFC 4106 section 5). */
   private readonly aad: Uint8Array;
   private readonly highHalf = new Uint8Array(4);
 
-  constructor(spi: number, suite: EspSuite, keys: ChildKeys) {
+  constructor(spi: number, suite: EspSuite, keys: ChildKeys, factory: EspCipherFactory) {
     this.spi = spi;
-    this.cipher = createCipher(suite, keys.encr, keys.integ);
+    this.cipher = factory(suite, keys.encr, keys.integ);
     this.esn = suite.esn;
     this.aad = new Uint8Array(this.esn && this.cipher.aead ? 12 : headerLength);
     putU32(this.aad, 0, spi);
@@ -66,8 +70,9 @@ export class EspSender extends EspDirection {
     keys: ChildKeys,
     random: (length: number) => Uint8Array,
     sequence = 0,
+    factory: EspCipherFactory = createCipher,
   ) {
-    super(spi, suite, keys);
+    super(spi, suite, keys, factory);
     this.#random = random;
     this.#iv = new Uint8Array(this.cipher.ivLength);
     this.#last = suite.esn ? Number.MAX_SAFE_INTEGER : wrap - 1;
@@ -150,8 +155,14 @@ export interface EspRefusal {
 export class EspReceiver extends EspDirection {
   readonly window: ReplayWindow;
 
-  constructor(spi: number, suite: EspSuite, keys: ChildKeys, windowSize?: number) {
-    super(spi, suite, keys);
+  constructor(
+    spi: number,
+    suite: EspSuite,
+    keys: ChildKeys,
+    windowSize?: number,
+    factory: EspCipherFactory = createCipher,
+  ) {
+    super(spi, suite, keys, factory);
     this.window = new ReplayWindow(windowSize);
   }
 

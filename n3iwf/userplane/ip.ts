@@ -96,7 +96,7 @@ export function ipHeaderLength(address: Uint8Array): number {
   return address.length === 4 ? 20 : 40;
 }
 
-/** Writes an IP header at `at` of a buffer of zeros, in front of `payloadLength` octets. */
+/** Writes an IP header at `at` of a buffer of zeros, in front of `payloadLength` octets; `tos` has code point and ECN. */
 export function writeIpHeader(
   buffer: Uint8Array,
   at: number,
@@ -104,9 +104,11 @@ export function writeIpHeader(
   destination: Uint8Array,
   protocol: number,
   payloadLength: number,
+  tos = 0,
 ): void {
   if (source.length !== 4) {
-    buffer[at] = 0x60;
+    buffer[at] = 0x60 | (tos >>> 4);
+    buffer[at + 1] = tos << 4;
     buffer[at + 4] = payloadLength >>> 8;
     buffer[at + 5] = payloadLength;
     buffer[at + 6] = protocol;
@@ -117,6 +119,7 @@ export function writeIpHeader(
   }
   const total = 20 + payloadLength;
   buffer[at] = 0x45;
+  buffer[at + 1] = tos;
   buffer[at + 2] = total >>> 8;
   buffer[at + 3] = total;
   buffer[at + 6] = 0x40;
@@ -127,6 +130,64 @@ export function writeIpHeader(
   const checksum = finishChecksum(sumWords(buffer, at, at + 20));
   buffer[at + 10] = checksum >>> 8;
   buffer[at + 11] = checksum;
+}
+
+/**
+ * The parts of a decrypted packet's header that the plane decides by: one object is used for all packets, so nothing
+ * of a packet outlives the next `read`.
+ */
+export class InnerHeader {
+  version = 0;
+  protocol = 0;
+  /** Type of service or traffic class. */
+  tos = 0;
+  /** Payload from `payloadAt` up to `end`; octets behind it are padding against traffic analysis [RFC4303 2.7]. */
+  payloadAt = 0;
+  end = 0;
+
+  /** Reads the header at the start of `octets`; false for a header that does not fit them, and for a fragment. */
+  read(octets: Uint8Array): boolean {
+    const first = octets[0] ?? 0;
+    this.version = first >>> 4;
+    if (this.version === 4) return this.readV4(octets, (first & 0x0f) * 4);
+    return this.version === 6 && this.readV6(octets, first);
+  }
+
+  private readV4(octets: Uint8Array, headerLength: number): boolean {
+    if (headerLength < 20 || octets.length < headerLength) return false;
+    this.tos = octets[1] as number;
+    this.end = ((octets[2] as number) << 8) | (octets[3] as number);
+    this.protocol = octets[9] as number;
+    this.payloadAt = headerLength;
+    const isFragment = (((octets[6] as number) & 0x3f) | (octets[7] as number)) !== 0;
+    if (this.end < headerLength || this.end > octets.length || isFragment) return false;
+    return finishChecksum(sumWords(octets, 0, headerLength)) === 0;
+  }
+
+  private readV6(octets: Uint8Array, first: number): boolean {
+    if (octets.length < 40) return false;
+    this.tos = ((first & 0x0f) << 4) | ((octets[1] as number) >>> 4);
+    this.protocol = octets[6] as number;
+    this.payloadAt = 40;
+    this.end = 40 + (((octets[4] as number) << 8) | (octets[5] as number));
+    return this.end <= octets.length && this.protocol !== ipv6FragmentHeader;
+  }
+
+  /** True when the source of the packet last read is `address`. */
+  isFrom(octets: Uint8Array, address: Uint8Array): boolean {
+    return this.hasAddress(octets, this.version === 4 ? 12 : 8, address);
+  }
+
+  /** True when its destination is `address`. */
+  isTo(octets: Uint8Array, address: Uint8Array): boolean {
+    return this.hasAddress(octets, this.version === 4 ? 16 : 24, address);
+  }
+
+  private hasAddress(octets: Uint8Array, at: number, address: Uint8Array): boolean {
+    if (address.length !== (this.version === 4 ? 4 : 16)) return false;
+    for (let i = 0; i < address.length; i++) if (octets[at + i] !== address[i]) return false;
+    return true;
+  }
 }
 
 /** Constant-shape comparison of two addresses. */

@@ -1,83 +1,36 @@
 import type { ChildSa, SocketAddress } from '#ikev2';
+import { createCipher } from '#ikev2';
 import {
   decodeGtpu,
   encodeEchoResponse,
   encodeErrorIndication,
   GTPU_PORT,
   GTPU_TYPE,
-  type GtpuMessage,
   gpduHeaderLength,
   writeGpduHeader,
 } from '../n3/gtpu.ts';
-import { decodeGre, greHeaderLength, writeGreHeader } from '../nwu/gre.ts';
+import { type GreFault, GreHeader, greHeaderLength, writeGreHeader } from '../nwu/gre.ts';
 import { requireAddress } from './address.ts';
+import { countDrop, type UeReport } from './counters.ts';
 import { type DropCause, type DropCounters, newDropCounters } from './drops.ts';
+import { mergeEcn, tosAt } from './ecn.ts';
 import { type EspFault, EspReceiver, EspSender, spiOf } from './esp.ts';
-import { decodeIp, IP_PROTOCOL, ipHeaderLength, sameAddress, writeIpHeader } from './ip.ts';
+import { InnerHeader, IP_PROTOCOL, ipHeaderLength, writeIpHeader } from './ip.ts';
+import { clampMss } from './mss.ts';
 import { NasListener } from './nas-listener.ts';
+import { largestEspPayload } from './path-mtu.ts';
+import {
+  type FlowState,
+  PlaneTables,
+  reportUe,
+  type SaState,
+  type SessionState,
+  type UeState,
+} from './tables.ts';
+import type { ChildUse, PlaneOptions, PlanePorts, PlaneSession, SessionUpdate, UeOptions } from './types.ts';
+import { fitPacket, isIpType, isOfType } from './user-packet.ts';
 
-/** What a Child SA carries. */
-export type ChildUse =
-  | { readonly kind: 'signalling' }
-  | {
-      readonly kind: 'pduSession';
-      readonly pduSessionId: number;
-      readonly qfis: readonly number[];
-      readonly isDefault: boolean;
-    };
-
-export interface PlaneSession {
-  readonly pduSessionId: number;
-  readonly ulTunnel: { readonly address: string; readonly teid: number };
-  readonly dlTeid: number;
-  readonly qfis: readonly number[];
-}
-
-export interface PlaneOptions {
-  readonly nasAddress: string;
-  readonly nasPort: number;
-  readonly upAddress: string;
-  readonly n3Address: string;
-  /** Packets of the anti-replay window. */
-  readonly espWindow?: number;
-}
-
-export interface PlanePorts {
-  random(length: number): Uint8Array;
-  /** `packet` begins with the SPI; with `udp` it goes inside UDP. */
-  sendEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress, udp: boolean): void;
-  sendGtpu(datagram: Uint8Array, remote: SocketAddress): void;
-  nasOpened(ueId: number): void;
-  nasReceived(ueId: number, octets: Uint8Array): void;
-  nasClosed(ueId: number, reason: string): void;
-  dropped(cause: DropCause, ueId: number | undefined): void;
-}
-
-interface UeState {
-  readonly id: number;
-  readonly inner: Uint8Array;
-  readonly sessions: Map<number, SessionState>;
-  signalling: SaState | undefined;
-}
-
-interface SessionState {
-  readonly ue: UeState;
-  readonly session: PlaneSession;
-  readonly remote: SocketAddress;
-  /** The Child SA of each flow, and the one for flows that none names. */
-  readonly byQfi: Map<number, SaState>;
-  fallback: SaState | undefined;
-}
-
-interface SaState {
-  readonly child: ChildSa;
-  readonly ue: UeState;
-  readonly use: ChildUse;
-  readonly sender: EspSender;
-  readonly receiver: EspReceiver;
-  /** Follows the peer's last authenticated packet. */
-  remote: SocketAddress;
-}
+export type * from './types.ts';
 
 const faultCauses: Record<EspFault, DropCause | undefined> = {
   short: 'malformedEsp',
@@ -86,6 +39,8 @@ const faultCauses: Record<EspFault, DropCause | undefined> = {
   padding: 'padding',
   dummy: undefined,
 };
+
+const greCauses: Record<GreFault, DropCause> = { malformed: 'malformedGre', noKey: 'noGreKey' };
 
 /**
  * The user plane in process: ESP on one side, GTP-U on the other, NAS over TCP in between. No sockets: packets in by
@@ -97,13 +52,14 @@ export class UserspacePlane {
   private readonly upAddress: Uint8Array;
   private readonly nasAddress: Uint8Array;
   private readonly n3Address: Uint8Array;
+  private readonly n3Largest: number;
+  private readonly innerProtocol: number;
   private readonly nas: NasListener;
-  private readonly ues = new Map<number, UeState>();
-  private readonly bySpi = new Map<number, SaState>();
-  private readonly byChild = new Map<number, SaState>();
-  private readonly byTeid = new Map<number, SessionState>();
+  private readonly tables = new PlaneTables();
   private readonly drops = newDropCounters();
   private readonly packets = { uplink: 0, downlink: 0 };
+  private readonly inner = new InnerHeader();
+  private readonly gre = new GreHeader();
 
   constructor(options: PlaneOptions, ports: PlanePorts) {
     this.ports = ports;
@@ -111,6 +67,9 @@ export class UserspacePlane {
     this.upAddress = requireAddress(options.upAddress);
     this.nasAddress = requireAddress(options.nasAddress);
     this.n3Address = requireAddress(options.n3Address);
+    this.innerProtocol = this.upAddress.length === 4 ? IP_PROTOCOL.IPV4 : IP_PROTOCOL.IPV6;
+    const n3Overhead = ipHeaderLength(this.n3Address) + udpHeader + gpduHeaderLength;
+    this.n3Largest = (options.n3Mtu ?? Number.POSITIVE_INFINITY) - n3Overhead;
     this.nas = new NasListener(this.nasAddress, options.nasPort, {
       random: (length) => ports.random(length),
       transmit: (ueId, packet) => this.sendSignalling(ueId, packet),
@@ -120,68 +79,84 @@ export class UserspacePlane {
     });
   }
 
-  addUe(ueId: number, innerAddress: string): void {
-    const inner = requireAddress(innerAddress);
-    this.ues.set(ueId, { id: ueId, inner, sessions: new Map(), signalling: undefined });
+  /** `innerAddress` is the one source of all that the UE may send through its Child SAs. */
+  addUe(ueId: number, innerAddress: string, options: UeOptions = {}): void {
+    this.tables.addUe(ueId, requireAddress(innerAddress), options);
   }
 
   /** Takes a UE out with everything of it. */
   removeUe(ueId: number): void {
-    const ue = this.ues.get(ueId);
+    const ue = this.tables.ues.get(ueId);
     if (ue === undefined) return;
     this.nas.remove(ueId);
-    for (const id of [...ue.sessions.keys()]) this.removePduSession(ueId, id);
-    for (const sa of [...this.byChild.values()]) if (sa.ue === ue) this.removeChildSa(sa.child.id);
-    this.ues.delete(ueId);
+    for (const session of [...ue.sessions.values()]) this.tables.removeSession(session);
+    for (const sa of [...ue.childSas]) this.removeChildSa(sa.child.id);
+    this.tables.ues.delete(ueId);
   }
 
   /** Puts a Child SA into use both ways. The one that it replaces is still heard until it is removed. */
   installChildSa(ueId: number, child: ChildSa, use: ChildUse, replaces?: number): void {
-    const ue = this.ues.get(ueId);
+    const ue = this.tables.ues.get(ueId);
     if (ue === undefined) return;
-    const sa: SaState = {
+    const { random, createCipher: factory = createCipher } = this.ports;
+    const receiver = new EspReceiver(child.spiIn, child.suite, child.keysIn, this.options.espWindow, factory);
+    const old = replaces === undefined ? undefined : this.tables.byChild.get(replaces);
+    this.tables.addSa({
       child,
       ue,
       use,
-      sender: new EspSender(child.spiOut, child.suite, child.keysOut, this.ports.random),
-      receiver: new EspReceiver(child.spiIn, child.suite, child.keysIn, this.options.espWindow),
-      remote: (replaces === undefined ? undefined : this.byChild.get(replaces)?.remote) ?? child.remote,
-    };
-    this.bySpi.set(child.spiIn, sa);
-    this.byChild.set(child.id, sa);
-    if (use.kind === 'signalling') ue.signalling = sa;
-    else bind(ue.sessions.get(use.pduSessionId), sa, use.qfis, use.isDefault);
+      session: undefined,
+      sender: new EspSender(child.spiOut, child.suite, child.keysOut, random, 0, factory),
+      receiver,
+      remote: old?.remote ?? child.remote,
+      largestPacket: this.largestPacket(child, receiver),
+      traffic: { packetsIn: 0, octetsIn: 0, packetsOut: 0, octetsOut: 0 },
+    });
   }
 
+  private largestPacket(child: ChildSa, { cipher }: EspReceiver): number {
+    const { nwuMtu } = this.options;
+    if (nwuMtu === undefined) return Number.POSITIVE_INFINITY;
+    const outer = requireAddress(child.remote.address);
+    const payload = largestEspPayload(nwuMtu, cipher, outer, child.udpEncapsulation);
+    return payload - ipHeaderLength(this.upAddress) - greHeaderLength;
+  }
+
+  /** Gives an installed Child SA other flows, or the role of the default one, or another code point. */
+  changeChildUse(childSaId: number, use: ChildUse): void {
+    const sa = this.tables.byChild.get(childSaId);
+    if (sa !== undefined) this.tables.useSa(sa, use);
+  }
+
+  /** Its keys are forgotten with it. */
   removeChildSa(childSaId: number): void {
-    const sa = this.byChild.get(childSaId);
-    if (sa === undefined) return;
-    this.byChild.delete(childSaId);
-    this.bySpi.delete(sa.child.spiIn);
-    if (sa.ue.signalling === sa) sa.ue.signalling = undefined;
-    for (const session of sa.ue.sessions.values()) unbind(session, sa);
+    const sa = this.tables.byChild.get(childSaId);
+    if (sa !== undefined) this.tables.removeSa(sa);
   }
 
+  /** Opens the tunnel of a session; its Child SAs may come before or after. */
   addPduSession(ueId: number, session: PlaneSession): void {
-    const ue = this.ues.get(ueId);
-    if (ue === undefined) return;
-    const remote = { address: session.ulTunnel.address, port: GTPU_PORT };
-    const state: SessionState = { ue, session, remote, byQfi: new Map(), fallback: undefined };
-    ue.sessions.set(session.pduSessionId, state);
-    this.byTeid.set(session.dlTeid, state);
+    const ue = this.tables.ues.get(ueId);
+    if (ue !== undefined) this.tables.addSession(ue, session);
   }
 
+  /** Changes flows or tunnel ends of a session while packets run; false when there is none. */
+  updatePduSession(ueId: number, pduSessionId: number, update: SessionUpdate): boolean {
+    const session = this.tables.ues.get(ueId)?.sessions.get(pduSessionId);
+    if (session === undefined) return false;
+    this.tables.updateSession(session, update);
+    return true;
+  }
+
+  /** Closes the tunnel of a session. Its Child SAs stay until they are removed, and carry nothing. */
   removePduSession(ueId: number, pduSessionId: number): void {
-    const sessions = this.ues.get(ueId)?.sessions;
-    const state = sessions?.get(pduSessionId);
-    if (state === undefined) return;
-    sessions?.delete(pduSessionId);
-    this.byTeid.delete(state.session.dlTeid);
+    const session = this.tables.ues.get(ueId)?.sessions.get(pduSessionId);
+    if (session !== undefined) this.tables.removeSession(session);
   }
 
-  /** An ESP packet, from its SPI on, that came from `remote`. */
-  receiveEsp(now: number, packet: Uint8Array, _local: SocketAddress, remote: SocketAddress): void {
-    const sa = this.bySpi.get(spiOf(packet) ?? 0);
+  /** An ESP packet, from its SPI on, that came from `remote`; `tos` is the octet of the header that it came in. */
+  receiveEsp(now: number, packet: Uint8Array, _local: SocketAddress, remote: SocketAddress, tos = 0): void {
+    const sa = this.tables.bySpi.get(spiOf(packet) ?? 0);
     if (sa === undefined) {
       this.drop('unknownSpi', undefined);
       return;
@@ -192,109 +167,202 @@ export class UserspacePlane {
       if (cause !== undefined) this.drop(cause, sa.ue);
       return;
     }
+    sa.traffic.packetsIn++;
+    sa.traffic.octetsIn += packet.length;
     if (opened.newest) sa.remote = remote;
-    this.receiveInner(now, sa, opened.payload);
+    const cause = this.receiveInner(now, sa, opened.payload, tos);
+    if (cause !== undefined) this.drop(cause, sa.ue);
   }
 
-  private receiveInner(now: number, sa: SaState, octets: Uint8Array): void {
-    const packet = decodeIp(octets);
-    if (!packet.ok || packet.value.isFragment) {
-      this.drop('malformedInner', sa.ue);
-      return;
+  /** Hands a decrypted packet to NAS or up; why it was dropped, or undefined. */
+  private receiveInner(now: number, sa: SaState, octets: Uint8Array, tos: number): DropCause | undefined {
+    const { inner } = this;
+    if (!inner.read(octets)) return 'malformedInner';
+    if (!inner.isFrom(octets, sa.ue.inner)) return 'spoofedSource';
+    if (!mergeEcn(octets, 0, tos)) return 'congestionLost';
+    if (inner.protocol === IP_PROTOCOL.GRE && inner.isTo(octets, this.upAddress))
+      return this.receiveGre(now, sa, octets);
+    if (inner.protocol === IP_PROTOCOL.TCP && inner.isTo(octets, this.nasAddress)) {
+      const segment = octets.subarray(inner.payloadAt, inner.end);
+      return this.nas.receive(now, sa.ue.id, sa.ue.inner, segment);
     }
-    const { source, destination, protocol, payload } = packet.value;
-    if (!sameAddress(source, sa.ue.inner)) {
-      this.drop('spoofedSource', sa.ue);
-    } else if (protocol === IP_PROTOCOL.TCP && sameAddress(destination, this.nasAddress)) {
-      const cause = this.nas.receive(now, sa.ue.id, source, payload);
-      if (cause !== undefined) this.drop(cause, sa.ue);
-    } else if (protocol === IP_PROTOCOL.GRE && sameAddress(destination, this.upAddress)) {
-      this.receiveGre(sa, payload);
-    } else {
-      this.drop('wrongDestination', sa.ue);
-    }
+    return 'wrongDestination';
   }
 
   /** A user packet up: its flow must be one of the session that the Child SA carries. */
-  private receiveGre(sa: SaState, octets: Uint8Array): void {
-    const gre = decodeGre(octets);
-    const session = sa.use.kind === 'pduSession' ? sa.ue.sessions.get(sa.use.pduSessionId) : undefined;
-    if (!gre.ok) this.drop('malformedGre', sa.ue);
-    else if (session === undefined) this.drop('noSession', sa.ue);
-    else if (gre.value.qfi === undefined) this.drop('noGreKey', sa.ue);
-    else if (!session.session.qfis.includes(gre.value.qfi)) this.drop('unknownFlow', sa.ue);
-    else this.sendUplink(session, gre.value.qfi, gre.value.payload);
+  private receiveGre(now: number, sa: SaState, octets: Uint8Array): DropCause | undefined {
+    const { gre, inner } = this;
+    const fault = gre.read(octets, inner.payloadAt, inner.end);
+    if (fault !== undefined) return greCauses[fault];
+    const { session } = sa;
+    if (session === undefined) return 'noSession';
+    const flow = session.flows[gre.qfi];
+    if (flow === undefined) return 'unknownFlow';
+    const at = gre.payloadAt;
+    const length = inner.end - at;
+    if (length > 0 && !isOfType(session.type, octets[at] as number)) return 'wrongType';
+    if (isIpType(session.type)) {
+      if (!mergeEcn(octets, at, tosAt(octets, 0))) return 'congestionLost';
+      if (this.options.clampMss === true) this.clamp(session, octets.subarray(at, inner.end));
+      if (length > this.n3Largest) return this.fitUplink(now, session, flow, octets.subarray(at, inner.end));
+    }
+    this.sendUplink(session, flow, octets, at, inner.end);
+    return undefined;
   }
 
-  private sendUplink({ session, remote }: SessionState, qfi: number, packet: Uint8Array): void {
-    const datagram = Buffer.allocUnsafe(gpduHeaderLength + packet.length);
+  /** The segment size that both paths of a session take. */
+  private clamp(session: SessionState, packet: Uint8Array): void {
+    const down = session.otherFlows.sa?.largestPacket ?? Number.POSITIVE_INFINITY;
+    const mtu = Math.min(down, this.n3Largest);
+    if (Number.isFinite(mtu)) clampMss(packet, mtu);
+  }
+
+  private fitUplink(
+    now: number,
+    session: SessionState,
+    flow: FlowState,
+    packet: Uint8Array,
+  ): DropCause | undefined {
+    const { pieces, answer } = fitPacket(now, session, packet, this.n3Largest);
+    for (const piece of pieces) this.sendUplink(session, flow, withHeadroom(piece), gpduHeaderLength);
+    if (answer !== undefined) this.sendDownlink(session, flow, flow.qfi, false, answer, 0);
+    return pieces.length > 0 ? undefined : 'tooBig';
+  }
+
+  /**
+   * Sends the user packet from `at` to `end` up. The GTP-U header is written over what stands in front of it, the GRE
+   * and IP headers of NWu, which are longer: the packet itself is not copied.
+   */
+  private sendUplink(
+    session: SessionState,
+    flow: FlowState,
+    octets: Uint8Array,
+    at: number,
+    end = octets.length,
+  ): void {
+    const start = at - gpduHeaderLength;
+    const length = end - at;
+    const tos = isIpType(session.type) ? tosAt(octets, at) : 0;
     writeGpduHeader(
-      datagram,
-      0,
+      octets,
+      start,
       session.ulTunnel.teid,
-      { direction: 'uplink', qfi, rqi: false },
-      packet.length,
+      { direction: 'uplink', qfi: flow.qfi, rqi: false },
+      length,
     );
-    datagram.set(packet, gpduHeaderLength);
+    flow.traffic.uplinkPackets++;
+    flow.traffic.uplinkOctets += length;
     this.packets.uplink++;
-    this.ports.sendGtpu(datagram, remote);
+    this.ports.sendGtpu(octets.subarray(start, end), session.upf, tos);
   }
 
-  /** A datagram of the N3 interface. */
-  receiveGtpu(_now: number, datagram: Uint8Array, remote: SocketAddress): void {
+  /** A datagram of the N3 interface; `tos` is the octet of the IP header that it came in. */
+  receiveGtpu(now: number, datagram: Uint8Array, remote: SocketAddress, tos = 0): void {
     const decoded = decodeGtpu(datagram);
     if (!decoded.ok) {
       this.drop('malformedGtpu', undefined);
       return;
     }
-    const message = decoded.value;
-    if (message.type === GTPU_TYPE.G_PDU) this.receiveDownlink(message, remote);
-    else if (message.type === GTPU_TYPE.ECHO_REQUEST)
-      this.ports.sendGtpu(encodeEchoResponse(message.sequence ?? 0), remote);
-    else if (message.type !== GTPU_TYPE.END_MARKER) this.drop('unexpectedGtpu', undefined);
+    const { type, teid, sequence = 0, container, payload } = decoded.value;
+    if (type === GTPU_TYPE.G_PDU)
+      this.receiveDownlink(now, teid, container?.qfi ?? -1, container?.rqi ?? false, payload, remote, tos);
+    else if (type === GTPU_TYPE.ECHO_REQUEST) this.ports.sendGtpu(encodeEchoResponse(sequence), remote, 0);
+    else if (type === GTPU_TYPE.END_MARKER) this.receiveEndMarker(teid);
+    else this.drop('unexpectedGtpu', undefined);
   }
 
-  private receiveDownlink({ teid, container, payload }: GtpuMessage, remote: SocketAddress): void {
-    const session = this.byTeid.get(teid);
+  private receiveEndMarker(teid: number): void {
+    const session = this.tables.byTeid.get(teid);
+    if (session !== undefined) session.endMarkers++;
+  }
+
+  /** A user packet down; `qfi` is -1 when it named none. */
+  private receiveDownlink(
+    now: number,
+    teid: number,
+    qfi: number,
+    rqi: boolean,
+    packet: Uint8Array,
+    remote: SocketAddress,
+    tos: number,
+  ): void {
+    const session = this.tables.byTeid.get(teid);
     if (session === undefined) {
       this.drop('unknownTeid', undefined);
-      this.ports.sendGtpu(encodeErrorIndication(teid, this.n3Address), {
-        address: remote.address,
-        port: GTPU_PORT,
-      });
+      const upf = { address: remote.address, port: GTPU_PORT };
+      this.ports.sendGtpu(encodeErrorIndication(teid, this.n3Address), upf, 0);
       return;
     }
-    const qfi = container?.qfi ?? session.session.qfis[0] ?? 0;
-    const sa = session.byQfi.get(qfi) ?? session.fallback;
-    if (sa === undefined) this.drop('noChildSa', session.ue);
-    else this.sendDownlink(sa, qfi, container?.rqi ?? false, payload);
+    const named = qfi < 0 ? session.firstQfi : qfi;
+    const flow = session.flows[named] ?? session.otherFlows;
+    const cause = this.relayDownlink(now, session, flow, named, rqi, packet, tos);
+    if (cause !== undefined) this.drop(cause, session.ue);
+  }
+
+  private relayDownlink(
+    now: number,
+    session: SessionState,
+    flow: FlowState,
+    qfi: number,
+    rqi: boolean,
+    packet: Uint8Array,
+    outerTos: number,
+  ): DropCause | undefined {
+    const { sa } = flow;
+    if (sa === undefined) return 'noChildSa';
+    if (packet.length > 0 && !isOfType(session.type, packet[0] as number)) return 'wrongType';
+    if (!isIpType(session.type)) return this.sendDownlink(session, flow, qfi, rqi, packet, 0);
+    if (!mergeEcn(packet, 0, outerTos)) return 'congestionLost';
+    if (this.options.clampMss === true) this.clamp(session, packet);
+    const tos = tosAt(packet, 0);
+    if (packet.length <= sa.largestPacket) return this.sendDownlink(session, flow, qfi, rqi, packet, tos);
+    const { pieces, answer } = fitPacket(now, session, packet, sa.largestPacket);
+    for (const piece of pieces) this.sendDownlink(session, flow, qfi, rqi, piece, tos);
+    if (answer !== undefined) this.sendUplink(session, flow, withHeadroom(answer), gpduHeaderLength);
+    return pieces.length > 0 ? undefined : 'tooBig';
   }
 
   /** IP and GRE headers are written straight into the sender's buffer, in front of the one copy of the packet. */
-  private sendDownlink(sa: SaState, qfi: number, rqi: boolean, packet: Uint8Array): void {
+  private sendDownlink(
+    { ue }: SessionState,
+    flow: FlowState,
+    qfi: number,
+    rqi: boolean,
+    packet: Uint8Array,
+    userTos: number,
+  ): DropCause | undefined {
+    const { sa, traffic } = flow;
+    if (sa === undefined) return 'noChildSa';
     const ipLength = ipHeaderLength(this.upAddress);
     const length = ipLength + greHeaderLength + packet.length;
     const buffer = sa.sender.prepare(length);
+    const tos = outerTos(sa.use, userTos);
     buffer.fill(0, 0, ipLength);
-    writeIpHeader(buffer, 0, this.upAddress, sa.ue.inner, IP_PROTOCOL.GRE, greHeaderLength + packet.length);
-    writeGreHeader(buffer, ipLength, qfi, rqi);
+    writeIpHeader(buffer, 0, this.upAddress, ue.inner, IP_PROTOCOL.GRE, length - ipLength, tos);
+    writeGreHeader(buffer, ipLength, qfi, rqi, ue.greVariant);
     buffer.set(packet, ipLength + greHeaderLength);
-    this.transmit(sa, sa.sender.sealPrepared(this.innerProtocol, length));
+    if (!this.transmit(sa, sa.sender.sealPrepared(this.innerProtocol, length), tos))
+      return 'sequenceExhausted';
+    traffic.downlinkPackets++;
+    traffic.downlinkOctets += packet.length;
     this.packets.downlink++;
-  }
-
-  private get innerProtocol(): number {
-    return this.upAddress.length === 4 ? IP_PROTOCOL.IPV4 : IP_PROTOCOL.IPV6;
+    return undefined;
   }
 
   private sendSignalling(ueId: number, packet: Uint8Array): void {
-    const sa = this.ues.get(ueId)?.signalling;
-    if (sa !== undefined) this.transmit(sa, sa.sender.seal(this.innerProtocol, packet));
+    const sa = this.tables.ues.get(ueId)?.signalling;
+    if (sa === undefined) return;
+    if (!this.transmit(sa, sa.sender.seal(this.innerProtocol, packet), 0))
+      this.drop('sequenceExhausted', sa.ue);
   }
 
-  private transmit(sa: SaState, packet: Uint8Array | undefined): void {
-    if (packet === undefined) this.drop('sequenceExhausted', sa.ue);
-    else this.ports.sendEsp(packet, sa.child.local, sa.remote, sa.child.udpEncapsulation);
+  /** False when the SA had no sequence number left for the packet. */
+  private transmit(sa: SaState, packet: Uint8Array | undefined, tos: number): boolean {
+    if (packet === undefined) return false;
+    sa.traffic.packetsOut++;
+    sa.traffic.octetsOut += packet.length;
+    this.ports.sendEsp(packet, sa.child.local, sa.remote, sa.child.udpEncapsulation, tos);
+    return true;
   }
 
   /** Octets for the UE's NAS connection. */
@@ -315,24 +383,30 @@ export class UserspacePlane {
     return { ...this.packets, drops: { ...this.drops } };
   }
 
+  /** Everything counted for one UE, its sessions, flows and Child SAs; undefined when it is not attached. */
+  report(ueId: number): UeReport | undefined {
+    const ue = this.tables.ues.get(ueId);
+    return ue === undefined ? undefined : reportUe(ue);
+  }
+
   private drop(cause: DropCause, ue: UeState | undefined): void {
     this.drops[cause]++;
+    if (ue !== undefined) countDrop(ue.drops, cause);
     this.ports.dropped(cause, ue?.id);
   }
 }
 
-function bind(
-  session: SessionState | undefined,
-  sa: SaState,
-  qfis: readonly number[],
-  isDefault: boolean,
-): void {
-  if (session === undefined) return;
-  for (const qfi of qfis) session.byQfi.set(qfi, sa);
-  if (isDefault) session.fallback = sa;
+const udpHeader = 8;
+
+/** Room for the GTP-U header in front of a packet that did not come through a tunnel. */
+function withHeadroom(packet: Uint8Array): Uint8Array {
+  const octets = new Uint8Array(gpduHeaderLength + packet.length);
+  octets.set(packet, gpduHeaderLength);
+  return octets;
 }
 
-function unbind(session: SessionState, sa: SaState): void {
-  for (const [qfi, bound] of session.byQfi) if (bound === sa) session.byQfi.delete(qfi);
-  if (session.fallback === sa) session.fallback = undefined;
+/** ECN as the user packet has it [RFC6040 4.1]; the code point of the Child SA, or else of the user packet. */
+function outerTos(use: ChildUse, userTos: number): number {
+  const dscp = use.kind === 'pduSession' ? use.dscp : undefined;
+  return dscp === undefined ? userTos : (dscp << 2) | (userTos & 3);
 }

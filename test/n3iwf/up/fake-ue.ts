@@ -3,7 +3,7 @@ import { requireAddress } from '../../../n3iwf/userplane/address.ts';
 import type { DropCause } from '../../../n3iwf/userplane/drops.ts';
 import { EspReceiver, EspSender } from '../../../n3iwf/userplane/esp.ts';
 import { decodeIp, encodeIp, IP_PROTOCOL } from '../../../n3iwf/userplane/ip.ts';
-import { type ChildUse, UserspacePlane } from '../../../n3iwf/userplane/plane.ts';
+import { type ChildUse, type PlaneOptions, UserspacePlane } from '../../../n3iwf/userplane/plane.ts';
 import { TcpConnection } from '../../../n3iwf/userplane/tcp.ts';
 import { decodeTcp, encodeTcp } from '../../../n3iwf/userplane/tcp-segment.ts';
 
@@ -20,20 +20,22 @@ export interface SentEsp {
   readonly packet: Uint8Array;
   readonly remote: { readonly address: string; readonly port: number };
   readonly udp: boolean;
+  readonly tos: number;
 }
 
 /** A plane whose ports write down all that leaves it. */
 export class Node {
   readonly esp: SentEsp[] = [];
-  readonly gtpu: { datagram: Uint8Array; remote: { address: string; port: number } }[] = [];
+  readonly gtpu: { datagram: Uint8Array; remote: { address: string; port: number }; tos: number }[] = [];
   readonly nas: string[] = [];
   readonly drops: [DropCause, number | undefined][] = [];
   readonly plane: UserspacePlane;
   /** Set by a test that carries packets on at once. */
   onEsp: ((sent: SentEsp) => void) | undefined;
 
-  constructor() {
+  constructor(more: Partial<PlaneOptions> = {}) {
     const options = {
+      ...more,
       nasAddress: '10.99.0.1',
       nasPort: NAS_PORT,
       upAddress: '10.99.0.2',
@@ -41,12 +43,13 @@ export class Node {
     };
     this.plane = new UserspacePlane(options, {
       random,
-      sendEsp: (packet, _local, remote, udp) => {
-        const sent = { packet: Uint8Array.from(packet), remote, udp };
+      sendEsp: (packet, _local, remote, udp, tos) => {
+        const sent = { packet: Uint8Array.from(packet), remote, udp, tos };
         this.esp.push(sent);
         this.onEsp?.(sent);
       },
-      sendGtpu: (datagram, remote) => this.gtpu.push({ datagram: Uint8Array.from(datagram), remote }),
+      sendGtpu: (datagram, remote, tos) =>
+        this.gtpu.push({ datagram: Uint8Array.from(datagram), remote, tos }),
       nasOpened: (ueId) => this.nas.push(`${ueId} opened`),
       nasReceived: (ueId, octets) => this.nas.push(`${ueId} ${Buffer.from(octets).toString('hex')}`),
       nasClosed: (ueId, reason) => this.nas.push(`${ueId} ${reason}`),

@@ -4,6 +4,7 @@ import { createCipher } from '#ikev2';
 import { decodeGtpu, encodeGpdu, encodeGtpu, GTPU_TYPE } from '../../../n3iwf/n3/gtpu.ts';
 import { decodeGre, encodeGre } from '../../../n3iwf/nwu/gre.ts';
 import { dropCauses } from '../../../n3iwf/userplane/drops.ts';
+import { ECN } from '../../../n3iwf/userplane/ecn.ts';
 import { EspSender } from '../../../n3iwf/userplane/esp.ts';
 import { decodeIcmpEcho, encodeIcmpEcho } from '../../../n3iwf/userplane/icmp.ts';
 import { decodeIp, encodeIp, IP_PROTOCOL } from '../../../n3iwf/userplane/ip.ts';
@@ -151,7 +152,7 @@ describe('user data', () => {
     }
   });
 
-  it('each flow takes the Child SA that names it, others the default one', () => {
+  it('[TS24502 7.5.2] [TS24502 8.3.2] each flow takes the Child SA that names it, others the default one', () => {
     const node = new Node();
     const { ue, data } = attached(node, 1);
     const voice = ue.tunnel(userData([9], false));
@@ -311,6 +312,13 @@ describe('drops', () => {
       NAS,
     );
 
+  const v4Session = {
+    pduSessionId: 2,
+    ulTunnel: { address: UPF.address, teid: 0x701 },
+    dlTeid: 0x700,
+    qfis: [7],
+  } as const;
+
   const stories: Record<(typeof dropCauses)[number], Story> = {
     unknownSpi: (node) => node.plane.receiveEsp(0, Uint8Array.of(9, 9, 9, 9, 0, 0, 0, 1), NODE, UPF),
     malformedEsp: (node, { ue, data }) =>
@@ -330,6 +338,21 @@ describe('drops', () => {
       node.plane.receiveEsp(0, packet, NODE, ue.remote);
     },
     malformedInner: (_node, { ue, data }) => ue.send(data, Uint8Array.of(0x45, 1, 2)),
+    congestionLost: (node, { ue, data }) => {
+      const packet = ue.seal(data, encodeIp(ue.inner, UP, IP_PROTOCOL.GRE, encodeGre(5, empty)));
+      node.plane.receiveEsp(0, packet, NODE, ue.remote, ECN.CE);
+    },
+    wrongType: (node, { ue }) => {
+      node.plane.addPduSession(1, { ...v4Session, type: 'ipv4' });
+      ue.sendInner(ue.tunnel(userData([7], true, 2)), UP, IP_PROTOCOL.GRE, encodeGre(7, Uint8Array.of(0x60)));
+    },
+    tooBig: (node, { ue }) => {
+      node.plane.addPduSession(1, { ...v4Session, type: 'ipv4' });
+      ue.tunnel(userData([7], true, 2));
+      const large = encodeIp(NAS, UP, IP_PROTOCOL.UDP, new Uint8Array(1500));
+      large[16] = 224;
+      node.plane.receiveGtpu(0, encodeGpdu(0x700, down(7), large), UPF);
+    },
     spoofedSource: (_node, { ue, data }) =>
       ue.send(data, encodeIp(UP, UP, IP_PROTOCOL.GRE, encodeGre(5, empty))),
     wrongDestination: (_node, { ue, data }) => ue.sendInner(data, NAS, IP_PROTOCOL.GRE, encodeGre(5, empty)),
@@ -359,7 +382,7 @@ describe('drops', () => {
   };
 
   it.each(dropCauses)('%s is counted once and told', (cause) => {
-    const node = new Node();
+    const node = new Node({ nwuMtu: 1500 });
     const ue = attached(node, 1);
     stories[cause](node, ue);
     const expected = Object.fromEntries(dropCauses.map((other) => [other, other === cause ? 1 : 0]));

@@ -1,0 +1,236 @@
+import type { ChildSa, SocketAddress } from '#ikev2';
+import { GTPU_PORT } from '../n3/gtpu.ts';
+import type { GreVariant } from '../nwu/gre.ts';
+import {
+  addTraffic,
+  type FlowReport,
+  newTraffic,
+  type SaTraffic,
+  type SessionReport,
+  type Traffic,
+  type UeDrops,
+  type UeReport,
+} from './counters.ts';
+import type { DropCounters } from './drops.ts';
+import type { EspReceiver, EspSender } from './esp.ts';
+import type {
+  ChildUse,
+  PlaneSession,
+  SessionUpdate,
+  TunnelAddress,
+  UeOptions,
+  UserPacketType,
+} from './types.ts';
+
+/** A UE in the plane. */
+export interface UeState {
+  readonly id: number;
+  readonly inner: Uint8Array;
+  readonly greVariant: GreVariant;
+  readonly sessions: Map<number, SessionState>;
+  readonly childSas: Set<SaState>;
+  signalling: SaState | undefined;
+  readonly drops: UeDrops;
+  /** What its sessions that are gone had carried. */
+  readonly past: Traffic;
+}
+
+/** One QoS flow of a session. */
+export interface FlowState {
+  readonly qfi: number;
+  /** The Child SA that names the flow, or else the session's default one. */
+  sa: SaState | undefined;
+  readonly traffic: Traffic;
+}
+
+/** A PDU session in the plane. */
+export interface SessionState {
+  readonly ue: UeState;
+  readonly pduSessionId: number;
+  readonly type: UserPacketType | undefined;
+  /** By QFI, 0 to 63; no entry for flows that the session does not have. */
+  readonly flows: (FlowState | undefined)[];
+  /** For downlink of flows that the session does not have, which takes the default Child SA [TS24502 8.3.2]. */
+  readonly otherFlows: FlowState;
+  /** The flow of packets that name none. */
+  firstQfi: number;
+  dlTeid: number;
+  ulTunnel: TunnelAddress;
+  upf: SocketAddress;
+  endMarkers: number;
+  /** When the last "packet too big" went out for it, in ms. */
+  lastTooBigMs: number;
+  /** What its flows that are gone had carried. */
+  readonly past: Traffic;
+}
+
+/** A Child SA in the plane. */
+export interface SaState {
+  readonly child: ChildSa;
+  readonly ue: UeState;
+  use: ChildUse;
+  /** The session that it serves while there is one. */
+  session: SessionState | undefined;
+  readonly sender: EspSender;
+  readonly receiver: EspReceiver;
+  /** Follows the peer's last authenticated packet. */
+  remote: SocketAddress;
+  /** Octets of the largest user packet that fits the path to the UE; infinite where no MTU is known. */
+  readonly largestPacket: number;
+  readonly traffic: SaTraffic;
+}
+
+const flowCount = 64;
+
+/** UEs, sessions and Child SAs; whatever a packet names is found by one number in constant time. */
+export class PlaneTables {
+  readonly ues = new Map<number, UeState>();
+  readonly bySpi = new Map<number, SaState>();
+  readonly byChild = new Map<number, SaState>();
+  readonly byTeid = new Map<number, SessionState>();
+
+  addUe(id: number, inner: Uint8Array, { greVariant = 'standard' }: UeOptions): void {
+    const fresh = { sessions: new Map(), childSas: new Set<SaState>(), drops: new Map(), past: newTraffic() };
+    this.ues.set(id, { id, inner, greVariant, signalling: undefined, ...fresh });
+  }
+
+  addSession(ue: UeState, { pduSessionId, ulTunnel, dlTeid, qfis, type }: PlaneSession): SessionState {
+    const session: SessionState = {
+      ue,
+      pduSessionId,
+      type,
+      flows: new Array<FlowState | undefined>(flowCount).fill(undefined),
+      otherFlows: newFlow(-1),
+      firstQfi: 0,
+      dlTeid,
+      ulTunnel,
+      upf: upfOf(ulTunnel),
+      endMarkers: 0,
+      lastTooBigMs: Number.NEGATIVE_INFINITY,
+      past: newTraffic(),
+    };
+    ue.sessions.set(pduSessionId, session);
+    this.byTeid.set(dlTeid, session);
+    setFlows(session, qfis);
+    for (const sa of ue.childSas)
+      if (sa.use.kind === 'pduSession' && sa.use.pduSessionId === pduSessionId) sa.session = session;
+    bindFlows(session);
+    return session;
+  }
+
+  /** Changes tunnels and flows of a session while packets run; flows that stay keep their counters. */
+  updateSession(session: SessionState, { ulTunnel, dlTeid, qfis }: SessionUpdate): void {
+    if (ulTunnel !== undefined) {
+      session.ulTunnel = ulTunnel;
+      session.upf = upfOf(ulTunnel);
+    }
+    if (dlTeid !== undefined) {
+      this.byTeid.delete(session.dlTeid);
+      session.dlTeid = dlTeid;
+      this.byTeid.set(dlTeid, session);
+    }
+    if (qfis === undefined) return;
+    setFlows(session, qfis);
+    bindFlows(session);
+  }
+
+  removeSession(session: SessionState): void {
+    session.ue.sessions.delete(session.pduSessionId);
+    if (this.byTeid.get(session.dlTeid) === session) this.byTeid.delete(session.dlTeid);
+    for (const sa of session.ue.childSas) if (sa.session === session) sa.session = undefined;
+    addTraffic(session.ue.past, sessionTraffic(session));
+  }
+
+  addSa(sa: SaState): void {
+    this.bySpi.set(sa.child.spiIn, sa);
+    this.byChild.set(sa.child.id, sa);
+    sa.ue.childSas.add(sa);
+    this.useSa(sa, sa.use);
+  }
+
+  /** Gives a Child SA other flows to carry. */
+  useSa(sa: SaState, use: ChildUse): void {
+    sa.use = use;
+    if (use.kind === 'signalling') sa.ue.signalling = sa;
+    else sa.session = sa.ue.sessions.get(use.pduSessionId);
+    if (sa.session !== undefined) bindFlows(sa.session);
+  }
+
+  removeSa(sa: SaState): void {
+    this.byChild.delete(sa.child.id);
+    if (this.bySpi.get(sa.child.spiIn) === sa) this.bySpi.delete(sa.child.spiIn);
+    sa.ue.childSas.delete(sa);
+    if (sa.ue.signalling === sa) sa.ue.signalling = undefined;
+    if (sa.session !== undefined) bindFlows(sa.session);
+  }
+}
+
+function upfOf({ address }: TunnelAddress): SocketAddress {
+  return { address, port: GTPU_PORT };
+}
+
+function newFlow(qfi: number): FlowState {
+  return { qfi, sa: undefined, traffic: newTraffic() };
+}
+
+function setFlows(session: SessionState, qfis: readonly number[]): void {
+  for (const flow of session.flows) {
+    if (flow === undefined || qfis.includes(flow.qfi)) continue;
+    addTraffic(session.past, flow.traffic);
+    session.flows[flow.qfi] = undefined;
+  }
+  for (const qfi of qfis) session.flows[qfi & 0x3f] ??= newFlow(qfi & 0x3f);
+  session.firstQfi = qfis[0] ?? 0;
+}
+
+/**
+ * Gives each flow its Child SA: the newest that names it, else the newest default one. Newer ones come last, so a
+ * rekeyed SA takes over at once, and its forerunner does again should the new one vanish first [TS24502 7.5.2].
+ */
+function bindFlows(session: SessionState): void {
+  let fallback: SaState | undefined;
+  const named: (SaState | undefined)[] = [];
+  for (const sa of session.ue.childSas) {
+    if (sa.session !== session || sa.use.kind !== 'pduSession') continue;
+    for (const qfi of sa.use.qfis) named[qfi] = sa;
+    if (sa.use.isDefault) fallback = sa;
+  }
+  for (const flow of session.flows) if (flow !== undefined) flow.sa = named[flow.qfi] ?? fallback;
+  session.otherFlows.sa = fallback;
+}
+
+function flowsOf(session: SessionState): FlowState[] {
+  return session.flows.filter((flow) => flow !== undefined);
+}
+
+function sessionTraffic(session: SessionState): Traffic {
+  const sum = addTraffic(addTraffic(newTraffic(), session.past), session.otherFlows.traffic);
+  for (const flow of flowsOf(session)) addTraffic(sum, flow.traffic);
+  return sum;
+}
+
+function reportSession(session: SessionState): SessionReport {
+  const flows = flowsOf(session).map(
+    ({ qfi, sa, traffic }): FlowReport => ({ qfi, childSaId: sa?.child.id, ...traffic }),
+  );
+  const { pduSessionId, endMarkers } = session;
+  return { pduSessionId, endMarkers, ...sessionTraffic(session), flows };
+}
+
+/** Everything counted for a UE, summed up now. */
+export function reportUe(ue: UeState): UeReport {
+  const sum = addTraffic(newTraffic(), ue.past);
+  for (const session of ue.sessions.values()) addTraffic(sum, sessionTraffic(session));
+  return {
+    ueId: ue.id,
+    ...sum,
+    drops: Object.fromEntries(ue.drops) as Partial<DropCounters>,
+    sessions: [...ue.sessions.values()].map(reportSession),
+    childSas: [...ue.childSas].map(({ child, traffic }) => ({
+      childSaId: child.id,
+      spiIn: child.spiIn,
+      spiOut: child.spiOut,
+      ...traffic,
+    })),
+  };
+}
