@@ -3,6 +3,7 @@ export { type JsonObject, type JsonValue, parseJson } from './codec/json.ts';
 export {
   type ClientError,
   Etsi014Client,
+  type Etsi014Options,
   type KmeRequest,
   type KmeResponse,
   type KmeTransport,
@@ -16,6 +17,7 @@ export {
   type ServerAnswer,
   type ServerRequest,
 } from './etsi014/kme-server.ts';
+export { KME_QUIRKS, type KmeQuirkName, type KmeQuirks } from './etsi014/quirks.ts';
 export { type DeliveredKey, isKeyId, type Status } from './etsi014/types.ts';
 export { GYS_OPTICS, type LinkYield, linkYield, type Optics } from './link/decoy-bb84.ts';
 export { type AlarmChange, type AlarmSettings, DEFAULT_ALARM, LinkAlarm } from './link/link-alarm.ts';

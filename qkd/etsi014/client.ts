@@ -8,6 +8,7 @@
 import { fail, ok, type Result } from '../result.ts';
 import { decodeErrorMessage, decodeKeyContainer, decodeStatus } from './decode.ts';
 import { encodeKeyIds, encodeKeyRequest } from './encode.ts';
+import { KME_QUIRKS, type KmeQuirkName, type KmeQuirks } from './quirks.ts';
 import {
   type DeliveredKey,
   ERROR_MESSAGES,
@@ -89,14 +90,27 @@ const REFUSALS: ReadonlySet<ClientError['kind']> = new Set([
   'bad-request',
 ]);
 
+/** Size of the keys asked for, and what kind of KME answers (default: one that follows the standard). */
+export interface Etsi014Options {
+  readonly keySizeBits: number;
+  readonly quirks?: KmeQuirkName;
+}
+
 /** Asks one KME on behalf of one SAE. Every method resolves; it never rejects for what a KME or the network did. */
 export class Etsi014Client {
   readonly #transport: KmeTransport;
   readonly #keySizeBits: number;
+  readonly #quirks: KmeQuirks;
 
-  constructor(transport: KmeTransport, options: { readonly keySizeBits: number }) {
+  constructor(transport: KmeTransport, options: Etsi014Options) {
     this.#transport = transport;
     this.#keySizeBits = options.keySizeBits;
+    this.#quirks = KME_QUIRKS[options.quirks ?? 'standard'];
+  }
+
+  /** Whether keys may be drawn ahead of need: a store with a pool of its own asks before it makes one. */
+  get mayPrefetch(): boolean {
+    return this.#quirks.mayPrefetch;
   }
 
   /** What the KME holds for this SAE as master and `slaveSaeId`. [ETSI014 5.2] */
@@ -107,28 +121,56 @@ export class Etsi014Client {
     return status.ok ? status : fail(badAnswer(status.error, false));
   }
 
-  /** New keys to share with `slaveSaeId`, this SAE being the master. [ETSI014 5.3] */
+  /**
+   * New keys to share with `slaveSaeId`, this SAE being the master; as many as asked for, or as the KME gives at once.
+   * [ETSI014 5.3]
+   */
   async encKeys(slaveSaeId: string, number = 1): Promise<Result<readonly DeliveredKey[], ClientError>> {
-    const request: KeyRequest = { number, sizeBits: this.#keySizeBits };
-    const answer = await this.#call({
-      method: 'POST',
-      path: methodPath(slaveSaeId, METHODS.encKeys),
-      body: encodeKeyRequest(request),
-    });
+    const wanted = Math.min(number, this.#quirks.maxPerRequest);
+    const answer = await this.#deliver(this.#drawRequest(slaveSaeId, wanted));
     if (!answer.ok) return answer;
-    return this.#container(answer.value, (keys) => keys.length === number);
+    return this.#container(answer.value, (keys) => keys.length === wanted);
   }
 
-  /** The keys that `masterSaeId` drew, by their IDs: all or none. [ETSI014 5.4] */
+  #drawRequest(slaveSaeId: string, number: number): KmeRequest {
+    const { method, sends } = this.#quirks;
+    const path = methodPath(slaveSaeId, METHODS.encKeys);
+    const request: KeyRequest = {
+      ...(sends.includes('number') ? { number } : {}),
+      ...(sends.includes('size') ? { sizeBits: this.#keySizeBits } : {}),
+    };
+    if (method === 'POST') return { method, path, body: encodeKeyRequest(request) };
+    const query = new URLSearchParams();
+    if (request.number !== undefined) query.set('number', String(request.number));
+    if (request.sizeBits !== undefined) query.set('size', String(request.sizeBits));
+    return { method, path: query.size === 0 ? path : `${path}?${query}` };
+  }
+
+  /**
+   * The keys that `masterSaeId` drew, by their IDs: all or none. Where a KME takes one ID per request, those that came
+   * before the one that failed are burnt. [ETSI014 5.4]
+   */
   async decKeys(
     masterSaeId: string,
     keyIds: readonly string[],
   ): Promise<Result<readonly DeliveredKey[], ClientError>> {
-    const answer = await this.#call({
-      method: 'POST',
-      path: methodPath(masterSaeId, METHODS.decKeys),
-      body: encodeKeyIds(keyIds),
-    });
+    const path = methodPath(masterSaeId, METHODS.decKeys);
+    if (this.#quirks.method === 'POST')
+      return this.#collect({ method: 'POST', path, body: encodeKeyIds(keyIds) }, keyIds);
+    const keys: DeliveredKey[] = [];
+    for (const keyId of keyIds) {
+      const one = await this.#collect({ method: 'GET', path: `${path}?key_ID=${keyId}` }, [keyId]);
+      if (one.ok) keys.push(...one.value);
+      else return fail(withBurnt(one.error, keys));
+    }
+    return ok(keys);
+  }
+
+  async #collect(
+    request: KmeRequest,
+    keyIds: readonly string[],
+  ): Promise<Result<readonly DeliveredKey[], ClientError>> {
+    const answer = await this.#deliver(request);
     if (!answer.ok) return answer;
     const asked = new Set(keyIds.map((keyId) => keyId.toLowerCase()));
     return this.#container(
@@ -137,15 +179,19 @@ export class Etsi014Client {
     );
   }
 
-  /** The one place that talks to the KME. Only methods that deliver can burn keys: POST. */
-  async #call(request: KmeRequest): Promise<Result<Uint8Array, ClientError>> {
-    const delivers = request.method === 'POST';
+  /** A request that takes keys out of the KME's pool. */
+  #deliver(request: KmeRequest): Promise<Result<Uint8Array, ClientError>> {
+    return this.#call(request, true);
+  }
+
+  /** The one place that talks to the KME. Only methods that deliver can burn keys. */
+  async #call(request: KmeRequest, delivers = false): Promise<Result<Uint8Array, ClientError>> {
     try {
       const response = await this.#transport.request(request);
       if (response.status === 200) return ok(response.body);
       const message = decodeErrorMessage(response.body);
       response.body.fill(0);
-      return fail(classify(response.status, message, delivers));
+      return fail(classify(response.status, message, delivers, this.#quirks));
     } catch (error) {
       const known = error instanceof KmeTransportError ? error : undefined;
       return fail({
@@ -183,10 +229,23 @@ function badAnswer(detail: string, mayHaveBurnt: boolean): ClientError {
   return { kind: 'bad-answer', detail: `the KME's answer: ${detail}`, mayHaveBurnt, burntKeyIds: [] };
 }
 
+/** Keys that came before the call as a whole failed: wiped, and in the books by their IDs. */
+function withBurnt(error: ClientError, keys: readonly DeliveredKey[]): ClientError {
+  for (const key of keys) key.secret.wipe();
+  return { ...error, burntKeyIds: [...keys.map((key) => key.keyId), ...error.burntKeyIds] };
+}
+
 /** [ETSI014 6.5] 400 means an unknown key only with its fixed text; a status that nobody defined is a bad answer. */
-function classify(status: number, message: string | undefined, delivers: boolean): ClientError {
-  const known = STATUS_KINDS[status] ?? (status === 400 ? 'bad-request' : 'bad-answer');
+function classify(
+  status: number,
+  message: string | undefined,
+  delivers: boolean,
+  quirks: KmeQuirks,
+): ClientError {
+  const known =
+    quirks.statuses[status] ?? STATUS_KINDS[status] ?? (status === 400 ? 'bad-request' : 'bad-answer');
   const kind = message === ERROR_MESSAGES.keysNotFound ? 'unknown-key' : known;
   const detail = `the KME answered ${status}${message === undefined ? '' : `: ${message}`}`;
-  return { kind, detail, mayHaveBurnt: delivers && !REFUSALS.has(kind), burntKeyIds: [] };
+  const kept = REFUSALS.has(kind) && !(quirks.refusalMayBurn && kind === 'unavailable');
+  return { kind, detail, mayHaveBurnt: delivers && !kept, burntKeyIds: [] };
 }

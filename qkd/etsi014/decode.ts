@@ -151,9 +151,12 @@ function decodeKey(body: Uint8Array, entry: JsonObject): Decoded<DeliveredKey> {
   return ok({ keyId: keyId.toLowerCase(), secret: Secret.own(bytes) });
 }
 
-/** The `message` of an Error body, cut to a length fit for a log; undefined when the body is something else. [ETSI014 6.5] */
+/**
+ * The `message` of an Error body, cut to a length fit for a log; undefined when the body is something else. Several KMEs
+ * write `detail` instead. [ETSI014 6.5]
+ */
 export function decodeErrorMessage(body: Uint8Array): string | undefined {
   const object = decodeObject(body);
-  const message = object.ok ? object.value.get('message') : undefined;
+  const message = object.ok ? (object.value.get('message') ?? object.value.get('detail')) : undefined;
   return typeof message === 'string' ? message.slice(0, 200) : undefined;
 }

@@ -174,7 +174,8 @@ describe('bodies of ETSI GS QKD 014', () => {
         expect(decodeErrorMessage(encodeError(message))).toBe(message);
       }),
     );
-    expect(decodeErrorMessage(utf8.encode('{"detail":"no"}'))).toBeUndefined();
+    expect(decodeErrorMessage(utf8.encode('{"reason":"no"}'))).toBeUndefined();
+    expect(decodeErrorMessage(utf8.encode('{"detail":"no"}'))).toBe('no');
     expect(decodeErrorMessage(utf8.encode(`{"message":"${'x'.repeat(5000)}"}`))).toHaveLength(200);
   });
 
