@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { KME_QUIRKS, type KmeQuirkName } from '#qkd';
 import { OperatorError } from './errors.ts';
 import { ipv4Octets } from './ue/address-pool.ts';
 
+const kmeKinds = Object.keys(KME_QUIRKS) as [KmeQuirkName, ...KmeQuirkName[]];
 const ipv4 = z
   .string()
   .refine((text) => ipv4Octets(text) !== undefined, 'must be an IPv4 address such as 192.0.2.1');
@@ -82,6 +84,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       kme: z.url(),
       kmeId: z.string().min(1),
+      kmeKind: z.enum(kmeKinds).default('standard').describe('which deviations from the standard to expect'),
       saeId: z.string().min(1),
       ueSaeId: z.string().min(1),
       ca: z.string(),

@@ -56,7 +56,7 @@ async function openKeys(config: QkdConfig): Promise<{ store: KeyStore; close(): 
     authority: text(readNamedFile('qkd.ca', config.ca)),
   };
   const transport = new KmeHttpsTransport({ url: config.kme, kmeId: config.kmeId, tls });
-  const client = new Etsi014Client(transport, { keySizeBits: 256 });
+  const client = new Etsi014Client(transport, { keySizeBits: 256, quirks: config.kmeKind });
   const status = await client.status(config.ueSaeId);
   if (!status.ok) {
     transport.close();
