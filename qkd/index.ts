@@ -9,6 +9,12 @@ export {
   type KmeTransport,
   KmeTransportError,
 } from './etsi014/client.ts';
+export {
+  type ProbeFinding,
+  type ProbeReport,
+  type ProbeTarget,
+  probeKme,
+} from './etsi014/conformance.ts';
 export { type KmeCounts, type KmeLink, KmeNetwork, type KmeNode } from './etsi014/kme-network.ts';
 export {
   DEFAULT_LIMITS,

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, OperatorError } from '../errors.ts';
+import type { DoctorKmeOptions } from './doctor-kme.ts';
 import { type LabOptions, labFaults } from './lab-options.ts';
 
 function positiveInteger(text: string): number {
@@ -69,6 +70,7 @@ function buildProgram(done: Done): Command {
       .action(async ({ config }: { config: string }) => done(await run(config)));
   }
   addLab(program, done);
+  addDoctor(program, done);
   return program;
 }
 
@@ -89,4 +91,20 @@ function addLab(program: Command, done: Done): void {
     .addOption(new Option('--fault <kind>', 'make this go wrong, to see how it ends').choices(labFaults))
     .option('--verbose', 'log every step of the N3IWF')
     .action(async (options: LabOptions) => done(await (await import('./lab.ts')).runLabCommand(options)));
+}
+
+function addDoctor(program: Command, done: Done): void {
+  program
+    .command('doctor')
+    .description('check a deployment')
+    .requiredOption('-c, --config <file>', 'configuration file of the N3IWF (YAML)')
+    .option('--kme', 'only whether the KME answers as ETSI GS QKD 014 says; spends some keys')
+    .option('--json', 'print one object on standard output')
+    .option('--peer-url <url>', 'the other KME, for a round trip of a key')
+    .option('--peer-kme-id <id>', 'its ID')
+    .option('--peer-cert <file>', 'certificate of the SAE there (PEM)')
+    .option('--peer-key <file>', 'its private key (PEM)')
+    .action(async (options: DoctorKmeOptions) =>
+      done(await (await import('./doctor-kme.ts')).doctorKme(options)),
+    );
 }

@@ -1,0 +1,99 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { doctorKme } from '../../../n3iwf/cli/doctor-kme.ts';
+import { type RunningKmes, startKmes } from '../../../n3iwf/cli/kme.ts';
+import { readKmeConfig } from '../../../n3iwf/cli/kme-config.ts';
+import { runCli } from '../../../n3iwf/cli/program.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'doctor-'));
+const config = join(folder, 'n3iwf.yaml');
+let kmes: RunningKmes;
+let document: { qkd?: Record<string, unknown> };
+
+beforeAll(async () => {
+  kmes = await startKmes(
+    readKmeConfig(
+      {
+        nodes: [
+          { kmeId: 'kme-n3iwf', saeIds: ['sae-n3iwf'] },
+          { kmeId: 'kme-ue', saeIds: ['sae-ue'] },
+        ],
+        links: [{ between: ['kme-n3iwf', 'kme-ue'], initialBits: 256 * 1000 }],
+        credentialsFolder: folder,
+      },
+      'f',
+    ),
+  );
+  const example = new URL('../../../deploy/n3iwf.example.yaml', import.meta.url);
+  document = parse(readFileSync(example, 'utf8'));
+  document.qkd = {
+    ...document.qkd,
+    kme: kmes.sites[0]?.url,
+    ca: join(folder, 'authority.pem'),
+    certificate: join(folder, 'sae-n3iwf.pem'),
+    key: join(folder, 'sae-n3iwf.key'),
+  };
+  writeFileSync(config, stringify(document));
+});
+
+afterAll(async () => {
+  await kmes.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** What the command printed, and its exit status. */
+async function printed(run: () => Promise<number>): Promise<{ status: number; text: string }> {
+  let text = '';
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((piece) => {
+    text += String(piece);
+    return true;
+  });
+  try {
+    return { status: await run(), text };
+  } finally {
+    write.mockRestore();
+  }
+}
+
+const peer = (): object => ({
+  peerUrl: kmes.sites[1]?.url,
+  peerKmeId: 'kme-ue',
+  peerCert: join(folder, 'sae-ue.pem'),
+  peerKey: join(folder, 'sae-ue.key'),
+});
+
+describe('n3iwf doctor --kme', () => {
+  it('passes our own KME, the round trip and the closed door included', async () => {
+    const { status, text } = await printed(() => doctorKme({ config, ...peer() }));
+    expect(text).toContain('18 passed, 0 warnings, 0 failed, 0 skipped');
+    expect(text).toMatch(/pass {2}refuses a client without a certificate \[5\.1\]/);
+    expect(status).toBe(0);
+  });
+
+  it('prints one object with --json, from the command line', async () => {
+    const { status, text } = await printed(() => runCli(['doctor', '--kme', '-c', config, '--json']));
+    expect(status).toBe(0);
+    const report = JSON.parse(text);
+    expect(report).toMatchObject({ kmeId: 'kme-n3iwf', keysSpent: expect.any(Number) });
+    expect(report.findings.map((finding: { verdict: string }) => finding.verdict)).toContain('skip');
+  });
+
+  it('fails with status 1 for a KME of another name, and says which', async () => {
+    const wrong = join(folder, 'wrong.yaml');
+    writeFileSync(wrong, stringify({ ...document, qkd: { ...document.qkd, kmeId: 'kme-x' } }));
+    const { status, text } = await printed(() => doctorKme({ config: wrong }));
+    expect(status).toBe(1);
+    expect(text).toContain('its certificate names kme-n3iwf');
+  });
+
+  it('says what is missing in the configuration', async () => {
+    const without = join(folder, 'without.yaml');
+    const ike = { address: '192.0.2.10', identity: 'n', auth: 'eap-only', ppk: 'none' };
+    writeFileSync(without, stringify({ ...document, ike, qkd: undefined }));
+    await expect(doctorKme({ config: without })).rejects.toThrow('qkd is missing');
+    await expect(doctorKme({ config, peerUrl: 'https://h' })).rejects.toThrow('--peer-kme-id');
+  });
+});
