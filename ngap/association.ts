@@ -1,14 +1,19 @@
 import { answerTo, notUnderstood, ueIdsOf } from './answers.ts';
 import type { Diagnosis } from './check.ts';
+import { type OwnRequest, type OwnRequestName, OwnRequests } from './own-requests.ts';
 import { type DecodedPdu, decodeNgap, encodeNgap, type NgapPdu } from './pdu.ts';
 import type { Cause } from './schema/ies.ts';
 import type { MessageIes } from './schema/messages.ts';
 
-/** Times in milliseconds; `retry` bounds the growing pause between attempts, each with up to a quarter of jitter. */
+/**
+ * Times in milliseconds; `retry` bounds the growing pause between attempts, each with up to a quarter of jitter;
+ * `answerMs` is how long an NG Reset or a RAN Configuration Update waits for its answer.
+ */
 export interface N2Timers {
   readonly setupTimeoutMs: number;
   readonly retryFirstMs: number;
   readonly retryMostMs: number;
+  readonly answerMs: number;
 }
 
 /** What the node says of itself in NG Setup, and how patient it is. */
@@ -17,10 +22,15 @@ export interface N2Config {
   readonly timers?: Partial<N2Timers>;
 }
 
-/** The association's only need from outside besides time. */
+/** What the association needs from outside besides time. */
 export interface N2Ports {
   /** A number from 0 up to 1, for jitter. */
   random(): number;
+  /**
+   * True when another association to the same AMF is up: this one then joins the NG interface that is there, where an
+   * NG Setup would make the AMF forget every UE on it. Never, when absent.
+   */
+  joins?(): boolean;
 }
 
 /** `connecting`: the transport was asked for. `settingUp`: NG Setup is under way. `waiting`: a pause before the next try. */
@@ -31,6 +41,7 @@ export type N2Event =
   | { readonly type: 'connectDue' }
   | { readonly type: 'disconnectDue'; readonly reason: string }
   | { readonly type: 'setupCompleted'; readonly amf: MessageIes<'NGSetupResponse'> }
+  | { readonly type: 'joined' }
   | {
       readonly type: 'setupFailed';
       readonly reason: string;
@@ -43,6 +54,10 @@ export type N2Event =
   | { readonly type: 'resetReceived'; readonly ies: MessageIes<'NGReset'> }
   | { readonly type: 'amfConfigurationUpdated'; readonly ies: MessageIes<'AMFConfigurationUpdate'> }
   | { readonly type: 'overloadStarted'; readonly ies: MessageIes<'OverloadStart'> }
+  | { readonly type: 'amfStatusIndicated'; readonly ies: MessageIes<'AMFStatusIndication'> }
+  | { readonly type: 'requestAnswered'; readonly request: OwnRequest }
+  | { readonly type: 'requestRefused'; readonly request: OwnRequestName; readonly cause?: Cause }
+  | { readonly type: 'requestUnanswered'; readonly request: OwnRequest }
   | { readonly type: 'overloadStopped' };
 
 /** What the owner carries out, in this order. */
@@ -50,7 +65,13 @@ export type N2Output =
   | { readonly kind: 'transmit'; readonly stream: number; readonly data: Uint8Array }
   | { readonly kind: 'event'; readonly event: N2Event };
 
-const defaults: N2Timers = { setupTimeoutMs: 5_000, retryFirstMs: 1_000, retryMostMs: 60_000 };
+const defaults: N2Timers = {
+  setupTimeoutMs: 5_000,
+  retryFirstMs: 1_000,
+  retryMostMs: 60_000,
+  answerMs: 5_000,
+};
+const requestTries = 3;
 const waits: Readonly<Record<string, number>> = {
   v1s: 1_000,
   v2s: 2_000,
@@ -60,11 +81,15 @@ const waits: Readonly<Record<string, number>> = {
   v60s: 60_000,
 };
 
+type ResetConnections = Extract<MessageIes<'NGReset'>['resetType'], { choice: 'partOfNgInterface' }>['value'];
+type SetupRefusal = MessageIes<'NGSetupFailure'> | MessageIes<'RANConfigurationUpdateFailure'>;
+
 const notReady: Cause = { choice: 'protocol', value: 'message-not-compatible-with-receiver-state' };
 
 /**
  * One NG association to one AMF, without I/O. Handled: `receive`, `tick`, `connected`, `disconnected`. Commands:
- * `connect`, `send`. Polled: `deadline`, `state`. Every call returns what to transmit and what happened, in order.
+ * `connect`, `send`, `reset`, `updateRanConfiguration`, `acknowledgeUpdate`. Polled: `deadline`, `state`. Every call
+ * returns what to transmit and what happened, in order.
  *
  * `connect` leads to `connectDue`; the transport answers with `connected` or `disconnected`. The association comes back
  * by itself for ever after it is lost.
@@ -78,11 +103,14 @@ export class N2Association {
   private attempts = 0;
   private due: number | undefined;
   private up = false;
+  private joining = false;
+  private readonly requests: OwnRequests;
 
   constructor(config: N2Config, ports: N2Ports) {
     this.config = config;
     this.timers = { ...defaults, ...config.timers };
     this.ports = ports;
+    this.requests = new OwnRequests(this.timers.answerMs, requestTries);
   }
 
   get state(): N2State {
@@ -91,7 +119,9 @@ export class N2Association {
 
   /** When `tick` has something to do. */
   deadline(): number | undefined {
-    return this.due;
+    const request = this.requests.deadline();
+    if (request === Number.POSITIVE_INFINITY) return this.due;
+    return Math.min(this.due ?? request, request);
   }
 
   /** Asks for the transport. */
@@ -111,6 +141,7 @@ export class N2Association {
   disconnected(now: number, reason: string): N2Output[] {
     const wasReady = this.stateNow === 'ready';
     this.up = false;
+    this.requests.clear();
     this.wait(now, this.backOff());
     return [event({ type: 'associationLost', reason, wasReady })];
   }
@@ -120,6 +151,28 @@ export class N2Association {
     if (!this.up) return [];
     const { ranUeNgapId } = ueIdsOf(pdu.ies);
     return [{ kind: 'transmit', stream: this.streamOf(ranUeNgapId), data: encodeNgap(pdu) }];
+  }
+
+  /**
+   * Makes the AMF forget UEs: all, or those of `connections` [TS38413 8.7.4.2.2]. A later reset waits for the answer to
+   * an earlier one. Ends in `requestAnswered` or `requestUnanswered`.
+   */
+  reset(now: number, cause: Cause, connections?: ResetConnections): N2Output[] {
+    const resetType: MessageIes<'NGReset'>['resetType'] =
+      connections === undefined
+        ? { choice: 'ngInterface', value: 'reset-all' }
+        : { choice: 'partOfNgInterface', value: connections };
+    return this.request(now, { message: 'NGReset', ies: { cause, resetType } });
+  }
+
+  /** Tells the AMF what changed at this node [TS38413 8.7.2.2]. Ends in `requestAnswered`, `requestRefused` or `requestUnanswered`. */
+  updateRanConfiguration(now: number, ies: MessageIes<'RANConfigurationUpdate'>): N2Output[] {
+    return this.request(now, { message: 'RANConfigurationUpdate', ies });
+  }
+
+  /** Answers an AMF Configuration Update that named addresses to add, once each was tried [TS38413 8.7.3.2]. */
+  acknowledgeUpdate(now: number, ies: MessageIes<'AMFConfigurationUpdateAcknowledge'>): N2Output[] {
+    return this.send(now, { message: 'AMFConfigurationUpdateAcknowledge', ies });
   }
 
   /** One SCTP message of PPID 60. Whatever it holds, it ends in outputs and not in an exception. */
@@ -137,6 +190,11 @@ export class N2Association {
 
   /** Does what is due: gives NG Setup up, or tries again after a pause. Call it at `deadline`. */
   tick(now: number): N2Output[] {
+    const requests = this.requests.deadline() <= now ? this.requestsDue(now) : [];
+    return [...requests, ...this.openingDue(now)];
+  }
+
+  private openingDue(now: number): N2Output[] {
     if (this.due === undefined || now < this.due) return [];
     this.due = undefined;
     if (this.stateNow === 'settingUp') return this.setupTimedOut(now);
@@ -149,10 +207,49 @@ export class N2Association {
     return [event({ type: 'connectDue' })];
   }
 
+  /** NG Setup; or the node's name on an association that joins others to the same AMF [TS38413 8.7.2.2]. */
   private setUp(now: number): N2Output[] {
     this.stateNow = 'settingUp';
     this.due = now + this.timers.setupTimeoutMs;
-    return this.send(now, { message: 'NGSetupRequest', ies: this.config.setup });
+    this.joining = this.ports.joins?.() ?? false;
+    const { setup } = this.config;
+    if (!this.joining) return this.send(now, { message: 'NGSetupRequest', ies: setup });
+    const { globalRanNodeId } = setup;
+    return this.send(now, { message: 'RANConfigurationUpdate', ies: { globalRanNodeId } });
+  }
+
+  private request(now: number, pdu: OwnRequest): N2Output[] {
+    if (this.stateNow !== 'ready') return [];
+    const first = this.requests.start(now, pdu);
+    return first === undefined ? [] : this.send(now, first);
+  }
+
+  private requestsDue(now: number): N2Output[] {
+    const { again, givenUp } = this.requests.tick(now);
+    return [
+      ...givenUp.map((request) => event({ type: 'requestUnanswered', request })),
+      ...again.flatMap((pdu) => this.send(now, pdu)),
+    ];
+  }
+
+  private requestAnswered(now: number, message: OwnRequestName): N2Output[] {
+    const { settled, next } = this.requests.answered(now, message);
+    return [
+      ...(settled === undefined ? [] : [event({ type: 'requestAnswered', request: settled })]),
+      ...(next === undefined ? [] : this.send(now, next)),
+    ];
+  }
+
+  /** An update that the AMF refused goes out again after its Time to Wait, if it named one [TS38413 8.7.2.3]. */
+  private updateRefused(now: number, ies: MessageIes<'RANConfigurationUpdateFailure'>): N2Output[] {
+    const told = event({ type: 'requestRefused', request: 'RANConfigurationUpdate', cause: ies.cause });
+    const waitMs = waits[ies.timeToWait ?? ''];
+    if (waitMs !== undefined) {
+      this.requests.postpone(now, 'RANConfigurationUpdate', waitMs);
+      return [told];
+    }
+    const { next } = this.requests.answered(now, 'RANConfigurationUpdate');
+    return next === undefined ? [told] : [told, ...this.send(now, next)];
   }
 
   /** No answer: an AMF that could not read the request may keep silent, so the association starts afresh. */
@@ -198,6 +295,10 @@ export class N2Association {
   private dispatch(now: number, pdu: DecodedPdu, stream: number): N2Output[] {
     if (pdu.message === 'NGSetupResponse') return this.setupDone(now, pdu.ies);
     if (pdu.message === 'NGSetupFailure') return this.setupFailed(now, pdu.ies);
+    if (this.joining && this.stateNow === 'settingUp') {
+      if (pdu.message === 'RANConfigurationUpdateAcknowledge') return this.opened({ type: 'joined' });
+      if (pdu.message === 'RANConfigurationUpdateFailure') return this.setupFailed(now, pdu.ies);
+    }
     if (pdu.message === 'ErrorIndication' && this.stateNow === 'settingUp')
       return this.setupRefused(now, 'the AMF answered NG Setup with an Error Indication', this.backOff());
     if (this.stateNow !== 'ready') return this.notYet(now, pdu);
@@ -207,11 +308,19 @@ export class N2Association {
   private dispatchReady(now: number, pdu: DecodedPdu, stream: number): N2Output[] {
     switch (pdu.message) {
       case 'NGReset':
-        return this.reset(now, pdu.ies);
+        return this.resetByAmf(now, pdu.ies);
       case 'AMFConfigurationUpdate':
         return this.configurationUpdated(now, pdu.ies);
       case 'OverloadStart':
         return [event({ type: 'overloadStarted', ies: pdu.ies })];
+      case 'NGResetAcknowledge':
+        return this.requestAnswered(now, 'NGReset');
+      case 'RANConfigurationUpdateAcknowledge':
+        return this.requestAnswered(now, 'RANConfigurationUpdate');
+      case 'RANConfigurationUpdateFailure':
+        return this.updateRefused(now, pdu.ies);
+      case 'AMFStatusIndication':
+        return [event({ type: 'amfStatusIndicated', ies: pdu.ies })];
       case 'OverloadStop':
         return [event({ type: 'overloadStopped' })];
       case 'TraceStart':
@@ -226,17 +335,24 @@ export class N2Association {
 
   private setupDone(now: number, amf: MessageIes<'NGSetupResponse'>): N2Output[] {
     if (this.stateNow !== 'settingUp') return this.notYet(now, { message: 'NGSetupResponse', ies: amf });
+    return this.opened({ type: 'setupCompleted', amf });
+  }
+
+  private opened(happened: N2Event): N2Output[] {
     this.stateNow = 'ready';
     this.attempts = 0;
     this.due = undefined;
-    return [event({ type: 'setupCompleted', amf })];
+    return [event(happened)];
   }
 
   /** The AMF's Time to Wait is the least pause before NG Setup is tried again [TS38413 8.7.1.3]. */
-  private setupFailed(now: number, ies: MessageIes<'NGSetupFailure'>): N2Output[] {
+  private setupFailed(now: number, ies: SetupRefusal): N2Output[] {
     if (this.stateNow !== 'settingUp') return this.notYet(now, { message: 'NGSetupFailure', ies });
     const told = waits[ies.timeToWait ?? ''] ?? 0;
-    return this.setupRefused(now, 'the AMF refused NG Setup', Math.max(told, this.backOff()), ies.cause);
+    const reason = this.joining
+      ? 'the AMF refused another association of this node'
+      : 'the AMF refused NG Setup';
+    return this.setupRefused(now, reason, Math.max(told, this.backOff()), ies.cause);
   }
 
   private setupRefused(now: number, reason: string, retryInMs: number, cause?: Cause): N2Output[] {
@@ -255,7 +371,7 @@ export class N2Association {
   }
 
   /** The UEs go first, then the acknowledgement with the same list [TS38413 8.7.4.2.1]. */
-  private reset(now: number, ies: MessageIes<'NGReset'>): N2Output[] {
+  private resetByAmf(now: number, ies: MessageIes<'NGReset'>): N2Output[] {
     const part = ies.resetType.choice === 'partOfNgInterface' ? ies.resetType.value : undefined;
     const list = part === undefined ? {} : { ueAssociatedLogicalNgConnectionList: part };
     return [

@@ -12,6 +12,7 @@ export {
   type N2Timers,
 } from './association.ts';
 export { criticalityDiagnosticsOf, type Diagnosis, type DiagnosisItem, type Reaction } from './check.ts';
+export type { OwnRequest, OwnRequestName } from './own-requests.ts';
 export {
   type DecodedPdu,
   decodeNgap,

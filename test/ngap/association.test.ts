@@ -225,3 +225,106 @@ describe('faults', () => {
     expect(told(outputs)).toEqual(['messageRejected', 'ErrorIndication@1']);
   });
 });
+
+describe('what this node starts', () => {
+  const cause = { choice: 'misc', value: 'om-intervention' } as const;
+  const connections = [{ amfUeNgapId: 7, ranUeNgapId: 9 }];
+  const acknowledge = encodeNgap({ message: 'NGResetAcknowledge', ies: {} });
+  const update: NgapPdu = { message: 'RANConfigurationUpdateAcknowledge', ies: {} };
+
+  it('[TS38413 8.7.4.2.2] a reset of all, then of some: the second waits for the first acknowledgement', () => {
+    const association = ready();
+    const [all] = association.reset(10, cause);
+    expect(sent(all)).toMatchObject({ ies: { cause, resetType: { choice: 'ngInterface' } } });
+    expect(association.reset(11, cause, connections)).toEqual([]);
+    const outputs = association.receive(20, 0, acknowledge);
+    expect(told(outputs)).toEqual(['requestAnswered', 'NGReset@0']);
+    expect(sent(outputs[1])).toMatchObject({ ies: { resetType: { value: connections } } });
+    expect(told(association.receive(30, 0, acknowledge))).toEqual(['requestAnswered']);
+    expect(association.receive(31, 0, acknowledge)).toEqual([]);
+    expect(association.deadline()).toBeUndefined();
+  });
+
+  it('a request without an answer goes out three times, then the owner hears of it', () => {
+    const association = ready();
+    association.reset(0, cause);
+    expect(association.deadline()).toBe(5000);
+    expect(told(association.tick(5000))).toEqual(['NGReset@0']);
+    expect(association.tick(9999)).toEqual([]);
+    expect(told(association.tick(10_000))).toEqual(['NGReset@0']);
+    association.reset(10_001, cause, connections);
+    expect(told(association.tick(15_000))).toEqual(['requestUnanswered', 'NGReset@0']);
+  });
+
+  it('[TS38413 8.7.2.2] a RAN configuration update is acknowledged', () => {
+    const association = ready();
+    expect(told(association.updateRanConfiguration(5, { ranNodeName: 'new' }))).toEqual([
+      'RANConfigurationUpdate@0',
+    ]);
+    expect(told(association.receive(6, 0, encodeNgap(update)))).toEqual(['requestAnswered']);
+  });
+
+  it('[TS38413 8.7.2.3] a refused update comes again after Time to Wait, and never without one', () => {
+    const refusal = (timeToWait?: 'v2s') =>
+      encodeNgap({
+        message: 'RANConfigurationUpdateFailure',
+        ies: { cause, ...(timeToWait === undefined ? {} : { timeToWait }) },
+      });
+    const association = ready();
+    association.updateRanConfiguration(0, { ranNodeName: 'new' });
+    expect(told(association.receive(10, 0, refusal('v2s')))).toEqual(['requestRefused']);
+    expect(association.tick(2009)).toEqual([]);
+    expect(told(association.tick(2010))).toEqual(['RANConfigurationUpdate@0']);
+    expect(told(association.receive(2020, 0, refusal()))).toEqual(['requestRefused']);
+    expect(association.deadline()).toBeUndefined();
+  });
+
+  it('nothing is started before NG Setup, and a lost association forgets what waits', () => {
+    expect(make().reset(0, cause)).toEqual([]);
+    const association = ready();
+    association.reset(0, cause);
+    association.disconnected(10, 'gone');
+    expect(association.deadline()).toBe(110);
+    expect(told(association.tick(110))).toEqual(['connectDue']);
+  });
+
+  it('[TS38413 8.7.3.2] acknowledges addresses that the transport has tried', () => {
+    const address = {
+      choice: 'endpointIpAddress',
+      value: { bits: Uint8Array.of(10, 0, 0, 1), length: 32 },
+    } as const;
+    const ies = { amfTnlAssociationSetupList: [{ amfTnlAssociationAddress: address }] };
+    expect(sent(ready().acknowledgeUpdate(0, ies)[0])).toMatchObject({ ies });
+  });
+});
+
+describe('another association to the same AMF', () => {
+  const joining = () => {
+    const association = new N2Association(
+      { setup, timers: { setupTimeoutMs: 1000, retryFirstMs: 100 } },
+      { random: () => 0, joins: () => true },
+    );
+    association.connect(0);
+    return { association, outputs: association.connected(0, 5) };
+  };
+
+  it('[TS38413 8.7.2.2] names its node and leaves the UEs of the interface alone', () => {
+    const { association, outputs } = joining();
+    expect(told(outputs)).toEqual(['RANConfigurationUpdate@0']);
+    expect(sent(outputs[0]).ies).toEqual({ globalRanNodeId: setup.globalRanNodeId });
+    const answer = encodeNgap({ message: 'RANConfigurationUpdateAcknowledge', ies: {} });
+    expect(told(association.receive(1, 0, answer))).toEqual(['joined']);
+    expect(association.state).toBe('ready');
+  });
+
+  it('a refusal counts like one of NG Setup', () => {
+    const { association } = joining();
+    const answer = encodeNgap({
+      message: 'RANConfigurationUpdateFailure',
+      ies: { cause: { choice: 'misc', value: 'unspecified' }, timeToWait: 'v5s' },
+    });
+    const [output] = association.receive(1, 0, answer);
+    expect(output).toMatchObject({ event: { type: 'setupFailed', retryInMs: 5000 } });
+    expect(association.state).toBe('waiting');
+  });
+});
