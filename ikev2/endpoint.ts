@@ -34,7 +34,7 @@ import { fingerprint } from './sa/window.ts';
 import { IkeError } from './wire/errors.ts';
 import { decodeHeader, decodeMessage, encodeMessage } from './wire/message.ts';
 import { EXCHANGE, NOTIFY } from './wire/registry.ts';
-import type { DecodedMessage, IkeHeader, NotifyPayload, SocketAddress } from './wire/types.ts';
+import type { DecodedMessage, IkeHeader, Notify, NotifyPayload, SocketAddress } from './wire/types.ts';
 
 const NON_ESP_MARKER = 4;
 
@@ -121,9 +121,9 @@ export class IkeEndpoint {
     return this.command(now, ikeSaId, (sa) => sa.answer('msk', msk));
   }
 
-  /** Responder: an error notify in place of an EAP answer; ends the SA. */
-  failEap(now: number, ikeSaId: IkeSaId, notifyType: number): Output[] {
-    return this.command(now, ikeSaId, (sa) => sa.answer('eap', { refuse: notifyType }));
+  /** Responder: an error notify, and others that explain it, in place of an EAP answer; ends the SA. */
+  failEap(now: number, ikeSaId: IkeSaId, notifyType: number, notifies: readonly Notify[] = []): Output[] {
+    return this.command(now, ikeSaId, (sa) => sa.answer('eap', { refuse: notifyType, notifies }));
   }
 
   /** Answers `ppkRequested`; undefined when there is none. The secret is copied. */

@@ -6,9 +6,13 @@ import {
   type Output,
   type SocketAddress,
 } from '#ikev2';
-import { type MessageIes, type NgapPdu, ueIdsOf } from '#ngap';
+import { type MessageIes, type N2Event, type NgapPdu, ueIdsOf } from '#ngap';
 import type { Log } from './log.ts';
-import { dispatchN2, sendErrorIndication } from './n2/dispatch.ts';
+import type { Amf } from './n2/amf/amf.ts';
+import { AmfTable } from './n2/amf/table.ts';
+import { dispatchN2 } from './n2/dispatch.ts';
+import { sendErrorIndication } from './n2/error-indication.ts';
+import { onN2Event } from './n2/events.ts';
 import { sendUplinkNas } from './n2/procedures/nas-transport.ts';
 import { closeSession } from './n2/procedures/pdu-session-resource-release.ts';
 import {
@@ -36,7 +40,8 @@ export interface GatewayPorts {
   /** `tos` is the octet for the outer IP header, where the socket can set it. */
   sendEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress, udp: boolean, tos: number): void;
   sendGtpu(datagram: Uint8Array, remote: SocketAddress, tos: number): void;
-  sendN2(pdu: NgapPdu): void;
+  /** Sends by the NG interface to the AMF of that number, its place in the configuration. */
+  sendN2(pdu: NgapPdu, amf: number): void;
   verifyCertificate?: NonNullable<ConstructorParameters<typeof IkeEndpoint>[1]['verifyCertificate']>;
   /** Sees every IKE event, for captures, metrics and the lab's progress. */
   observe?(event: IkeEvent, ue: UeContext | undefined): void;
@@ -65,7 +70,7 @@ export class Gateway implements Node {
   readonly innerAddresses: AddressPool;
   readonly teids = new NumberAllocator(1, 0xffffffff);
   readonly plane: UserspacePlane;
-  n2Ready = false;
+  readonly amfs: AmfTable;
   private readonly engine: IkeEndpoint;
   private readonly ports: GatewayPorts;
   private readonly envelopes = new Map<number, NasEnvelopeReader>();
@@ -77,6 +82,7 @@ export class Gateway implements Node {
     this.ports = ports;
     this.keys = keys;
     this.log = log;
+    this.amfs = new AmfTable(() => (ports.random(1)[0] ?? 0) / 256);
     this.innerAddresses = new AddressPool(config.innerPool, [config.identity.innerAddress]);
     const dropLog = new DropLog(log, () => ports.now());
     this.plane = new UserspacePlane(
@@ -124,15 +130,21 @@ export class Gateway implements Node {
     this.plane.receiveGtpu(this.now(), datagram, remote);
   }
 
+  /** Takes what happened on the NG interface to the AMF of that number. */
+  onN2Event(amf: number, event: N2Event): void {
+    onN2Event(this, this.amfs.ofNumber(amf), event);
+  }
+
   /** A fault of one procedure ends neither the association nor the process; the AMF learns that it was not obeyed. */
-  receiveN2(pdu: NgapPdu): void {
+  receiveN2(pdu: NgapPdu, amf: Amf = this.amfs.ofNumber(0)): void {
     try {
-      dispatchN2(this, pdu);
+      dispatchN2(this, amf, pdu);
     } catch (error) {
       this.log.error({ message: pdu.message, error: String(error) }, 'a procedure of the AMF failed');
       const { amfUeNgapId, ranUeNgapId } = ueIdsOf(pdu.ies);
       sendErrorIndication(
         this,
+        amf,
         {
           ...(amfUeNgapId === undefined ? {} : { amfUeNgapId }),
           ...(ranUeNgapId === undefined ? {} : { ranUeNgapId }),
@@ -143,9 +155,10 @@ export class Gateway implements Node {
   }
 
   /** The AMF has forgotten UEs, all or those named by either number: they end here too [TS38413 8.7.4.2]. */
-  resetN2({ resetType }: MessageIes<'NGReset'>): void {
+  resetN2({ resetType }: MessageIes<'NGReset'>, amf: Amf = this.amfs.ofNumber(0)): void {
     const named = resetType.choice === 'partOfNgInterface' ? resetType.value : undefined;
     for (const ue of [...this.ues]) {
+      if (ue.amf !== amf) continue;
       const isNamed = named?.some(
         ({ amfUeNgapId, ranUeNgapId }) =>
           (amfUeNgapId !== undefined && amfUeNgapId === ue.amfUeNgapId) || ranUeNgapId === ue.ranUeNgapId,
@@ -156,11 +169,11 @@ export class Gateway implements Node {
     }
   }
 
-  /** The AMF accepted this node (or is gone: then every UE it knew goes too). */
-  setN2Ready(ready: boolean): void {
-    this.n2Ready = ready;
-    if (ready) return;
+  /** The AMF is gone and has forgotten its UEs: they go too, those of other AMFs stay. */
+  amfLost(amf: Amf): void {
+    amf.ready = false;
     for (const ue of [...this.ues]) {
+      if (ue.amf !== amf) continue;
       ue.amfUeNgapId = undefined;
       this.release(ue, {
         group: 'transport',
@@ -202,14 +215,18 @@ export class Gateway implements Node {
     this.carryOut(command(this.engine, this.now()));
   }
 
-  sendN2(pdu: NgapPdu): void {
-    this.ports.sendN2(pdu);
+  sendN2(pdu: NgapPdu, to?: Amf): void {
+    const { ranUeNgapId } = ueIdsOf(pdu.ies);
+    const amf = to ?? (ranUeNgapId === undefined ? undefined : this.ues.ofId(ranUeNgapId)?.amf);
+    if (amf?.ready === true) this.ports.sendN2(pdu, amf.number);
+    else this.log.warn({ message: pdu.message, ue: ranUeNgapId }, 'there is no AMF for a message; dropped');
   }
 
   release(ue: UeContext, reason: ReleaseReason): void {
-    if (ue.releaseCommanded && this.n2Ready) return; // its IKE SA is going already
+    const hasAmf = ue.amf?.ready === true;
+    if (ue.releaseCommanded && hasAmf) return; // its IKE SA is going already
     this.log.warn({ ue: ue.id, reason: reason.text }, 'releasing the UE');
-    if (ue.amfUeNgapId === undefined || !this.n2Ready) endIkeSa(this, ue);
+    if (ue.amfUeNgapId === undefined || !hasAmf) endIkeSa(this, ue);
     else this.requestRelease(ue, reason, [...ue.sessions.keys()]);
   }
 
@@ -229,7 +246,7 @@ export class Gateway implements Node {
     ue.innerAddress = undefined;
     ue.advance('closed');
     ue.closedSessionIds = sessionIds;
-    if (ue.releaseCommanded || ue.amfUeNgapId === undefined || !this.n2Ready) {
+    if (ue.releaseCommanded || ue.amfUeNgapId === undefined || ue.amf?.ready !== true) {
       this.forget(ue);
       return;
     }

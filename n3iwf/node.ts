@@ -2,6 +2,8 @@ import type { IkeEndpoint, Output } from '#ikev2';
 import type { NgapPdu } from '#ngap';
 import type { KeyReply } from '#qkd';
 import type { Log } from './log.ts';
+import type { Amf } from './n2/amf/amf.ts';
+import type { AmfTable } from './n2/amf/table.ts';
 import type { AddressPool } from './ue/address-pool.ts';
 import type { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
@@ -32,12 +34,13 @@ export interface Node {
   readonly ues: UeRegistry;
   readonly innerAddresses: AddressPool;
   readonly teids: NumberAllocator;
-  readonly n2Ready: boolean;
+  readonly amfs: AmfTable;
   now(): number;
   random(length: number): Uint8Array;
   /** Runs commands on the IKE engine and carries out what it answers. */
   ike(command: (engine: IkeEndpoint, now: number) => Output[]): void;
-  sendN2(pdu: NgapPdu): void;
+  /** Sends to `amf` or, without one, to the AMF of the UE that the message names; dropped when that is not there. */
+  sendN2(pdu: NgapPdu, amf?: Amf): void;
   /** The IKE SA of the UE ended, for whatever reason. */
   ikeSaGone(ue: UeContext, reason: string): void;
   /** The UE's IKE SA is gone and so is the AMF's interest: answers what the AMF is owed and drops the context. */

@@ -1,10 +1,12 @@
 import type { SocketAddress } from '#ikev2';
+import type { MessageIes } from '#ngap';
 import { Gateway, type GatewayConfig, type GatewayPorts } from './gateway.ts';
 import { monotonicMs, randomOctets } from './io/machine.ts';
 import { UdpSocket } from './io/udp.ts';
 import { WakeTimer } from './io/wake-timer.ts';
 import type { Log } from './log.ts';
-import { N2Link, type N2Transport } from './n2/link.ts';
+import { AmfConnection } from './n2/amf/connection.ts';
+import type { N2Transport } from './n2/link.ts';
 import { type N2SetupConfig, ngSetupRequest } from './n2/setup.ts';
 import type { KeySource } from './node.ts';
 
@@ -40,7 +42,7 @@ export class GatewayShell {
   private ikeSocket: UdpSocket | undefined;
   private natSocket: UdpSocket | undefined;
   private n3Socket: UdpSocket | undefined;
-  private n2: N2Link | undefined;
+  private readonly amfs: AmfConnection[] = [];
 
   private constructor(
     config: ShellConfig,
@@ -60,7 +62,7 @@ export class GatewayShell {
         sendIke: (datagram, local, remote) => this.sendIke(datagram, local, remote),
         sendEsp: (packet, local, remote) => this.sendUdp(this.natSocket, packet, local, remote),
         sendGtpu: (datagram, remote) => this.n3Socket?.send(datagram, remote),
-        sendN2: (pdu) => this.n2?.send(pdu),
+        sendN2: (pdu, amf) => this.amfs[amf]?.send(pdu),
         ...observers,
       },
       keys,
@@ -87,43 +89,52 @@ export class GatewayShell {
     return shell;
   }
 
-  /** Opens the association by `dial` and keeps it. Resolves when the AMF accepted; rejects with the first failure. */
-  connectN2(dial: () => Promise<N2Transport>): Promise<void> {
-    const { gateway } = this;
-    const setup = ngSetupRequest(this.config.n2);
-    const link = new N2Link(
-      { setup },
+  /**
+   * Opens the NG interface to one more AMF and keeps it. `dial` gets the addresses that the AMF named later, or
+   * undefined for those of the configuration. Resolves when the AMF accepted; rejects with the first failure.
+   */
+  connectN2(dial: (addresses: readonly string[] | undefined) => Promise<N2Transport>): Promise<void> {
+    const number = this.amfs.length;
+    const connection = new AmfConnection(
+      { setup: ngSetupRequest(this.config.n2) },
       {
         now: monotonicMs,
         random: Math.random,
         dial,
-        received: (pdu) => gateway.receiveN2(pdu),
-        ready: (isReady) => gateway.setN2Ready(isReady),
-        reset: (ies) => gateway.resetN2(ies),
+        happened: (event) => this.gateway.onN2Event(number, event),
         rearm: () => this.timer.rearm(),
         tap: (data, stream, toAmf) => this.tap?.n2(data, stream, toAmf),
       },
       this.log,
     );
-    this.n2 = link;
-    link.start();
-    return link.firstSetup;
+    this.amfs.push(connection);
+    connection.start();
+    return connection.firstSetup;
+  }
+
+  /** Tells every AMF what changed at this node [TS38413 8.7.2.2]. */
+  updateN2(ies: MessageIes<'RANConfigurationUpdate'>): void {
+    for (const amf of this.amfs) amf.updateRanConfiguration(ies);
+    this.timer.rearm();
   }
 
   tick(): void {
     this.gateway.tick();
-    this.n2?.tick();
+    for (const amf of this.amfs) amf.tick();
   }
 
   deadline(): number | undefined {
-    const one = this.gateway.deadline();
-    const other = this.n2?.deadline();
-    return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+    let least = this.gateway.deadline();
+    for (const amf of this.amfs) {
+      const at = amf.deadline();
+      if (at !== undefined && (least === undefined || at < least)) least = at;
+    }
+    return least;
   }
 
   async close(): Promise<void> {
     this.timer.stop();
-    this.n2?.close();
+    for (const amf of this.amfs) amf.close();
     await Promise.all(this.sockets.map((socket) => socket.close()));
   }
 

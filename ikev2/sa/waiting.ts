@@ -1,6 +1,7 @@
 /** What an SA waits for from its owner. */
 
 import type { PpkIdentity } from '../output.ts';
+import type { Notify } from '../wire/types.ts';
 
 /** The question that is open, and how the SA goes on with its answer. */
 export type Waiting =
@@ -9,10 +10,10 @@ export type Waiting =
   | { readonly kind: 'ppk'; resume(ppk: PpkAnswer | undefined): void }
   | { readonly kind: 'secret'; resume(secret: Uint8Array | undefined): void };
 
-/** The next EAP packet, on Success with the MSK; or the notify type of a refusal. */
+/** The next EAP packet, on Success with the MSK; or the notify type of a refusal, and notifies that explain it. */
 export type EapAnswer =
   | { readonly packet: Uint8Array; readonly msk: Uint8Array | undefined }
-  | { readonly refuse: number };
+  | { readonly refuse: number; readonly notifies: readonly Notify[] };
 
 /** A PPK; an initiator's has its name. */
 export interface PpkAnswer {

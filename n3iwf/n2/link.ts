@@ -6,7 +6,6 @@ import {
   type N2Output,
   type NgapPdu,
 } from '#ngap';
-import { OperatorError } from '../errors.ts';
 import type { Log } from '../log.ts';
 
 /** The message transport to one AMF: kernel SCTP, or an in-memory pair in the lab. */
@@ -17,16 +16,17 @@ export interface N2Transport {
   close(): void;
 }
 
-/** What the link asks of the node around it. */
+/** What a link asks of its owner. */
 export interface N2LinkPorts {
   now(): number;
   /** From 0 up to 1. */
   random(): number;
+  /** True when another association to the same AMF is up. */
+  joins(): boolean;
   /** Opens the transport; rejects when the AMF cannot be reached. */
   dial(): Promise<N2Transport>;
-  received(pdu: NgapPdu): void;
-  ready(isReady: boolean): void;
-  reset(ies: MessageIes<'NGReset'>): void;
+  /** What happened that is not the link's own business, in order. */
+  happened(event: N2Event): void;
   /** Called after everything the link does by itself, for the timer. */
   rearm(): void;
   tap(data: Uint8Array, stream: number, toAmf: boolean): void;
@@ -35,24 +35,22 @@ export interface N2LinkPorts {
 /** Streams asked for in each direction. */
 export const n2Streams = 16;
 
-/** Joins an association to its transport: opens it, feeds it, and opens it again for ever when it is lost. */
+/** Joins one association to its transport: opens it, feeds it, and opens it again for ever when it is lost. */
 export class N2Link {
-  /** Settles with the first answer to NG Setup, or the first failure to get one. */
-  readonly firstSetup: Promise<void>;
   private readonly association: N2Association;
   private readonly ports: N2LinkPorts;
   private readonly log: Log;
   private transport: N2Transport | undefined;
-  private settle: (error?: OperatorError) => void = () => {};
+  private stopped = false;
 
   constructor(config: N2Config, ports: N2LinkPorts, log: Log) {
     this.association = new N2Association(config, ports);
     this.ports = ports;
     this.log = log;
-    this.firstSetup = new Promise((resolve, reject) => {
-      this.settle = (error) => (error === undefined ? resolve() : reject(error));
-    });
-    this.firstSetup.catch(() => {}); // not everybody waits for it
+  }
+
+  get ready(): boolean {
+    return this.association.state === 'ready';
   }
 
   start(): void {
@@ -63,6 +61,21 @@ export class N2Link {
     this.carryOut(this.association.send(this.ports.now(), pdu));
   }
 
+  /** NG Reset of the whole interface, or of the UEs named [TS38413 8.7.4.2.2]. */
+  reset(ies: MessageIes<'NGReset'>): void {
+    const { cause, resetType } = ies;
+    const some = resetType.choice === 'partOfNgInterface' ? resetType.value : undefined;
+    this.carryOut(this.association.reset(this.ports.now(), cause, some));
+  }
+
+  updateRanConfiguration(ies: MessageIes<'RANConfigurationUpdate'>): void {
+    this.carryOut(this.association.updateRanConfiguration(this.ports.now(), ies));
+  }
+
+  acknowledgeUpdate(ies: MessageIes<'AMFConfigurationUpdateAcknowledge'>): void {
+    this.carryOut(this.association.acknowledgeUpdate(this.ports.now(), ies));
+  }
+
   tick(): void {
     this.carryOut(this.association.tick(this.ports.now()));
   }
@@ -71,7 +84,13 @@ export class N2Link {
     return this.association.deadline();
   }
 
+  /** Ends the transport for good; nothing is opened again. */
   close(): void {
+    this.stopped = true;
+    this.dropTransport();
+  }
+
+  private dropTransport(): void {
     const { transport } = this;
     this.transport = undefined;
     transport?.close();
@@ -89,50 +108,21 @@ export class N2Link {
   }
 
   private onEvent(event: N2Event): void {
-    switch (event.type) {
-      case 'connectDue':
-        void this.dial();
-        return;
-      case 'disconnectDue':
-        this.close();
-        return;
-      case 'setupCompleted':
-        this.log.info(
-          { amf: event.amf.amfName, capacity: event.amf.relativeAmfCapacity },
-          'the AMF accepted NG Setup',
-        );
-        this.ports.ready(true);
-        this.settle();
-        return;
-      case 'setupFailed':
-        this.failed(`${event.reason}${causeText(event.cause)}`, event.retryInMs);
-        return;
-      case 'associationLost':
-        if (event.wasReady) this.ports.ready(false);
-        this.failed(event.reason, undefined);
-        return;
-      case 'messageReceived':
-        this.ports.received(event.pdu);
-        return;
-      case 'messageRejected':
-        this.log.warn({ reason: event.reason }, 'PDU of the AMF not obeyed');
-        return;
-      case 'resetReceived':
-        this.ports.reset(event.ies);
-        return;
-      default:
-        this.log.info({ event: event.type }, 'N2');
-    }
-  }
-
-  private failed(reason: string, retryInMs: number | undefined): void {
-    this.log.warn({ reason, retryInMs }, 'no association with the AMF; trying again');
-    this.settle(new OperatorError('N3IWF_E_N2', reason));
+    if (event.type === 'connectDue') void this.dial();
+    else if (event.type === 'disconnectDue') this.dropTransport();
+    else if (event.type === 'messageRejected') {
+      this.log.warn({ reason: event.reason }, 'PDU of the AMF not obeyed');
+    } else this.ports.happened(event);
   }
 
   private async dial(): Promise<void> {
+    if (this.stopped) return;
     try {
       const transport = await this.ports.dial();
+      if (this.stopped) {
+        transport.close();
+        return;
+      }
       this.transport = transport;
       transport.onMessage((data) => this.received(data));
       transport.onClosed((reason) => this.closed(transport, reason));
@@ -145,6 +135,7 @@ export class N2Link {
   }
 
   private received(data: Uint8Array): void {
+    if (this.stopped) return;
     this.ports.tap(data, 0, false);
     this.carryOut(this.association.receive(this.ports.now(), 0, data));
     this.ports.rearm();
@@ -156,8 +147,4 @@ export class N2Link {
     this.carryOut(this.association.disconnected(this.ports.now(), reason));
     this.ports.rearm();
   }
-}
-
-function causeText(cause: { readonly choice: string; readonly value: unknown } | undefined): string {
-  return cause === undefined ? '' : `: ${cause.choice} ${String(cause.value)}`;
 }

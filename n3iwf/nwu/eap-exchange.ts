@@ -1,6 +1,7 @@
 import { sendInitialUeMessage, sendUplinkNas } from '../n2/procedures/nas-transport.ts';
 import type { Node } from '../node.ts';
 import type { UeContext } from '../ue/context.ts';
+import { refuseForCongestion } from './congestion.ts';
 import { decodeEap5g, eapFailure } from './eap5g.ts';
 
 /** One EAP-Response of the UE while it authenticates [TS24502 7.3.3]. Anything but 5G-NAS ends with EAP-Failure. */
@@ -35,7 +36,7 @@ function onNas(node: Node, ue: UeContext, nasPdu: Uint8Array, an: AnParameters):
   if (!ue.advance('nasFromUe')) {
     fail(node, ue, `NAS message in state ${ue.state}`);
   } else if (isFirst) {
-    sendInitialUeMessage(node, ue, nasPdu, an);
+    if (!sendInitialUeMessage(node, ue, nasPdu, an)) refuseForCongestion(node, ue.ikeSaId);
   } else if (nasPdu.length > 0) {
     sendUplinkNas(node, ue, nasPdu);
   }

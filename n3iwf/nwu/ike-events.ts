@@ -3,6 +3,7 @@ import { completeInitialContextSetup } from '../n2/procedures/initial-context-se
 import { onSessionChildSa, onSessionChildSaFailed } from '../n2/procedures/pdu-session-resource-setup.ts';
 import type { Node } from '../node.ts';
 import { UeContext } from '../ue/context.ts';
+import { refuseForCongestion } from './congestion.ts';
 import { onEapResponse } from './eap-exchange.ts';
 import { eapStart } from './eap5g.ts';
 import { onPpkRequested, onSharedSecretRequested } from './quantum-keys.ts';
@@ -33,20 +34,17 @@ export function onIkeEvent(node: Node, event: IkeEvent): void {
 
 /** The first IKE_AUTH request without AUTH: the UE wants EAP, and EAP-5G begins with 5G-Start [TS24502 7.3.3]. */
 function eapStarted(node: Node, event: EventOf<'eapStarted'>): void {
-  const id = node.n2Ready ? node.ues.allocateId() : undefined;
+  const id = node.amfs.anyAvailable ? node.ues.allocateId() : undefined;
   const identifier = node.random(1)[0] ?? 0;
   if (id === undefined) {
     node.log.warn({ remote: event.remote.address }, 'UE refused: no AMF is connected');
-    node.ike((engine, now) => engine.failEap(now, event.ikeSaId, congestionNotifyType));
+    refuseForCongestion(node, event.ikeSaId);
     return;
   }
   node.ues.add(new UeContext(id, event.ikeSaId, event.remote, identifier, node.now()));
   node.log.info({ ue: id, remote: `${event.remote.address}:${event.remote.port}` }, 'UE started EAP-5G');
   node.ike((engine, now) => engine.sendEap(now, event.ikeSaId, eapStart(identifier)));
 }
-
-/** CONGESTION, the error notify with which a node without an AMF turns UEs away [TS24502 9.2.4.2]. */
-const congestionNotifyType = 15500;
 
 function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): void {
   const ue = node.ues.ofIkeSa(event.ikeSaId);

@@ -1,4 +1,7 @@
 import type { SocketAddress } from '#ikev2';
+import type { Amf } from '../n2/amf/amf.ts';
+import type { Guami } from '../n2/amf/guami.ts';
+import type { AmfWish } from '../n2/amf/selection.ts';
 import type { ChildUse } from '../userplane/plane.ts';
 import { nextState, type UeInput, type UeState } from './states.ts';
 
@@ -37,6 +40,12 @@ export class UeContext {
   readonly id: number;
   readonly remote: SocketAddress;
   ikeSaId: number;
+  /** The AMF that the UE's messages go to, from its first NAS message on. */
+  amf: Amf | undefined;
+  /** What that AMF was chosen by, for when another one must be. */
+  amfWish: AmfWish | undefined;
+  /** GUAMI of the AMF that registered the UE. */
+  guami: Guami | undefined;
   amfUeNgapId: number | undefined;
   state: UeState = 'starting';
   eapIdentifier: number;

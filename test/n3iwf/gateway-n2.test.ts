@@ -155,7 +155,7 @@ describe('context and sessions', () => {
   it('ends every UE when the association with the AMF is lost', async () => {
     const world = await attached({ ues: 2 });
     await world.register(world.ues[1]);
-    world.gateway.setN2Ready(false);
+    world.loseAmf();
     await world.settle();
     expect(world.left()).toEqual(nothing);
     expect(world.ues.map(({ events }) => events.at(-1)?.type)).toEqual(['closed', 'closed']);

@@ -67,7 +67,7 @@ describe('refusals', () => {
 
   it('[TS24502 9.2.4.2] turns UEs away with CONGESTION while no AMF is connected', async () => {
     const world = new World();
-    world.gateway.setN2Ready(false);
+    world.loseAmf();
     await world.register();
     expect(failure(world)).toMatchObject({ reason: expect.stringMatching(/CONGESTION|15500/) });
     expect(world.left()).toEqual(nothing);

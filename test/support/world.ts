@@ -5,6 +5,7 @@ import { type CoreConfig, SimulatedCore, SimulatedUe, type UeConfig, type UeEven
 import { type KeyReply, Secret } from '#qkd';
 import { Gateway } from '../../n3iwf/gateway.ts';
 import { silentLog } from '../../n3iwf/log.ts';
+import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
 
 /** One UDP payload under way. */
 export interface Datagram {
@@ -18,6 +19,8 @@ export interface WorldOptions {
   readonly auth?: UeConfig['auth'] & EndpointConfig['responderAuth'];
   readonly ppk?: UeConfig['ppk'];
   readonly ues?: number;
+  /** One AMF each, with what sets it apart from the first; one AMF when absent. */
+  readonly cores?: readonly Partial<CoreConfig>[];
   readonly innerPool?: string;
   readonly refuse?: NonNullable<CoreConfig['refuse']>;
   readonly ue?: Partial<UeConfig>;
@@ -36,6 +39,7 @@ const presharedKey = new TextEncoder().encode('known to both ends of this test')
 const n3iwf = { address: '192.0.2.1', port: 500 };
 const n3iwfNat = { address: '192.0.2.1', port: 4500 };
 const upf = { address: '192.0.2.2', port: 2152 };
+const addressesOfUpfs = ['192.0.2.2', '192.0.2.3', '192.0.2.4', '192.0.2.5'];
 export const pingTarget = Uint8Array.of(198, 51, 100, 1);
 
 /** Octets and fractions that follow from a seed alone. */
@@ -82,10 +86,12 @@ export class World {
   now = 1_000_000;
   readonly random: SeededRandom;
   readonly gateway: Gateway;
-  readonly core: SimulatedCore;
+  readonly cores: readonly SimulatedCore[];
   readonly ues: WorldUe[] = [];
   /** N2 messages in the order sent, seen before the hook. */
   readonly toAmf: NgapPdu[] = [];
+  /** To which AMF each of `toAmf` went. */
+  readonly amfOf: number[] = [];
   readonly toN3iwf: NgapPdu[] = [];
   /** Key IDs that were fetched at the N3IWF. */
   readonly fetched: string[] = [];
@@ -97,9 +103,28 @@ export class World {
     this.options = options;
     this.random = new SeededRandom(options.seed ?? 1);
     this.gateway = this.newGateway();
-    this.core = this.newCore();
+    const settings = options.cores ?? [{}];
+    this.cores = settings.map((own, number) => this.newCore(number, own));
     for (let index = 0; index < (options.ues ?? 1); index++) this.ues.push(this.newUe(index));
-    this.gateway.setN2Ready(true);
+    this.cores.forEach((_, number) => {
+      this.setUpAmf(number);
+    });
+  }
+
+  /** The first core. */
+  get core(): SimulatedCore {
+    return this.cores[0] as SimulatedCore;
+  }
+
+  /** NG Setup with one AMF, at once. */
+  setUpAmf(number = 0): void {
+    const ies = ngSetupRequest({ name: 'n3iwf', n3iwfId: 135, plmn, tac: '000001', slices: [slice] });
+    this.cores[number]?.receiveN2(encodeNgap({ message: 'NGSetupRequest', ies }));
+  }
+
+  /** The association with one AMF is lost. */
+  loseAmf(number = 0): void {
+    this.gateway.onN2Event(number, { type: 'associationLost', reason: 'lost', wasReady: true });
   }
 
   get ue(): WorldUe {
@@ -163,8 +188,8 @@ export class World {
   }
 
   /** Hands a message of the AMF to the N3IWF, by way of its encoding. */
-  async amfSends(pdu: NgapPdu): Promise<void> {
-    this.deliverToN3iwf(encodeNgap(pdu));
+  async amfSends(pdu: NgapPdu, amf = 0): Promise<void> {
+    this.deliverToN3iwf(encodeNgap(pdu), amf);
     await this.settle();
   }
 
@@ -198,13 +223,19 @@ export class World {
         random: (length) => this.random.octets(length),
         sendIke: sendNwu,
         sendEsp: sendNwu,
-        sendGtpu: (datagram) =>
-          this.later(() => this.core.receiveGtpu(datagram, { ...upf, address: n3iwf.address })),
-        sendN2: (pdu) => {
+        sendGtpu: (datagram, { address }) =>
+          this.later(() =>
+            this.cores[addressesOfUpfs.indexOf(address)]?.receiveGtpu(datagram, {
+              ...upf,
+              address: n3iwf.address,
+            }),
+          ),
+        sendN2: (pdu, amf) => {
           this.toAmf.push(pdu);
+          this.amfOf.push(amf);
           const passed = this.hooked(pdu, true);
           const data = passed === undefined ? undefined : encodeNgap(passed);
-          if (data !== undefined) this.later(() => this.core.receiveN2(data));
+          if (data !== undefined) this.later(() => this.cores[amf]?.receiveN2(data));
         },
       },
       { fetch: (_, keyId) => Promise.resolve(this.fetch(keyId)) },
@@ -212,7 +243,8 @@ export class World {
     );
   }
 
-  private newCore(): SimulatedCore {
+  private newCore(number: number, own: Partial<CoreConfig>): SimulatedCore {
+    const address = addressesOfUpfs[number] ?? upf.address;
     const config: CoreConfig = {
       plmn,
       amfName: 'amf',
@@ -222,14 +254,20 @@ export class World {
       slices: [slice],
       subscribers: Array.from({ length: this.options.ues ?? 1 }, (_, index) => subscriberOf(index)),
       ciphering: 2,
-      sessionPrefix: [10, 60, 0],
+      sessionPrefix: [10, 60, number],
       dnn: 'internet',
       ...(this.options.refuse === undefined ? {} : { refuse: this.options.refuse }),
+      ...own,
     };
-    return new SimulatedCore(config, upf.address, {
+    return new SimulatedCore(config, address, {
       random: (length) => this.random.octets(length),
-      sendN2: (_, data) => this.later(() => this.deliverToN3iwf(data)),
-      sendGtpu: (datagram) => this.later(() => this.gateway.receiveGtpu(datagram, upf)),
+      sendN2: (_, data) => {
+        const pdu = decodeNgap(data);
+        if (pdu.ok && pdu.value.message === 'NGSetupResponse')
+          this.gateway.onN2Event(number, { type: 'setupCompleted', amf: pdu.value.ies });
+        else this.later(() => this.deliverToN3iwf(data, number));
+      },
+      sendGtpu: (datagram) => this.later(() => this.gateway.receiveGtpu(datagram, { ...upf, address })),
       event: () => {},
     });
   }
@@ -291,12 +329,13 @@ export class World {
     return this.options.n2 === undefined ? pdu : this.options.n2(pdu, toAmf, this);
   }
 
-  private deliverToN3iwf(data: Uint8Array): void {
+  private deliverToN3iwf(data: Uint8Array, amf: number): void {
     const pdu = decodeNgap(data);
     if (!pdu.ok) throw pdu.error;
     this.toN3iwf.push(pdu.value);
     const passed = this.hooked(pdu.value, false);
-    if (passed !== undefined) this.gateway.receiveN2(passed);
+    if (passed !== undefined)
+      this.gateway.onN2Event(amf, { type: 'messageReceived', pdu: passed, stream: 1 });
   }
 
   private later(action: () => void): void {

@@ -123,7 +123,8 @@ export class ResponderAuthentication {
   private waitForEap(sa: IkeSa, front: readonly Payload[]): void {
     sa.wait('eap', (answer) => {
       if ('refuse' in answer) {
-        sa.respond(EXCHANGE.IKE_AUTH, [notify(answer.refuse)]);
+        const others = answer.notifies.map((each): Payload => ({ type: 'Notify', ...each }));
+        sa.respond(EXCHANGE.IKE_AUTH, [notify(answer.refuse), ...others]);
         return sa.close('authentication', 'EAP was refused', answer.refuse);
       }
       const { packet, msk } = answer;

@@ -2,6 +2,7 @@ import type { InitialContextSetupRequest } from '#ngap';
 import type { Node } from '../../node.ts';
 import { eapSuccess } from '../../nwu/eap5g.ts';
 import type { UeContext } from '../../ue/context.ts';
+import { guamiOfNgap } from '../amf/guami.ts';
 import { setUpSessions } from './pdu-session-resource-setup.ts';
 
 /** K_N3IWF arrives: it is the MSK with which the UE ends its EAP exchange [TS38413 8.3.1], [TS24502 7.3.3]. */
@@ -10,6 +11,7 @@ export function onInitialContextSetupRequest(
   ue: UeContext,
   ies: InitialContextSetupRequest,
 ): void {
+  ue.guami = guamiOfNgap(ies.guami);
   const wasAttached = ue.state === 'attached';
   if (ue.state === 'securing') return; // a repeat while the first is under way; its answer will serve both
   if (!ue.advance('contextSetup')) {
