@@ -320,7 +320,8 @@ export class IkeEndpoint {
     try {
       act();
     } catch (error) {
-      sa.close('protocol', error instanceof Error ? error.message : String(error));
+      const cause = error instanceof IkeError ? 'protocol' : 'fault';
+      sa.close(cause, error instanceof Error ? error.message : String(error));
     }
     const outputs = sa.takeOutputs();
     return mark ? this.mark(outputs) : outputs;

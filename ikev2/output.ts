@@ -219,7 +219,8 @@ export interface IkeSaSummary {
   readonly childSas: readonly { readonly id: number; readonly spiIn: number; readonly spiOut: number }[];
 }
 
-export type CloseCause = 'local' | 'peer' | 'timeout' | 'authentication' | 'protocol';
+/** `fault` is one of ours, or of an owner's port: an exception that nobody expected. */
+export type CloseCause = 'local' | 'peer' | 'timeout' | 'authentication' | 'protocol' | 'fault';
 
 /** What happened. Every event but an unattributable `messageRejected` names its IKE SA. */
 export type IkeEvent =

@@ -164,7 +164,7 @@ describe('a peer with keys that breaks the rules', () => {
       return { refuse: 38 };
     };
     const pair = new Pair({ nodePorts: { authorize } }).attach();
-    expect(pair.events('node', 'ikeSaClosed')).toMatchObject([{ cause: 'protocol', reason: 'boom' }]);
+    expect(pair.events('node', 'ikeSaClosed')).toMatchObject([{ cause: 'fault', reason: 'boom' }]);
     fault = false;
     pair.attach();
     expect(pair.events('node', 'ikeSaEstablished')).toHaveLength(1);
