@@ -10,6 +10,10 @@ const lastHost = 254;
 const insufficientResources = 26;
 const ambr = { down: 1_000_000_000, up: 500_000_000 };
 
+/** Whatever has sessions at the SMF. */
+export type SessionHolder = Pick<AmfUe, 'sessions'>;
+
+/** How the SMF speaks to the N3IWF and, through it, to UEs. */
 export interface SmfPorts {
   send(pdu: NgapPdu): void;
   sendToUe(ue: AmfUe, nasPdu: Uint8Array): void;
@@ -33,7 +37,7 @@ export class SimulatedSmf {
   }
 
   /** A session under `id`, in place of one that had it; undefined when every address is taken. */
-  open(ue: AmfUe, id: number, pti: number): CoreSession | undefined {
+  open(ue: SessionHolder, id: number, pti: number): CoreSession | undefined {
     this.remove(ue, id);
     const host = this.freeHosts.shift();
     if (host === undefined) return undefined;
@@ -45,7 +49,7 @@ export class SimulatedSmf {
     return session;
   }
 
-  remove(ue: AmfUe, id: number): void {
+  remove(ue: SessionHolder, id: number): void {
     const session = ue.sessions.get(id);
     if (session === undefined) return;
     ue.sessions.delete(id);
@@ -100,32 +104,33 @@ export class SimulatedSmf {
   }
 
   /** The N3IWF's tunnel ends: from now on the UPF can answer. */
-  setUpResponse(ue: AmfUe, ies: MessageIes<'PDUSessionResourceSetupResponse'>): void {
+  setUpResponse(ue: SessionHolder, ies: MessageIes<'PDUSessionResourceSetupResponse'>): void {
     for (const {
       pduSessionId,
       pduSessionResourceSetupResponseTransfer,
-    } of ies.pduSessionResourceSetupListSURes ?? []) {
-      const session = ue.sessions.get(pduSessionId);
-      const transfer = decodeTransfer(
-        'PDUSessionResourceSetupResponseTransfer',
-        pduSessionResourceSetupResponseTransfer,
-      );
-      if (session === undefined || !transfer.ok) continue;
-      const tunnel = transfer.value.dlQosFlowPerTnlInformation.upTransportLayerInformation;
-      if (tunnel.choice !== 'gTPTunnel') continue;
-      const teid = Buffer.from(tunnel.value.gtpTeid).readUInt32BE();
-      const address = tunnel.value.transportLayerAddress.bits.subarray(0, 4).join('.');
-      session.active = true;
-      const { address: inner, ulTeid, qfi } = session;
-      this.upf.addSession({
-        address: inner,
-        ulTeid,
-        qfi,
-        downlink: { teid, gateway: { address, port: gtpuPort } },
-      });
-    }
+    } of ies.pduSessionResourceSetupListSURes ?? [])
+      this.activate(ue, pduSessionId, pduSessionResourceSetupResponseTransfer);
     for (const { pduSessionId } of ies.pduSessionResourceFailedToSetupListSURes ?? [])
       this.remove(ue, pduSessionId);
+  }
+
+  /** PDU Session Resource Setup Response Transfer of a session; octets that are not one change nothing. */
+  activate(ue: SessionHolder, id: number, transferOctets: Uint8Array): void {
+    const session = ue.sessions.get(id);
+    const transfer = decodeTransfer('PDUSessionResourceSetupResponseTransfer', transferOctets);
+    if (session === undefined || !transfer.ok) return;
+    const tunnel = transfer.value.dlQosFlowPerTnlInformation.upTransportLayerInformation;
+    if (tunnel.choice !== 'gTPTunnel') return;
+    const teid = Buffer.from(tunnel.value.gtpTeid).readUInt32BE();
+    const address = tunnel.value.transportLayerAddress.bits.subarray(0, 4).join('.');
+    session.active = true;
+    const { address: inner, ulTeid, qfi } = session;
+    this.upf.addSession({
+      address: inner,
+      ulTeid,
+      qfi,
+      downlink: { teid, gateway: { address, port: gtpuPort } },
+    });
   }
 
   /** A 5GSM message of the UE, out of UL NAS Transport. */
@@ -175,29 +180,35 @@ export class SimulatedSmf {
 
   /** PDU session release, asked for by the UE (`pti` of its request) or started by the network (0). */
   release(ue: AmfUe, id: number, pti = 0): void {
-    const regularDeactivation = 36;
-    const command = encodeNas({
-      message: 'PduSessionReleaseCommand',
-      pduSessionId: id,
-      pti,
-      cause: regularDeactivation,
-    });
+    const { nas, transfer } = releaseCommand(id, pti);
     const { amfUeNgapId, ranUeNgapId } = ue;
-    const transfer = encodeTransfer('PDUSessionResourceReleaseCommandTransfer', {
-      cause: { choice: 'nas', value: 'normal-release' },
-    });
     this.ports.send({
       message: 'PDUSessionResourceReleaseCommand',
       ies: {
         amfUeNgapId,
         ranUeNgapId,
-        nasPdu: sessionNas(ue, id, command),
+        nasPdu: sessionNas(ue, id, nas),
         pduSessionResourceToReleaseListRelCmd: [
           { pduSessionId: id, pduSessionResourceReleaseCommandTransfer: transfer },
         ],
       },
     });
   }
+}
+
+/** What ends a session: the 5GSM message for the UE and the transfer for the N3IWF. `pti` as in the UE's request, or 0. */
+export function releaseCommand(id: number, pti: number): { nas: Uint8Array; transfer: Uint8Array } {
+  const regularDeactivation = 36;
+  const nas = encodeNas({
+    message: 'PduSessionReleaseCommand',
+    pduSessionId: id,
+    pti,
+    cause: regularDeactivation,
+  });
+  const transfer = encodeTransfer('PDUSessionResourceReleaseCommandTransfer', {
+    cause: { choice: 'nas', value: 'normal-release' },
+  });
+  return { nas, transfer };
 }
 
 function teidOctets(teid: number): Uint8Array {

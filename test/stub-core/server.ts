@@ -1,0 +1,120 @@
+import { connect, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
+import { monotonicMs, randomOctets } from '../../n3iwf/io/machine.ts';
+import { UdpSocket } from '../../n3iwf/io/udp.ts';
+import { WakeTimer } from '../../n3iwf/io/wake-timer.ts';
+import {
+  type CallBack,
+  encodeMultipart,
+  type SbiResponse,
+  StubCore,
+  type StubCoreConfig,
+} from '../peers/stub-core/index.ts';
+
+/** How often and how long a call-back is tried again while the AMF has no place for it yet: 409 until registered. */
+const retry = { limit: 100, everyMs: 100, while: new Set([404, 409]) };
+const gtpuPort = 2152;
+
+/** The stub core on sockets: one HTTP/2 server without TLS, and GTP-U. */
+export class StubCoreServer {
+  readonly core: StubCore;
+  private readonly server: Http2Server;
+  private readonly timer: WakeTimer;
+  private upf: UdpSocket | undefined;
+  /** Call-backs that the AMF refused for good, as `status path`. */
+  readonly refused: string[] = [];
+
+  private constructor(config: StubCoreConfig) {
+    this.core = new StubCore(config, {
+      random: randomOctets,
+      now: monotonicMs,
+      callBack: (request) => void this.callBack(request),
+      sendGtpu: (datagram, remote) => this.upf?.send(datagram, remote),
+    });
+    this.timer = new WakeTimer(this.core, monotonicMs);
+    this.server = createServer();
+    this.server.on('stream', (stream, headers) => this.onStream(stream, headers));
+  }
+
+  /** Listens on the origin of `config` and on GTP-U of its UPF. */
+  static async open(config: StubCoreConfig): Promise<StubCoreServer> {
+    const shell = new StubCoreServer(config);
+    shell.upf = await UdpSocket.open({ address: config.upfAddress, port: gtpuPort }, (data, remote) => {
+      shell.core.receiveGtpu(data, remote);
+      shell.timer.rearm();
+    });
+    const { hostname, port } = new URL(config.origin);
+    await new Promise<void>((resolve, reject) => {
+      shell.server.once('error', reject);
+      shell.server.listen(Number(port), hostname, resolve);
+    });
+    return shell;
+  }
+
+  async close(): Promise<void> {
+    this.timer.stop();
+    this.server.close();
+    await this.upf?.close();
+  }
+
+  private onStream(stream: ServerHttp2Stream, headers: Readonly<Record<string, unknown>>): void {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('error', () => {}); // the AMF gave up: nobody is left to be told
+    stream.on('end', () => {
+      const answer = this.core.receive({
+        method: String(headers[':method']),
+        path: String(headers[':path']),
+        contentType: String(headers['content-type'] ?? ''),
+        body: Uint8Array.from(Buffer.concat(chunks)),
+      });
+      if (!stream.destroyed) respond(stream, answer);
+    });
+  }
+
+  private async callBack(request: CallBack): Promise<void> {
+    for (let left = retry.limit; left > 0; left--) {
+      await new Promise((resolve) => setTimeout(resolve, retry.everyMs));
+      const status = await post(request).catch(() => 0);
+      if (!retry.while.has(status)) {
+        if (status < 200 || status > 299) this.refused.push(`${status} ${request.path}`);
+        return;
+      }
+    }
+    this.refused.push(`no place ${request.path}`);
+  }
+}
+
+function respond(stream: ServerHttp2Stream, { status, location, json, parts }: SbiResponse): void {
+  const where = location === undefined ? {} : { location };
+  if (json === undefined) {
+    stream.respond({ ':status': status, ...where }, { endStream: true });
+    return;
+  }
+  const { type, body } =
+    parts === undefined
+      ? {
+          type: status < 400 ? 'application/json' : 'application/problem+json',
+          body: Buffer.from(JSON.stringify(json)),
+        }
+      : encodeMultipart({ json, parts });
+  stream.respond({ ':status': status, 'content-type': type, 'content-length': body.length, ...where });
+  stream.end(body);
+}
+
+/** The status of the AMF's answer. Rejects when there is none. */
+function post({ method, origin, path, payload }: CallBack): Promise<number> {
+  const { type, body } =
+    payload.parts.length === 0
+      ? { type: 'application/json', body: Buffer.from(JSON.stringify(payload.json)) }
+      : encodeMultipart(payload);
+  return new Promise((resolve, reject) => {
+    const session = connect(origin);
+    session.once('error', reject);
+    const stream = session.request({ ':method': method, ':path': path, 'content-type': type });
+    stream.once('error', reject);
+    stream.once('response', (headers) => resolve(Number(headers[':status'])));
+    stream.on('close', () => session.close());
+    stream.resume();
+    stream.end(body);
+  });
+}
