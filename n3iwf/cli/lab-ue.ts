@@ -152,7 +152,8 @@ export class LabUeRunner {
     await Promise.all(this.sockets.map((socket) => socket.close()));
   }
 
-  private act(action: (ue: SimulatedUe) => void): void {
+  /** Commands the UE from outside and re-arms its timer. */
+  act(action: (ue: SimulatedUe) => void): void {
     action(this.ue);
     this.timer.rearm();
   }
@@ -162,7 +163,8 @@ export class LabUeRunner {
     for (const waiter of [...this.waiters]) if (waiter.matches(event)) waiter.settle(event);
   }
 
-  private async next<T extends UeEvent['type']>(type: T, step: string): Promise<EventOf<T>> {
+  /** The next event of that type; rejects as `attach` does. */
+  async next<T extends UeEvent['type']>(type: T, step: string): Promise<EventOf<T>> {
     return (await this.wait((event) => event.type === type, step, stepLimitMs)) as EventOf<T>;
   }
 

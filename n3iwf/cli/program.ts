@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, OperatorError } from '../errors.ts';
+import type { CaptureOptions } from '../io/lab-capture.ts';
 import type { DoctorKmeOptions } from './doctor-kme.ts';
 import { type LabOptions, labFaults } from './lab-options.ts';
 
@@ -34,13 +35,27 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 
 type Done = (status: number) => void;
 
-/** Commands that take a configuration file and nothing else; each module is loaded when its command runs. */
+const captureOptions = [
+  new Option('--pcap <file>', 'record NWu and N2'),
+  new Option(
+    '--keylog <folder>',
+    "write Wireshark's decryption tables into a folder: keys in clear, for the lab",
+  ),
+];
+
+/** Commands that take a configuration file; each module is loaded when its command runs. */
 const fileCommands: readonly {
   readonly name: string;
   readonly description: string;
-  readonly run: (path: string) => Promise<number>;
+  readonly options?: readonly Option[];
+  readonly run: (path: string, options: CaptureOptions) => Promise<number>;
 }[] = [
-  { name: 'run', description: 'the N3IWF', run: async (path) => (await import('./run.ts')).runNode(path) },
+  {
+    name: 'run',
+    description: 'the N3IWF',
+    options: captureOptions,
+    run: async (path, options) => (await import('./run.ts')).runNode(path, options),
+  },
   {
     name: 'kme',
     description: 'ETSI GS QKD 014 KMEs with simulated links: a pair, a ring, any network',
@@ -62,12 +77,15 @@ function buildProgram(done: Done): Command {
   const program = new Command('n3iwf').description(
     'A 5G N3IWF whose IPsec keys come from quantum key distribution',
   );
-  for (const { name, description, run } of fileCommands) {
-    program
+  for (const { name, description, options = [], run } of fileCommands) {
+    const command = program
       .command(name)
       .description(description)
-      .requiredOption('-c, --config <file>', 'configuration file (YAML)')
-      .action(async ({ config }: { config: string }) => done(await run(config)));
+      .requiredOption('-c, --config <file>', 'configuration file (YAML)');
+    for (const option of options) command.addOption(option);
+    command.action(async ({ config, ...rest }: { config: string } & CaptureOptions) =>
+      done(await run(config, rest)),
+    );
   }
   addLab(program, done);
   addDoctor(program, done);

@@ -1,10 +1,18 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import pino from 'pino';
-import { type EndpointConfig, ID_TYPE, parseEspProposal, parseIkeProposal, type Result } from '#ikev2';
+import {
+  type EndpointConfig,
+  ID_TYPE,
+  type IkeEvent,
+  parseEspProposal,
+  parseIkeProposal,
+  type Result,
+} from '#ikev2';
 import { Etsi014Client, KeyStore } from '#qkd';
 import { type Config, readConfig } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { KmeHttpsTransport } from '../io/kme-https.ts';
+import { type CaptureOptions, LabCapture } from '../io/lab-capture.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { connectSctp } from '../io/sctp-kernel.ts';
 import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
@@ -21,15 +29,19 @@ const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
  * @returns 0 after an orderly end
  * @throws OperatorError for a wrong configuration (before a socket opens), a busy port, a KME that does not answer
  */
-export async function runNode(path: string): Promise<number> {
+export async function runNode(path: string, options: CaptureOptions = {}): Promise<number> {
   const config = readConfig(readYaml(path), path);
-  const shellConfig = shellConfigOf(config);
+  const shellConfig = shellConfigOf(config, options.keylog !== undefined);
   const log = pino(
     { level: config.log, base: null },
     pino.destination({ dest: 2, sync: true }),
   ) as unknown as Log;
   const keys = config.qkd === undefined ? undefined : await openKeys(config.qkd);
-  const shell = await GatewayShell.open(shellConfig, keys?.store, log);
+  if (options.keylog !== undefined)
+    log.warn({ folder: options.keylog }, 'keys of every SA are written in clear');
+  const capture = new LabCapture(options);
+  const observe = (event: IkeEvent) => capture.ikeEvent(event);
+  const shell = await GatewayShell.open(shellConfig, keys?.store, log, { observe }, capture);
   const { amf, localAddresses } = config.n2;
   const dial = () => connectSctp({ local: localAddresses, localPort: 0 }, amf.addresses, amf.port);
   const first = shell.connectN2(dial);
@@ -39,6 +51,7 @@ export async function runNode(path: string): Promise<number> {
   shell.act((gateway) => gateway.shutDown());
   await new Promise((resolve) => setTimeout(resolve, drainMs));
   await shell.close();
+  capture.close();
   keys?.close();
   return 0;
 }
@@ -76,7 +89,7 @@ async function openKeys(config: QkdConfig): Promise<{ store: KeyStore; close(): 
 }
 
 /** @throws OperatorError N3IWF_E_CONFIG for a proposal, certificate or key that cannot be used */
-function shellConfigOf(config: Config): ShellConfig {
+function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
   const { ike, inner, n2, n3, qkd } = config;
   const { replayWindow, ...limits } = config.userPlane;
   const { preSharedKeyFile } = ike;
@@ -84,7 +97,7 @@ function shellConfigOf(config: Config): ShellConfig {
     preSharedKeyFile === undefined ? undefined : readNamedFile('ike.preSharedKeyFile', preSharedKeyFile);
   return {
     gateway: {
-      ike: endpointConfig(config),
+      ike: { ...endpointConfig(config), exposeKeys },
       identity: {
         innerAddress: inner.address,
         nasPort: inner.nasPort,

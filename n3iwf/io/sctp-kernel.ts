@@ -19,6 +19,8 @@ const acceptPollMs = 200;
 
 /** N2's view of one kernel association; both messages and the end of it arrive by the two callbacks. */
 export class KernelAssociation {
+  /** Outbound streams that both ends agreed on: the smaller of what we asked for and what the peer takes in. */
+  readonly streams: number;
   private readonly fd: number;
   private readonly socket: Socket;
   private readonly waiting: { readonly stream: number; readonly data: Uint8Array }[] = [];
@@ -30,6 +32,7 @@ export class KernelAssociation {
   /** Takes over a connected one-to-one SCTP descriptor. */
   constructor(fd: number) {
     this.fd = fd;
+    this.streams = outboundStreams(fd);
     this.socket = new Socket({ fd, readable: true, writable: true });
     this.socket.on('data', (data) => this.messageListener(data));
     this.socket.on('end', () => this.end('the peer shut the association down'));
@@ -86,6 +89,17 @@ export class KernelAssociation {
     this.socket.destroy();
     if (first) this.closedListener(reason);
   }
+}
+
+/** Sizes and places in `struct sctp_status` (RFC 6458, 8.2.1). */
+const status = { length: 176, outboundStreams: 18 } as const;
+
+/** Outbound streams of a connected descriptor; 1 when the kernel does not say. */
+function outboundStreams(fd: number): number {
+  const value = new Uint8Array(status.length);
+  const length = Uint8Array.of(status.length, 0, 0, 0);
+  if (libc().getsockopt(fd, sctp.SOL_SCTP, sctp.socketOption.status, value, length) < 0) return 1;
+  return Math.max(1, new DataView(value.buffer).getUint16(status.outboundStreams, true));
 }
 
 /** @returns 0, or the errno of the refusal */

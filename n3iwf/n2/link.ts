@@ -10,6 +10,8 @@ import type { Log } from '../log.ts';
 
 /** The message transport to one AMF: kernel SCTP, or an in-memory pair in the lab. */
 export interface N2Transport {
+  /** Outbound streams that were negotiated; without it, as many as were asked for. */
+  readonly streams?: number;
   send(stream: number, data: Uint8Array): void;
   onMessage(listener: (data: Uint8Array) => void): void;
   onClosed(listener: (reason: string) => void): void;
@@ -126,7 +128,7 @@ export class N2Link {
       this.transport = transport;
       transport.onMessage((data) => this.received(data));
       transport.onClosed((reason) => this.closed(transport, reason));
-      this.carryOut(this.association.connected(this.ports.now(), n2Streams));
+      this.carryOut(this.association.connected(this.ports.now(), transport.streams ?? n2Streams));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.carryOut(this.association.disconnected(this.ports.now(), reason));

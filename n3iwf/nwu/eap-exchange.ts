@@ -3,6 +3,7 @@ import type { Node } from '../node.ts';
 import type { UeContext } from '../ue/context.ts';
 import { refuseForCongestion } from './congestion.ts';
 import { decodeEap5g, eapFailure } from './eap5g.ts';
+import { onEapAnswered } from './nas-delivery.ts';
 
 /** One EAP-Response of the UE while it authenticates [TS24502 7.3.3]. Anything but 5G-NAS ends with EAP-Failure. */
 export function onEapResponse(node: Node, ue: UeContext, packet: Uint8Array): void {
@@ -40,6 +41,7 @@ function onNas(node: Node, ue: UeContext, nasPdu: Uint8Array, an: AnParameters):
   } else if (nasPdu.length > 0) {
     sendUplinkNas(node, ue, nasPdu);
   }
+  onEapAnswered(node, ue);
 }
 
 function fail(node: Node, ue: UeContext, reason: string): void {

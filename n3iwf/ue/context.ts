@@ -50,7 +50,9 @@ export class UeContext {
   state: UeState = 'starting';
   eapIdentifier: number;
   innerAddress: Uint8Array | undefined;
-  /** Downlink NAS that came before the UE's NAS connection was up, oldest first. */
+  /** Downlink NAS in the EAP request that the UE has yet to answer. */
+  nasInEap: Uint8Array | undefined;
+  /** Downlink NAS that came before the UE could take it, in EAP or on its NAS connection, oldest first. */
   readonly nasQueue: Uint8Array[] = [];
   nasConnected = false;
   readonly sessions = new Map<number, PduSession>();

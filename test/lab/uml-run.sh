@@ -29,7 +29,7 @@ echo o >/proc/sysrq-trigger
 sleep 5
 INIT
 chmod +x "$folder/init"
-timeout "$seconds" linux.uml mem=1G rootfstype=hostfs rootflags=/ rw "init=$folder/init" \
+timeout "$seconds" linux.uml mem=2G rootfstype=hostfs rootflags=/ rw "init=$folder/init" \
   con=null con0=null,fd:2 quiet </dev/null >"$folder/console" 2>&1 || true
 cat "$folder/output" 2>/dev/null || true
 if [[ -s $folder/status ]]; then exit "$(cat "$folder/status")"; fi

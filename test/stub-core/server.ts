@@ -1,4 +1,10 @@
-import { connect, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  connect,
+  createServer,
+  type Http2Server,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { monotonicMs, randomOctets } from '../../n3iwf/io/machine.ts';
 import { UdpSocket } from '../../n3iwf/io/udp.ts';
 import { WakeTimer } from '../../n3iwf/io/wake-timer.ts';
@@ -10,8 +16,8 @@ import {
   type StubCoreConfig,
 } from '../peers/stub-core/index.ts';
 
-/** How often and how long a call-back is tried again while the AMF has no place for it yet: 409 until registered. */
-const retry = { limit: 100, everyMs: 100, while: new Set([404, 409]) };
+/** How often and how long a call-back is tried again while the AMF has no place for it yet, or was not reached (0). */
+const retry = { limit: 100, firstMs: 20, everyMs: 100, while: new Set([0, 404, 409]) };
 const gtpuPort = 2152;
 
 /** The stub core on sockets: one HTTP/2 server without TLS, and GTP-U. */
@@ -20,6 +26,8 @@ export class StubCoreServer {
   private readonly server: Http2Server;
   private readonly timer: WakeTimer;
   private upf: UdpSocket | undefined;
+  /** Connections to AMFs by their origin. */
+  private readonly sessions = new Map<string, ClientHttp2Session>();
   /** Call-backs that the AMF refused for good, as `status path`. */
   readonly refused: string[] = [];
 
@@ -52,6 +60,7 @@ export class StubCoreServer {
 
   async close(): Promise<void> {
     this.timer.stop();
+    for (const session of this.sessions.values()) session.destroy();
     this.server.close();
     await this.upf?.close();
   }
@@ -72,15 +81,48 @@ export class StubCoreServer {
   }
 
   private async callBack(request: CallBack): Promise<void> {
-    for (let left = retry.limit; left > 0; left--) {
-      await new Promise((resolve) => setTimeout(resolve, retry.everyMs));
-      const status = await post(request).catch(() => 0);
+    for (let tried = 0; tried < retry.limit; tried++) {
+      await new Promise((resolve) => setTimeout(resolve, tried === 0 ? retry.firstMs : retry.everyMs));
+      const status = await this.post(request).catch(() => 0);
       if (!retry.while.has(status)) {
         if (status < 200 || status > 299) this.refused.push(`${status} ${request.path}`);
         return;
       }
     }
     this.refused.push(`no place ${request.path}`);
+  }
+
+  /** The connection to an AMF that is there already, or a new one; one that ends is forgotten. */
+  private sessionTo(origin: string): ClientHttp2Session {
+    const known = this.sessions.get(origin);
+    if (known !== undefined) return known;
+    const session = connect(origin);
+    const forget = () => this.sessions.delete(origin);
+    session.on('error', forget);
+    session.on('close', forget);
+    session.on('goaway', forget);
+    this.sessions.set(origin, session);
+    return session;
+  }
+
+  /** The status of the AMF's answer. Rejects when there is none. */
+  private post({ method, origin, path, payload }: CallBack): Promise<number> {
+    const { type, body } =
+      payload.parts.length === 0
+        ? { type: 'application/json', body: Buffer.from(JSON.stringify(payload.json)) }
+        : encodeMultipart(payload);
+    return new Promise((resolve, reject) => {
+      const stream = this.sessionTo(origin).request({
+        ':method': method,
+        ':path': path,
+        'content-type': type,
+      });
+      stream.once('error', reject);
+      stream.once('close', () => reject(new Error('closed without an answer')));
+      stream.once('response', (headers) => resolve(Number(headers[':status'])));
+      stream.resume();
+      stream.end(body);
+    });
   }
 }
 
@@ -99,22 +141,4 @@ function respond(stream: ServerHttp2Stream, { status, location, json, parts }: S
       : encodeMultipart({ json, parts });
   stream.respond({ ':status': status, 'content-type': type, 'content-length': body.length, ...where });
   stream.end(body);
-}
-
-/** The status of the AMF's answer. Rejects when there is none. */
-function post({ method, origin, path, payload }: CallBack): Promise<number> {
-  const { type, body } =
-    payload.parts.length === 0
-      ? { type: 'application/json', body: Buffer.from(JSON.stringify(payload.json)) }
-      : encodeMultipart(payload);
-  return new Promise((resolve, reject) => {
-    const session = connect(origin);
-    session.once('error', reject);
-    const stream = session.request({ ':method': method, ':path': path, 'content-type': type });
-    stream.once('error', reject);
-    stream.once('response', (headers) => resolve(Number(headers[':status'])));
-    stream.on('close', () => session.close());
-    stream.resume();
-    stream.end(body);
-  });
 }

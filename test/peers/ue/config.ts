@@ -23,6 +23,10 @@ export interface UeConfig {
   readonly spi?: Uint8Array;
   /** Answers the challenge wrongly, for tests. */
   readonly wrongResStar?: boolean;
+  /** Which downlink NAS message, from 1, is held back as if lost, until `NasClient.resume` hands it over, for tests. */
+  readonly holdDownlink?: number;
+  /** EAP-Success is held back in the same way, until `SimulatedUe.resume`. */
+  readonly holdEapSuccess?: boolean;
 }
 
 /** A QKD key drawn from the UE's own store. */

@@ -49,6 +49,8 @@ export class NasClient {
   private readonly config: UeConfig;
   private security: NasSecurity | undefined;
   private kAmf: Uint8Array | undefined;
+  private received = 0;
+  private held: Uint8Array | undefined;
   /** K_N3IWF, from when the Security Mode Complete is on its way [TS33501 A.9]. */
   kN3iwf: Uint8Array | undefined;
 
@@ -72,7 +74,20 @@ export class NasClient {
     } as const;
   }
 
+  /** A NAS message of the network as it came. One that is to be held back stays here until `resume`. */
   receive(nasPdu: Uint8Array): void {
+    if (++this.received === this.config.holdDownlink) this.held = nasPdu;
+    else this.process(nasPdu);
+  }
+
+  /** Goes on with the message that was held back, if there is one. */
+  resume(): void {
+    const { held } = this;
+    this.held = undefined;
+    if (held !== undefined) this.process(held);
+  }
+
+  private process(nasPdu: Uint8Array): void {
     const plain = isProtected(nasPdu) ? this.unprotect(nasPdu) : nasPdu;
     const decoded = plain === undefined ? undefined : decodeNas(plain);
     if (decoded === undefined) return;

@@ -50,6 +50,7 @@ export class SimulatedUe {
   private firstNas = true;
   private inEap = true;
   private ended = false;
+  private held: (() => void) | undefined;
   private authKey: DrawnKey | undefined;
 
   constructor(config: UeConfig, at: UeAddresses, ports: UePorts) {
@@ -230,8 +231,21 @@ export class SimulatedUe {
     this.eapIdentifier = message.identifier;
     if (message.kind === 'start') this.sendNas(this.nas.registrationRequest());
     else if (message.kind === 'nas') this.nas.receive(message.nasPdu);
-    else if (message.code === 'success') this.onEapSuccess();
+    else if (message.code === 'success') this.holdOr(() => this.onEapSuccess());
     else this.fail('EAP-5G', `the network ended it with ${message.code}`);
+  }
+
+  /** Goes on with what the configuration holds back. */
+  resume(): void {
+    const { held } = this;
+    this.held = undefined;
+    if (held === undefined) this.nas.resume();
+    else held();
+  }
+
+  private holdOr(action: () => void): void {
+    if (this.config.holdEapSuccess === true) this.held = action;
+    else action();
   }
 
   private onEapSuccess(): void {

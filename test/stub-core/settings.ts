@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import type { StubCoreConfig, StubSubscriber } from '../peers/stub-core/index.ts';
+
+/** Loopback addresses, one for each part. */
+export const address = {
+  stub: '127.0.0.10',
+  amf: '127.0.0.18',
+  upf: '127.0.0.8',
+  n3iwf: '127.0.0.15',
+} as const;
+
+export const plmn = { mcc: '208', mnc: '93' };
+export const slice = { sst: 1, sd: '010203' };
+export const n3iwfName = 'n3iwf.free5gc.org';
+const sbiPort = 8000;
+
+/** Subscribers by number, with keys that follow from it: what is wrong with those of the last few is in `faults`. */
+export const subscriberCount = 40;
+export const faults: Readonly<Record<number, NonNullable<StubSubscriber['keyFault']>>> = {
+  38: 'k',
+  39: 'kSeaf',
+};
+
+/** Subscriber `index`; the sequence number begins above that of any earlier run. */
+export function subscriberOf(index: number): StubSubscriber {
+  const derive = (what: string) =>
+    Uint8Array.from(createHash('sha256').update(`${what} ${index}`).digest().subarray(0, 16));
+  const keyFault = faults[index];
+  return {
+    imsi: `20893${String(index + 1).padStart(10, '0')}`,
+    k: derive('K'),
+    opc: derive('OPc'),
+    sqn: 32 * Math.floor(Date.now() / 1000),
+    ...(keyFault === undefined ? {} : { keyFault }),
+  };
+}
+
+/** The stub core around an AMF on loopback. */
+export function stubConfig(): StubCoreConfig {
+  return {
+    origin: `http://${address.stub}:${sbiPort}`,
+    plmn,
+    slice,
+    dnn: 'internet',
+    subscribers: Array.from({ length: subscriberCount }, (_, index) => subscriberOf(index)),
+    upfAddress: address.upf,
+    sessionPrefix: [10, 60, 0],
+  };
+}
+
+/** Configuration of free5GC's AMF, schema 1.0.9, with the values that its compose file has. */
+export function amfConfig(): unknown {
+  const timer = { enable: true, expireTime: '6s', maxRetryTimes: 4 };
+  return {
+    info: { version: '1.0.9', description: 'AMF on a stub core' },
+    configuration: {
+      amfName: 'AMF',
+      ngapIpList: [address.amf],
+      ngapPort: 38412,
+      sbi: { scheme: 'http', registerIPv4: address.amf, bindingIPv4: address.amf, port: sbiPort },
+      serviceNameList: ['namf-comm', 'namf-evts', 'namf-mt', 'namf-loc', 'namf-oam', 'namf-callback'],
+      servedGuamiList: [{ plmnId: plmn, amfId: 'cafe00' }],
+      supportTaiList: [{ plmnId: plmn, tac: '000001' }],
+      plmnSupportList: [{ plmnId: plmn, snssaiList: [slice, { sst: 1, sd: '112233' }] }],
+      supportDnnList: ['internet'],
+      nrfUri: `http://${address.stub}:${sbiPort}`,
+      security: { integrityOrder: ['NIA2'], cipheringOrder: ['NEA0'] },
+      networkName: { full: 'free5GC', short: 'free' },
+      ngapIE: {
+        mobilityRestrictionList: { enable: true },
+        maskedIMEISV: { enable: true },
+        redirectionVoiceFallback: { enable: false },
+      },
+      nasIE: {
+        networkFeatureSupport5GS: {
+          enable: true,
+          length: 1,
+          imsVoPS: 0,
+          emc: 0,
+          emf: 0,
+          iwkN26: 0,
+          mpsi: 0,
+          emcN3: 0,
+          mcsi: 0,
+        },
+      },
+      t3502Value: 720,
+      t3512Value: 3600,
+      non3gppDeregTimerValue: 3240,
+      t3513: timer,
+      t3522: timer,
+      t3550: timer,
+      t3555: timer,
+      t3560: timer,
+      t3565: timer,
+      t3570: timer,
+      locality: 'area1',
+      sctp: { numOstreams: 3, maxInstreams: 5, maxAttempts: 2, maxInitTimeout: 2 },
+      defaultUECtxReq: false,
+    },
+    logger: { enable: true, level: 'debug', reportCaller: false },
+  };
+}
+
+/** Configuration of `n3iwf run` beside it. */
+export function nodeConfig(preSharedKeyFile: string): unknown {
+  return {
+    ike: { address: address.n3iwf, identity: n3iwfName, auth: 'psk', ppk: 'none', preSharedKeyFile },
+    inner: { pool: '10.0.0.0/24', address: '10.0.0.1' },
+    n2: { n3iwfId: 135, plmn, tac: '000001', slices: [slice], amf: { addresses: [address.amf] } },
+    n3: { address: address.n3iwf },
+    log: 'debug',
+  };
+}
