@@ -48,9 +48,8 @@ async function linkWith(streams: number | undefined) {
       now: () => 0,
       random: () => 0,
       dial: () => Promise.resolve(transport),
-      received: () => {},
-      ready: () => {},
-      reset: () => {},
+      joins: () => false,
+      happened: () => {},
       rearm: () => {},
       tap: () => {},
     },
@@ -60,7 +59,7 @@ async function linkWith(streams: number | undefined) {
   link.tick();
   await new Promise((resolve) => setImmediate(resolve));
   deliver(encodeNgap(accepted));
-  await link.firstSetup;
+  expect(link.ready).toBe(true);
   const streamOf = (ranUeNgapId: number) => {
     link.send({
       message: 'UplinkNASTransport',
