@@ -2,11 +2,15 @@ import { z } from 'zod';
 import { KME_QUIRKS, type KmeQuirkName } from '#qkd';
 import { OperatorError } from './errors.ts';
 import { ipv4Octets } from './ue/address-pool.ts';
+import { parseAddress } from './userplane/address.ts';
 
 const kmeKinds = Object.keys(KME_QUIRKS) as [KmeQuirkName, ...KmeQuirkName[]];
 const ipv4 = z
   .string()
   .refine((text) => ipv4Octets(text) !== undefined, 'must be an IPv4 address such as 192.0.2.1');
+const ip = z
+  .string()
+  .refine((text) => parseAddress(text) !== undefined, 'must be an address such as 192.0.2.1 or 2001:db8::1');
 const port = z.number().int().min(0).max(65535);
 const plmn = z.object({
   mcc: z.string().regex(/^\d{3}$/, 'must be three digits in quotes, such as "001"'),
@@ -78,7 +82,12 @@ export const configSchema = z.strictObject({
       .describe('local SCTP addresses; two or more make the association multi-homed'),
     amf: z.strictObject({ addresses: z.array(ipv4).nonempty(), port: port.default(38412) }),
   }),
-  n3: z.strictObject({ address: ipv4, port: port.default(2152) }),
+  n3: z.strictObject({
+    address: ip.describe('end of GTP-U tunnels'),
+    moreAddresses: z.array(ip).default([]).describe('further ones, such as one of the other family'),
+    port: port.default(2152),
+    echoSeconds: z.number().int().min(60).default(60).describe('between echo requests to each UPF'),
+  }),
   userPlane: userPlane.prefault({}),
   qkd: z
     .strictObject({

@@ -39,7 +39,8 @@ export interface GatewayPorts {
   sendIke(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void;
   /** `tos` is the octet for the outer IP header, where the socket can set it. */
   sendEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress, udp: boolean, tos: number): void;
-  sendGtpu(datagram: Uint8Array, remote: SocketAddress, tos: number): void;
+  /** `local` is the N3 address to send from. */
+  sendGtpu(datagram: Uint8Array, remote: SocketAddress, tos: number, local: string): void;
   /** Sends by the NG interface to the AMF of that number, its place in the configuration. */
   sendN2(pdu: NgapPdu, amf: number): void;
   verifyCertificate?: NonNullable<ConstructorParameters<typeof IkeEndpoint>[1]['verifyCertificate']>;
@@ -52,7 +53,10 @@ export interface GatewayConfig {
   readonly identity: NodeIdentity;
   readonly innerPool: string;
   /** Limits of the user plane; without them no packet is too big and the window is the default. */
-  readonly userPlane?: Pick<PlaneOptions, 'espWindow' | 'nwuMtu' | 'n3Mtu' | 'clampMss'>;
+  readonly userPlane?: Pick<
+    PlaneOptions,
+    'espWindow' | 'nwuMtu' | 'n3Mtu' | 'clampMss' | 'moreN3Addresses' | 'pathTimers'
+  >;
 }
 
 /** How long a UE whose IKE SA is gone waits for the AMF's release command, in ms. */
@@ -96,7 +100,11 @@ export class Gateway implements Node {
       {
         random: (length) => ports.random(length),
         sendEsp: (packet, local, remote, udp, tos) => ports.sendEsp(packet, local, remote, udp, tos),
-        sendGtpu: (datagram, remote, tos) => ports.sendGtpu(datagram, remote, tos),
+        sendGtpu: (datagram, remote, tos, local) => ports.sendGtpu(datagram, remote, tos, local),
+        tunnelLost: (ue, pduSession) =>
+          log.error({ ue, pduSession }, 'the UPF has lost the tunnel of a session'),
+        pathChanged: (upf, isUp) =>
+          log[isUp ? 'info' : 'error']({ upf }, isUp ? 'the UPF answers again' : 'the UPF does not answer'),
         nasOpened: (ueId) => this.withUe(ueId, (ue) => onNasOpened(this, ue)),
         nasReceived: (ueId, octets) => this.withUe(ueId, (ue) => this.onNasOctets(ue, octets)),
         nasClosed: (ueId) => this.withUe(ueId, (ue) => this.onNasClosed(ue)),
@@ -126,8 +134,9 @@ export class Gateway implements Node {
     this.plane.receiveEsp(this.now(), packet, local, remote);
   }
 
-  receiveGtpu(datagram: Uint8Array, remote: SocketAddress): void {
-    this.plane.receiveGtpu(this.now(), datagram, remote);
+  /** `local` is the N3 address that the datagram came to. */
+  receiveGtpu(datagram: Uint8Array, remote: SocketAddress, local?: string): void {
+    this.plane.receiveGtpu(this.now(), datagram, remote, 0, local);
   }
 
   /** Takes what happened on the NG interface to the AMF of that number. */

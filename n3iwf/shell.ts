@@ -9,6 +9,7 @@ import { AmfConnection } from './n2/amf/connection.ts';
 import type { N2Transport } from './n2/link.ts';
 import { type N2SetupConfig, ngSetupRequest } from './n2/setup.ts';
 import type { KeySource } from './node.ts';
+import { formatAddress, requireAddress } from './userplane/address.ts';
 
 /** Sees what crosses the node's outer interfaces, for captures. */
 export interface Wiretap {
@@ -22,6 +23,8 @@ export interface ShellConfig {
   readonly ikePort: number;
   readonly natTraversalPort: number;
   readonly n3Address: string;
+  /** Further addresses of GTP-U; the gateway's configuration names the same. */
+  readonly moreN3Addresses?: readonly string[];
   readonly n3Port: number;
   readonly n2: N2SetupConfig;
 }
@@ -41,7 +44,8 @@ export class GatewayShell {
   private readonly sockets: UdpSocket[] = [];
   private ikeSocket: UdpSocket | undefined;
   private natSocket: UdpSocket | undefined;
-  private n3Socket: UdpSocket | undefined;
+  /** By their address, the preferred one first. */
+  private readonly n3Sockets = new Map<string, UdpSocket>();
   private readonly amfs: AmfConnection[] = [];
 
   private constructor(
@@ -61,7 +65,7 @@ export class GatewayShell {
         random: randomOctets,
         sendIke: (datagram, local, remote) => this.sendIke(datagram, local, remote),
         sendEsp: (packet, local, remote) => this.sendUdp(this.natSocket, packet, local, remote),
-        sendGtpu: (datagram, remote) => this.n3Socket?.send(datagram, remote),
+        sendGtpu: (datagram, remote, _tos, local) => this.n3Sockets.get(local)?.send(datagram, remote),
         sendN2: (pdu, amf) => this.amfs[amf]?.send(pdu),
         ...observers,
       },
@@ -145,7 +149,7 @@ export class GatewayShell {
   }
 
   private async bind(): Promise<void> {
-    const { address, ikePort, natTraversalPort, n3Address, n3Port } = this.config;
+    const { address, ikePort, natTraversalPort, n3Address, moreN3Addresses = [], n3Port } = this.config;
     const fault = (error: Error) => this.log.warn({ error: error.message }, 'UDP socket');
     const open = async (
       at: SocketAddress,
@@ -169,9 +173,12 @@ export class GatewayShell {
     this.natSocket = await open({ address, port: natTraversalPort }, (data, remote, local) =>
       this.onNatPort(data, remote, local),
     );
-    this.n3Socket = await open({ address: n3Address, port: n3Port }, (data, remote) =>
-      this.gateway.receiveGtpu(data, remote),
-    );
+    for (const text of [n3Address, ...moreN3Addresses]) {
+      const local = formatAddress(requireAddress(text));
+      const received = (data: Uint8Array, remote: SocketAddress) =>
+        this.gateway.receiveGtpu(data, remote, local);
+      this.n3Sockets.set(local, await open({ address: text, port: n3Port }, received));
+    }
   }
 
   private onNatPort(data: Uint8Array, remote: SocketAddress, local: SocketAddress): void {

@@ -17,6 +17,7 @@ import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { connectSctp } from '../io/sctp-kernel.ts';
 import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
 import type { Log } from '../log.ts';
+import { defaultPathTimers } from '../n3/paths.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
 import { readNamedFile, readYaml } from './configuration-file.ts';
 import { untilSignal } from './signals.ts';
@@ -106,12 +107,18 @@ function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
         preSharedKey: () => preSharedKey,
       },
       innerPool: inner.pool,
-      userPlane: { espWindow: replayWindow, ...limits },
+      userPlane: {
+        espWindow: replayWindow,
+        ...limits,
+        moreN3Addresses: n3.moreAddresses,
+        pathTimers: { ...defaultPathTimers, intervalMs: n3.echoSeconds * 1000 },
+      },
     },
     address: ike.address,
     ikePort: ike.port,
     natTraversalPort: ike.natTraversalPort,
     n3Address: n3.address,
+    moreN3Addresses: n3.moreAddresses,
     n3Port: n3.port,
     n2,
   };

@@ -32,7 +32,8 @@ export class UdpSocket {
     received: (datagram: Uint8Array, remote: UdpAddress, local: UdpAddress) => void,
     fault: (error: Error) => void = () => {},
   ): Promise<UdpSocket> {
-    const socket = createSocket({ type: isIPv6(at.address) ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 });
+    const family = isIPv6(at.address) ? 6 : 4;
+    const socket = createSocket({ type: `udp${family}`, recvBufferSize: 1 << 20, lookup: noLookup(family) });
     return new Promise((resolve, reject) => {
       socket.once('error', (error: NodeJS.ErrnoException) => {
         socket.close();
@@ -59,6 +60,15 @@ export class UdpSocket {
     this.closed = true;
     return new Promise((resolve) => this.socket.close(() => resolve()));
   }
+}
+
+/** Addresses are never names here: they are taken as they are, where Node would put each datagram off for a look-up. */
+function noLookup(family: 4 | 6) {
+  return (
+    address: string,
+    _options: unknown,
+    callback: (error: Error | null, address: string, family: number) => void,
+  ) => callback(null, address, family);
 }
 
 function bindFault(at: UdpAddress, error: NodeJS.ErrnoException): OperatorError {

@@ -22,6 +22,7 @@ export const dropCauses = [
   'malformedGtpu',
   'unknownTeid',
   'unexpectedGtpu',
+  'unknownExtension',
 ] as const;
 
 export type DropCause = (typeof dropCauses)[number];

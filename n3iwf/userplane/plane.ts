@@ -1,14 +1,16 @@
 import type { ChildSa, SocketAddress } from '#ikev2';
 import { createCipher } from '#ikev2';
+import { N3Addresses } from '../n3/addresses.ts';
 import {
   decodeGtpu,
-  encodeEchoResponse,
-  encodeErrorIndication,
+  encodeEchoRequest,
+  GpduHeader,
   GTPU_PORT,
   GTPU_TYPE,
   gpduHeaderLength,
   writeGpduHeader,
 } from '../n3/gtpu.ts';
+import { PathSupervisor } from '../n3/paths.ts';
 import { type GreFault, GreHeader, greHeaderLength, writeGreHeader } from '../nwu/gre.ts';
 import { requireAddress } from './address.ts';
 import { countDrop, type UeReport } from './counters.ts';
@@ -17,6 +19,7 @@ import { mergeEcn, tosAt } from './ecn.ts';
 import { type EspFault, EspReceiver, EspSender, spiOf } from './esp.ts';
 import { InnerHeader, IP_PROTOCOL, ipHeaderLength, writeIpHeader } from './ip.ts';
 import { clampMss } from './mss.ts';
+import { N3Side } from './n3-side.ts';
 import { NasListener } from './nas-listener.ts';
 import { largestEspPayload } from './path-mtu.ts';
 import {
@@ -51,31 +54,46 @@ export class UserspacePlane {
   private readonly options: PlaneOptions;
   private readonly upAddress: Uint8Array;
   private readonly nasAddress: Uint8Array;
-  private readonly n3Address: Uint8Array;
-  private readonly n3Largest: number;
+  private readonly n3Addresses: N3Addresses;
+  private readonly n3: N3Side;
+  private readonly paths: PathSupervisor | undefined;
   private readonly innerProtocol: number;
   private readonly nas: NasListener;
-  private readonly tables = new PlaneTables();
+  private readonly tables: PlaneTables;
   private readonly drops = newDropCounters();
   private readonly packets = { uplink: 0, downlink: 0 };
   private readonly inner = new InnerHeader();
   private readonly gre = new GreHeader();
+  private readonly gpdu = new GpduHeader();
 
   constructor(options: PlaneOptions, ports: PlanePorts) {
     this.ports = ports;
     this.options = options;
     this.upAddress = requireAddress(options.upAddress);
     this.nasAddress = requireAddress(options.nasAddress);
-    this.n3Address = requireAddress(options.n3Address);
+    this.n3Addresses = new N3Addresses(options.n3Address, options.moreN3Addresses ?? []);
+    this.paths = this.superviseN3();
+    this.tables = new PlaneTables(this.n3Addresses, this.paths);
+    this.n3 = new N3Side(this.n3Addresses, this.tables, this.paths, ports);
     this.innerProtocol = this.upAddress.length === 4 ? IP_PROTOCOL.IPV4 : IP_PROTOCOL.IPV6;
-    const n3Overhead = ipHeaderLength(this.n3Address) + udpHeader + gpduHeaderLength;
-    this.n3Largest = (options.n3Mtu ?? Number.POSITIVE_INFINITY) - n3Overhead;
     this.nas = new NasListener(this.nasAddress, options.nasPort, {
       random: (length) => ports.random(length),
       transmit: (ueId, packet) => this.sendSignalling(ueId, packet),
       opened: (ueId) => ports.nasOpened(ueId),
       received: (ueId, octets) => ports.nasReceived(ueId, octets),
       closed: (ueId, reason) => ports.nasClosed(ueId, reason),
+    });
+  }
+
+  private superviseN3(): PathSupervisor | undefined {
+    const { pathTimers } = this.options;
+    if (pathTimers === undefined) return undefined;
+    return new PathSupervisor(pathTimers, {
+      sendEcho: (address, sequence) => {
+        const local = this.n3Addresses.towards(address).text;
+        this.ports.sendGtpu(encodeEchoRequest(sequence), { address, port: GTPU_PORT }, 0, local);
+      },
+      changed: (address, isUp) => this.ports.pathChanged?.(address, isUp),
     });
   }
 
@@ -204,16 +222,24 @@ export class UserspacePlane {
     if (isIpType(session.type)) {
       if (!mergeEcn(octets, at, tosAt(octets, 0))) return 'congestionLost';
       if (this.options.clampMss === true) this.clamp(session, octets.subarray(at, inner.end));
-      if (length > this.n3Largest) return this.fitUplink(now, session, flow, octets.subarray(at, inner.end));
+      if (length > this.largestUp(session))
+        return this.fitUplink(now, session, flow, octets.subarray(at, inner.end));
     }
     this.sendUplink(session, flow, octets, at, inner.end);
     return undefined;
   }
 
+  /** Octets of the largest user packet that fits the path to the UPF. */
+  private largestUp({ local }: SessionState): number {
+    const { n3Mtu } = this.options;
+    if (n3Mtu === undefined) return Number.POSITIVE_INFINITY;
+    return n3Mtu - ipHeaderLength(local.octets) - udpHeader - gpduHeaderLength;
+  }
+
   /** The segment size that both paths of a session take. */
   private clamp(session: SessionState, packet: Uint8Array): void {
     const down = session.otherFlows.sa?.largestPacket ?? Number.POSITIVE_INFINITY;
-    const mtu = Math.min(down, this.n3Largest);
+    const mtu = Math.min(down, this.largestUp(session));
     if (Number.isFinite(mtu)) clampMss(packet, mtu);
   }
 
@@ -223,7 +249,7 @@ export class UserspacePlane {
     flow: FlowState,
     packet: Uint8Array,
   ): DropCause | undefined {
-    const { pieces, answer } = fitPacket(now, session, packet, this.n3Largest);
+    const { pieces, answer } = fitPacket(now, session, packet, this.largestUp(session));
     for (const piece of pieces) this.sendUplink(session, flow, withHeadroom(piece), gpduHeaderLength);
     if (answer !== undefined) this.sendDownlink(session, flow, flow.qfi, false, answer, 0);
     return pieces.length > 0 ? undefined : 'tooBig';
@@ -253,27 +279,39 @@ export class UserspacePlane {
     flow.traffic.uplinkPackets++;
     flow.traffic.uplinkOctets += length;
     this.packets.uplink++;
-    this.ports.sendGtpu(octets.subarray(start, end), session.upf, tos);
+    this.ports.sendGtpu(octets.subarray(start, end), session.upf, tos, session.local.text);
   }
 
-  /** A datagram of the N3 interface; `tos` is the octet of the IP header that it came in. */
-  receiveGtpu(now: number, datagram: Uint8Array, remote: SocketAddress, tos = 0): void {
+  /** A datagram that came to `local` on N3; `tos` is the octet of the IP header that it came in. */
+  receiveGtpu(
+    now: number,
+    datagram: Uint8Array,
+    remote: SocketAddress,
+    tos = 0,
+    local = this.n3Addresses.first.text,
+  ): void {
+    const { gpdu } = this;
+    if (gpdu.read(datagram)) {
+      const packet = datagram.subarray(gpduHeaderLength, gpdu.end);
+      this.receiveDownlink(now, gpdu.teid, gpdu.qfi, gpdu.rqi, packet, remote, tos, local);
+      return;
+    }
     const decoded = decodeGtpu(datagram);
     if (!decoded.ok) {
       this.drop('malformedGtpu', undefined);
       return;
     }
-    const { type, teid, sequence = 0, container, payload } = decoded.value;
-    if (type === GTPU_TYPE.G_PDU)
-      this.receiveDownlink(now, teid, container?.qfi ?? -1, container?.rqi ?? false, payload, remote, tos);
-    else if (type === GTPU_TYPE.ECHO_REQUEST) this.ports.sendGtpu(encodeEchoResponse(sequence), remote, 0);
-    else if (type === GTPU_TYPE.END_MARKER) this.receiveEndMarker(teid);
-    else this.drop('unexpectedGtpu', undefined);
-  }
-
-  private receiveEndMarker(teid: number): void {
-    const session = this.tables.byTeid.get(teid);
-    if (session !== undefined) session.endMarkers++;
+    const message = decoded.value;
+    if (message.incomprehensible !== undefined) {
+      this.n3.refuseExtension(message.sequence ?? 0, remote, local);
+      this.drop('unknownExtension', undefined);
+    } else if (message.type === GTPU_TYPE.G_PDU) {
+      const { qfi, rqi } = message.container ?? withoutContainer;
+      this.receiveDownlink(now, message.teid, qfi, rqi, message.payload, remote, tos, local);
+    } else {
+      const cause = this.n3.receive(now, message, remote, local);
+      if (cause !== undefined) this.drop(cause, undefined);
+    }
   }
 
   /** A user packet down; `qfi` is -1 when it named none. */
@@ -285,12 +323,12 @@ export class UserspacePlane {
     packet: Uint8Array,
     remote: SocketAddress,
     tos: number,
+    local: string,
   ): void {
     const session = this.tables.byTeid.get(teid);
     if (session === undefined) {
       this.drop('unknownTeid', undefined);
-      const upf = { address: remote.address, port: GTPU_PORT };
-      this.ports.sendGtpu(encodeErrorIndication(teid, this.n3Address), upf, 0);
+      this.n3.refuseTunnel(teid, remote, local);
       return;
     }
     const named = qfi < 0 ? session.firstQfi : qfi;
@@ -372,10 +410,14 @@ export class UserspacePlane {
 
   tick(now: number): void {
     this.nas.tick(now);
+    this.paths?.tick(now);
   }
 
+  /** When `tick` is due, in ms of the caller's clock. */
   deadline(): number | undefined {
-    return this.nas.deadline();
+    const one = this.nas.deadline();
+    const other = this.paths?.deadline();
+    return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
   }
 
   /** Packets relayed each way, and drops by cause. */
@@ -397,6 +439,9 @@ export class UserspacePlane {
 }
 
 const udpHeader = 8;
+
+/** What a G-PDU without PDU Session Container says of its flow. */
+const withoutContainer = { qfi: -1, rqi: false } as const;
 
 /** Room for the GTP-U header in front of a packet that did not come through a tunnel. */
 function withHeadroom(packet: Uint8Array): Uint8Array {

@@ -1,5 +1,7 @@
 import type { ChildSa, SocketAddress } from '#ikev2';
+import type { N3Address, N3Addresses } from '../n3/addresses.ts';
 import { GTPU_PORT } from '../n3/gtpu.ts';
+import type { PathSupervisor } from '../n3/paths.ts';
 import type { GreVariant } from '../nwu/gre.ts';
 import {
   addTraffic,
@@ -57,6 +59,8 @@ export interface SessionState {
   dlTeid: number;
   ulTunnel: TunnelAddress;
   upf: SocketAddress;
+  /** Our N3 address of the UPF's family. */
+  local: N3Address;
   endMarkers: number;
   /** When the last "packet too big" went out for it, in ms. */
   lastTooBigMs: number;
@@ -88,6 +92,20 @@ export class PlaneTables {
   readonly bySpi = new Map<number, SaState>();
   readonly byChild = new Map<number, SaState>();
   readonly byTeid = new Map<number, SessionState>();
+  private readonly byUlTunnel = new Map<string, SessionState>();
+  private readonly addresses: N3Addresses;
+  private readonly paths: Pick<PathSupervisor, 'use' | 'release'> | undefined;
+
+  /** `paths` hears of each tunnel that comes and goes. */
+  constructor(addresses: N3Addresses, paths: Pick<PathSupervisor, 'use' | 'release'> | undefined) {
+    this.addresses = addresses;
+    this.paths = paths;
+  }
+
+  /** The session whose uplink goes to this end. */
+  byUplink(address: string, teid: number): SessionState | undefined {
+    return this.byUlTunnel.get(uplinkKey({ address, teid }));
+  }
 
   addUe(id: number, inner: Uint8Array, { greVariant = 'standard' }: UeOptions): void {
     const fresh = { sessions: new Map(), childSas: new Set<SaState>(), drops: new Map(), past: newTraffic() };
@@ -104,13 +122,15 @@ export class PlaneTables {
       firstQfi: 0,
       dlTeid,
       ulTunnel,
-      upf: upfOf(ulTunnel),
+      upf: { address: ulTunnel.address, port: GTPU_PORT },
+      local: this.addresses.towards(ulTunnel.address),
       endMarkers: 0,
       lastTooBigMs: Number.NEGATIVE_INFINITY,
       past: newTraffic(),
     };
     ue.sessions.set(pduSessionId, session);
     this.byTeid.set(dlTeid, session);
+    this.openUplink(session);
     setFlows(session, qfis);
     for (const sa of ue.childSas)
       if (sa.use.kind === 'pduSession' && sa.use.pduSessionId === pduSessionId) sa.session = session;
@@ -121,8 +141,11 @@ export class PlaneTables {
   /** Changes tunnels and flows of a session while packets run; flows that stay keep their counters. */
   updateSession(session: SessionState, { ulTunnel, dlTeid, qfis }: SessionUpdate): void {
     if (ulTunnel !== undefined) {
+      this.closeUplink(session);
       session.ulTunnel = ulTunnel;
-      session.upf = upfOf(ulTunnel);
+      session.upf = { address: ulTunnel.address, port: GTPU_PORT };
+      session.local = this.addresses.towards(ulTunnel.address);
+      this.openUplink(session);
     }
     if (dlTeid !== undefined) {
       this.byTeid.delete(session.dlTeid);
@@ -134,7 +157,19 @@ export class PlaneTables {
     bindFlows(session);
   }
 
+  private openUplink(session: SessionState): void {
+    this.byUlTunnel.set(uplinkKey(session.ulTunnel), session);
+    this.paths?.use(session.ulTunnel.address);
+  }
+
+  private closeUplink(session: SessionState): void {
+    const key = uplinkKey(session.ulTunnel);
+    if (this.byUlTunnel.get(key) === session) this.byUlTunnel.delete(key);
+    this.paths?.release(session.ulTunnel.address);
+  }
+
   removeSession(session: SessionState): void {
+    this.closeUplink(session);
     session.ue.sessions.delete(session.pduSessionId);
     if (this.byTeid.get(session.dlTeid) === session) this.byTeid.delete(session.dlTeid);
     for (const sa of session.ue.childSas) if (sa.session === session) sa.session = undefined;
@@ -165,8 +200,8 @@ export class PlaneTables {
   }
 }
 
-function upfOf({ address }: TunnelAddress): SocketAddress {
-  return { address, port: GTPU_PORT };
+function uplinkKey({ address, teid }: TunnelAddress): string {
+  return `${address}/${teid}`;
 }
 
 function newFlow(qfi: number): FlowState {

@@ -1,4 +1,5 @@
 import type { SocketAddress } from '#ikev2';
+import type { PathTimers } from '../n3/paths.ts';
 import type { GreVariant } from '../nwu/gre.ts';
 import type { DropCause } from './drops.ts';
 import type { EspCipherFactory } from './esp.ts';
@@ -56,6 +57,10 @@ export interface PlaneOptions {
   readonly upAddress: string;
   /** Our end of GTP-U tunnels. */
   readonly n3Address: string;
+  /** Further ones, of the same or the other family. */
+  readonly moreN3Addresses?: readonly string[];
+  /** How paths to UPFs are watched; without it they are not. */
+  readonly pathTimers?: PathTimers;
   /** Packets of the anti-replay window; 1024 without it. */
   readonly espWindow?: number;
   /** Octets of the largest IP packet on the path to UEs; without it no packet is too big. */
@@ -71,11 +76,16 @@ export interface PlanePorts {
   random(length: number): Uint8Array;
   /** `packet` begins with the SPI; with `udp` it goes inside UDP. The octets are the receiver's to keep. */
   sendEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress, udp: boolean, tos: number): void;
-  sendGtpu(datagram: Uint8Array, remote: SocketAddress, tos: number): void;
+  /** `local` is the N3 address to send from. */
+  sendGtpu(datagram: Uint8Array, remote: SocketAddress, tos: number, local: string): void;
   nasOpened(ueId: number): void;
   nasReceived(ueId: number, octets: Uint8Array): void;
   nasClosed(ueId: number, reason: string): void;
   dropped(cause: DropCause, ueId: number | undefined): void;
+  /** The UPF says that the tunnel of a session is gone at its end: the session carries nothing up any more. */
+  tunnelLost?(ueId: number, pduSessionId: number): void;
+  /** A UPF stopped answering echo requests, or answers again. */
+  pathChanged?(upf: string, isUp: boolean): void;
   /** A faster maker of ciphers than the IKE engine's own, where the machine has one. */
   readonly createCipher?: EspCipherFactory;
 }

@@ -26,7 +26,13 @@ export interface SentEsp {
 /** A plane whose ports write down all that leaves it. */
 export class Node {
   readonly esp: SentEsp[] = [];
-  readonly gtpu: { datagram: Uint8Array; remote: { address: string; port: number }; tos: number }[] = [];
+  readonly gtpu: {
+    datagram: Uint8Array;
+    remote: { address: string; port: number };
+    tos: number;
+    local: string;
+  }[] = [];
+  readonly n3Events: string[] = [];
   readonly nas: string[] = [];
   readonly drops: [DropCause, number | undefined][] = [];
   readonly plane: UserspacePlane;
@@ -48,8 +54,10 @@ export class Node {
         this.esp.push(sent);
         this.onEsp?.(sent);
       },
-      sendGtpu: (datagram, remote, tos) =>
-        this.gtpu.push({ datagram: Uint8Array.from(datagram), remote, tos }),
+      sendGtpu: (datagram, remote, tos, local) =>
+        this.gtpu.push({ datagram: Uint8Array.from(datagram), remote, tos, local }),
+      tunnelLost: (ueId, pduSessionId) => this.n3Events.push(`lost ${ueId} ${pduSessionId}`),
+      pathChanged: (upf, isUp) => this.n3Events.push(`${upf} ${isUp ? 'up' : 'down'}`),
       nasOpened: (ueId) => this.nas.push(`${ueId} opened`),
       nasReceived: (ueId, octets) => this.nas.push(`${ueId} ${Buffer.from(octets).toString('hex')}`),
       nasClosed: (ueId, reason) => this.nas.push(`${ueId} ${reason}`),

@@ -271,13 +271,6 @@ describe('GTP-U path messages', () => {
     expect(node.drops).toEqual([['unknownTeid', undefined]]);
   });
 
-  it('an end marker is taken in silence', () => {
-    const node = new Node();
-    attached(node, 1);
-    node.plane.receiveGtpu(0, encodeGtpu(GTPU_TYPE.END_MARKER, 0x601, undefined, empty), UPF);
-    expect([node.drops, node.gtpu, node.esp]).toEqual([[], [], []]);
-  });
-
   it('a session that was released is unknown', () => {
     const node = new Node();
     const { ue, data } = attached(node, 1);
@@ -378,7 +371,13 @@ describe('drops', () => {
     },
     malformedGtpu: (node) => node.plane.receiveGtpu(0, Uint8Array.of(0x30, 255, 0, 9), UPF),
     unknownTeid: (node) => node.plane.receiveGtpu(0, encodeGpdu(0x999, down(5), empty), UPF),
-    unexpectedGtpu: (node) => node.plane.receiveGtpu(0, encodeGtpu(31, 0, 0, empty), UPF),
+    unexpectedGtpu: (node) => node.plane.receiveGtpu(0, encodeGtpu(32, 0, 0, empty), UPF),
+    unknownExtension: (node) => {
+      const octets = encodeGtpu(GTPU_TYPE.G_PDU, 0x601, 0, Uint8Array.of(1, 0, 0, 0, 0x45));
+      octets[0] = 0x36;
+      octets[11] = 0xc0;
+      node.plane.receiveGtpu(0, octets, UPF);
+    },
   };
 
   it.each(dropCauses)('%s is counted once and told', (cause) => {

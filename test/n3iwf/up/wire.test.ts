@@ -2,11 +2,14 @@ import { isIPv6, SocketAddress } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  decodeErrorIndication,
   decodeGtpu,
   encodeEchoResponse,
   encodeErrorIndication,
   encodeGpdu,
   encodeGtpu,
+  encodeSupportedExtensions,
+  GpduHeader,
   GTPU_TYPE,
 } from '../../../n3iwf/n3/gtpu.ts';
 import { decodeGre, encodeGre } from '../../../n3iwf/nwu/gre.ts';
@@ -199,6 +202,61 @@ describe('GTP-U', () => {
     if (!decoded.ok) throw decoded.error;
     expect(decoded.value.container).toEqual({ direction: 'uplink', qfi: 5, rqi: false });
     expect(hexOf(decoded.value.payload)).toBe('45000001');
+    expect(decoded.value.incomprehensible).toBe(0xc0);
+  });
+
+  it('[TS29281 5.2.1] the high bit of its type says whether an extension must be comprehended', () => {
+    for (let type = 1; type < 256; type++) {
+      const decoded = decodeGtpu(Uint8Array.of(0x34, 255, 0, 8, 0, 0, 0, 7, 0, 0, 0, type, 1, 0, 9, 0));
+      if (!decoded.ok) throw decoded.error;
+      expect(decoded.value.incomprehensible).toBe(type >= 0x80 && type !== 0x85 ? type : undefined);
+    }
+  });
+
+  it('[TS38415 5.5] the reader of common downlink packets sees what the decoder sees', () => {
+    const header = new GpduHeader();
+    const edits = fc.array(fc.tuple(fc.nat(17), fc.nat(255)), { maxLength: 2 });
+    fc.assert(
+      fc.property(u32, qfi, fc.boolean(), octets(9), edits, (teid, flow, rqi, packet, changes) => {
+        const datagram = encodeGpdu(teid, { direction: 'downlink', qfi: flow, rqi }, packet);
+        for (const [at, value] of changes) if (at < datagram.length) datagram[at] = value;
+        const decoded = decodeGtpu(datagram);
+        if (changes.length === 0) expect(header.read(datagram)).toBe(true);
+        if (!header.read(datagram)) return;
+        if (!decoded.ok) throw decoded.error;
+        const container = { direction: 'downlink', qfi: header.qfi, rqi: header.rqi };
+        expect(decoded.value).toMatchObject({ type: GTPU_TYPE.G_PDU, teid: header.teid, container });
+        expect(hexOf(datagram.subarray(16, header.end))).toBe(hexOf(decoded.value.payload));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('[TS29281 7.3.1] [TS29281 8.1] an error indication comes back, behind elements of others too', () => {
+    fc.assert(
+      fc.property(u32, fc.constantFrom(4, 16), (teid, length) => {
+        const address = new Uint8Array(length).fill(7);
+        const decoded = decodeGtpu(encodeErrorIndication(teid, address));
+        if (!decoded.ok) throw decoded.error;
+        const { payload } = decoded.value;
+        const more = Uint8Array.from([14, 0, 141, 2, 1, 2, 255, 0, 3, 1, 2, 3, ...payload]);
+        for (const octetsOf of [payload, more])
+          expect(decodeErrorIndication(octetsOf)).toEqual({ ok: true, value: { teid, address } });
+      }),
+    );
+  });
+
+  it('[TS29281 8.1] refuses an error indication that is cut, names no end or has an unknown element of fixed length', () => {
+    const whole = hex('10 a1b2c3d4 85 0004 c0000201');
+    for (let length = 0; length < whole.length; length++)
+      expect(decodeErrorIndication(whole.subarray(0, length)).ok).toBe(false);
+    expect(decodeErrorIndication(hex('10 a1b2c3d4 85 0003 c00002')).ok).toBe(false);
+    expect(decodeErrorIndication(hex('11 00 10 a1b2c3d4 85 0004 c0000201')).ok).toBe(false);
+    fc.assert(fc.property(octets(40), (data) => typeof decodeErrorIndication(data).ok === 'boolean'));
+  });
+
+  it('[TS29281 7.2.3] the list of comprehended extension headers is the container alone', () => {
+    expect(hexOf(encodeSupportedExtensions(7))).toBe('321f0007000000000007' + '0000' + '8d0185');
   });
 
   it('[TS29281 5.2] refuses an extension of length 0 and one that runs over the end', () => {
@@ -214,7 +272,7 @@ describe('GTP-U', () => {
   });
 
   it('[TS29281 6.1] the numbers of the messages', () => {
-    expect(Object.values(GTPU_TYPE)).toEqual([1, 2, 26, 254, 255]);
+    expect(Object.values(GTPU_TYPE)).toEqual([1, 2, 26, 31, 254, 255]);
   });
 
   it('[TS29281 7.2.2] an echo response repeats the sequence number, with a recovery of 0', () => {

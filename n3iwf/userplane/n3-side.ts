@@ -1,0 +1,100 @@
+import type { SocketAddress } from '#ikev2';
+import type { N3Address, N3Addresses } from '../n3/addresses.ts';
+import {
+  decodeErrorIndication,
+  encodeEchoResponse,
+  encodeErrorIndication,
+  encodeSupportedExtensions,
+  GTPU_PORT,
+  GTPU_TYPE,
+  type GtpuMessage,
+} from '../n3/gtpu.ts';
+import type { PathSupervisor } from '../n3/paths.ts';
+import { formatAddress } from './address.ts';
+import type { DropCause } from './drops.ts';
+import type { PlaneTables } from './tables.ts';
+import type { PlanePorts } from './types.ts';
+
+/** The node's end of GTP-U but for user packets: echo, error indications, end markers. */
+export class N3Side {
+  private readonly addresses: N3Addresses;
+  private readonly tables: PlaneTables;
+  private readonly paths: PathSupervisor | undefined;
+  private readonly ports: PlanePorts;
+
+  /** Without `paths` none is watched; peers' echo requests are answered all the same. */
+  constructor(
+    addresses: N3Addresses,
+    tables: PlaneTables,
+    paths: PathSupervisor | undefined,
+    ports: PlanePorts,
+  ) {
+    this.addresses = addresses;
+    this.tables = tables;
+    this.paths = paths;
+    this.ports = ports;
+  }
+
+  /** A message other than a user packet; why it was dropped, or undefined. `local` is where it was received. */
+  receive(
+    now: number,
+    { type, teid, sequence = 0, payload }: GtpuMessage,
+    remote: SocketAddress,
+    local: string,
+  ): DropCause | undefined {
+    switch (type) {
+      case GTPU_TYPE.ECHO_REQUEST:
+        this.send(encodeEchoResponse(sequence), remote, this.addresses.named(local));
+        return undefined;
+      case GTPU_TYPE.ECHO_RESPONSE:
+        this.paths?.answered(now, remote.address, sequence);
+        return undefined;
+      case GTPU_TYPE.ERROR_INDICATION:
+        return this.receiveErrorIndication(payload, remote);
+      case GTPU_TYPE.END_MARKER:
+        return this.receiveEndMarker(teid);
+      // The peer tells what it comprehends; what is sent from here is the least.
+      case GTPU_TYPE.SUPPORTED_EXTENSION_HEADERS:
+        return undefined;
+      default:
+        return 'unexpectedGtpu';
+    }
+  }
+
+  /**
+   * The UPF has lost a tunnel. Believed only from the UPF's own address and for the TEID that we send to, so that a
+   * guess of a stranger ends nobody's session [TS29281 7.3.1].
+   */
+  private receiveErrorIndication(payload: Uint8Array, remote: SocketAddress): DropCause | undefined {
+    const decoded = decodeErrorIndication(payload);
+    if (!decoded.ok) return 'malformedGtpu';
+    const { teid, address } = decoded.value;
+    const session = this.tables.byUplink(formatAddress(address), teid);
+    if (session === undefined || session.upf.address !== remote.address) return 'unexpectedGtpu';
+    this.ports.tunnelLost?.(session.ue.id, session.pduSessionId);
+    return undefined;
+  }
+
+  /** The last packet of a tunnel that the core has moved [TS29281 7.3.2]. */
+  private receiveEndMarker(teid: number): DropCause | undefined {
+    const session = this.tables.byTeid.get(teid);
+    if (session === undefined) return 'unknownTeid';
+    session.endMarkers++;
+    return undefined;
+  }
+
+  /** Answers a user packet for a tunnel that is not here: to port 2152, whatever port it came from [TS29281 4.4.2]. */
+  refuseTunnel(teid: number, { address }: SocketAddress, local: string): void {
+    const at = this.addresses.named(local);
+    this.send(encodeErrorIndication(teid, at.octets), { address, port: GTPU_PORT }, at);
+  }
+
+  /** Answers a packet with an extension header that must be comprehended [TS29281 5.2.1]. */
+  refuseExtension(sequence: number, remote: SocketAddress, local: string): void {
+    this.send(encodeSupportedExtensions(sequence), remote, this.addresses.named(local));
+  }
+
+  private send(datagram: Uint8Array, remote: SocketAddress, local: N3Address): void {
+    this.ports.sendGtpu(datagram, remote, 0, local.text);
+  }
+}
