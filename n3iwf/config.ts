@@ -40,6 +40,21 @@ const userPlane = z.strictObject({
   clampMss: z.boolean().default(true).describe('lower the TCP segment size that peers offer to what fits'),
 });
 
+const timeMs = z.number().int().min(1).max(3_600_000);
+const attempts = z.number().int().min(1).max(100);
+
+/** How N2's SCTP behaves; times in ms. */
+const sctp = z.strictObject({
+  streams: z.number().int().min(2).max(65535).default(16).describe('asked for each way; 0 is for no UE'),
+  rtoInitialMs: timeMs.default(500),
+  rtoMinMs: timeMs.default(200),
+  rtoMaxMs: timeMs.default(2000),
+  heartbeatMs: timeMs.default(5000).describe('between HEARTBEATs on an idle path'),
+  associationMaxRetransmissions: attempts.default(8).describe('without answer: the association is lost'),
+  pathMaxRetransmissions: attempts.default(4).describe('without answer: the path is left'),
+  initAttempts: attempts.default(3).describe('INITs before an AMF counts as absent'),
+});
+
 /** The configuration file of `n3iwf run`; every key is checked, unknown keys are errors. */
 export const configSchema = z.strictObject({
   ike: z.strictObject({
@@ -80,6 +95,7 @@ export const configSchema = z.strictObject({
       .array(ipv4)
       .default([])
       .describe('local SCTP addresses; two or more make the association multi-homed'),
+    sctp: sctp.prefault({}),
     amf: z.strictObject({ addresses: z.array(ipv4).nonempty(), port: port.default(38412) }),
   }),
   n3: z.strictObject({
@@ -135,6 +151,10 @@ function crossChecks(config: Config): string[] {
   }
   if ((config.ike.auth === 'qkd' || config.ike.ppk !== 'none') && config.qkd === undefined) {
     findings.push('qkd: is missing, and ike.auth or ike.ppk take keys from it');
+  }
+  const { rtoMinMs, rtoInitialMs, rtoMaxMs } = config.n2.sctp;
+  if (rtoMinMs > rtoInitialMs || rtoInitialMs > rtoMaxMs) {
+    findings.push('n2.sctp: rtoMinMs, rtoInitialMs and rtoMaxMs must not fall in this order');
   }
   return findings;
 }

@@ -96,6 +96,7 @@ class CoreShell {
       this.core.receiveN2(data);
       this.timer.rearm();
     });
+    accepted.onEvent((event) => say({ type: 'sctp', event }));
     accepted.onClosed((reason) => {
       say({ type: 'associationClosed', reason });
       if (this.association !== accepted) return;

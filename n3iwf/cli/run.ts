@@ -43,8 +43,8 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   const capture = new LabCapture(options);
   const observe = (event: IkeEvent) => capture.ikeEvent(event);
   const shell = await GatewayShell.open(shellConfig, keys?.store, log, { observe }, capture);
-  const { amf, localAddresses } = config.n2;
-  const dial = () => connectSctp({ local: localAddresses, localPort: 0 }, amf.addresses, amf.port);
+  const { amf, localAddresses, sctp } = config.n2;
+  const dial = () => connectSctp({ ...sctp, local: localAddresses, localPort: 0 }, amf.addresses, amf.port);
   const first = shell.connectN2(dial);
   first.catch((error: Error) => log.warn({ error: error.message }, 'the first try to reach the AMF failed'));
   log.info({ ike: config.ike.address, amf: amf.addresses }, 'N3IWF is up');

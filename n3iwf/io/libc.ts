@@ -7,12 +7,19 @@ export interface Libc {
   bind(fd: number, address: Uint8Array, length: number): number;
   listen(fd: number, backlog: number): number;
   accept(fd: number): number;
-  /** Waits on a thread of the pool until a descriptor is ready or the time is over; the events that came. */
-  poll(fd: number, events: number, timeoutMs: number): Promise<number>;
+  epollCreate(flags: number): number;
+  epollControl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
+  /** Sleeps on a thread of libuv's pool until a descriptor is ready; `entries` is filled with as many as are told. */
+  epollWait(epoll: number, entries: Uint8Array, most: number, woken: (count: number) => void): void;
+  eventfd(initial: number, flags: number): number;
   shutdown(fd: number, how: number): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
   getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
   sendmsg(fd: number, message: object, flags: number): number;
+  /** `message` is a `struct msghdr` in place, with addresses by {@link Libc.addressOf}. */
+  recvmsg(fd: number, message: Uint8Array, flags: number): number;
+  /** Where octets lie. They stay there only if their buffer was made as an ArrayBuffer of its own. */
+  addressOf(octets: Uint8Array): bigint;
   close(fd: number): number;
   /** The errno of the last call of this thread. */
   errno(): number;
@@ -45,7 +52,7 @@ function load(): Libc {
       flags: 'int',
     });
     const accept = library.func('int accept4(int, void *, void *, int)');
-    const poll = library.func('int poll(_Inout_ void *, unsigned long, int)');
+    const epollWait = library.func('int epoll_wait(int, void *, int, int)');
     const strerror = library.func('const char *strerror(int)');
     return {
       socket: library.func('int socket(int, int, int)'),
@@ -53,10 +60,16 @@ function load(): Libc {
       listen: library.func('int listen(int, int)'),
       shutdown: library.func('int shutdown(int, int)'),
       accept: (fd) => accept(fd, null, null, nonBlocking),
-      poll: (fd, events, timeoutMs) => pollOne(poll, fd, events, timeoutMs),
+      epollCreate: library.func('int epoll_create1(int)'),
+      epollControl: library.func('int epoll_ctl(int, int, int, void *)'),
+      epollWait: (epoll, entries, most, woken) =>
+        epollWait.async(epoll, entries, most, -1, (_error: unknown, count: number) => woken(count)),
+      eventfd: library.func('int eventfd(unsigned int, int)'),
       setsockopt: library.func('int setsockopt(int, int, int, void *, uint32_t)'),
       getsockopt: library.func('int getsockopt(int, int, int, _Out_ void *, _Inout_ void *)'),
       sendmsg: library.func('sendmsg', 'long', ['int', koffi.pointer(message), 'int']),
+      recvmsg: library.func('long recvmsg(int, void *, int)'),
+      addressOf: (octets) => koffi.address(octets),
       close: library.func('int close(int)'),
       errno: () => koffi.errno(),
       describe: (errno) => String(strerror(errno)),
@@ -64,20 +77,4 @@ function load(): Libc {
   } catch (error) {
     throw new OperatorError('N3IWF_E_PLATFORM', `the C library cannot be loaded: ${String(error)}`);
   }
-}
-
-/** A foreign function that can also run on a thread of the pool. */
-interface AsyncCall {
-  async(...args: unknown[]): unknown;
-}
-
-/** `struct pollfd`: descriptor, events, events that came. */
-function pollOne(poll: AsyncCall, fd: number, events: number, timeoutMs: number): Promise<number> {
-  const entry = new Uint8Array(8);
-  const view = new DataView(entry.buffer);
-  view.setInt32(0, fd, true);
-  view.setInt16(4, events, true);
-  return new Promise((resolve) => {
-    poll.async(entry, 1, timeoutMs, () => resolve(view.getInt16(6, true)));
-  });
 }

@@ -1,8 +1,14 @@
-import { isIPv6, Socket } from 'node:net';
+import { isIPv6 } from 'node:net';
+import type { N2Transport, TransportEvent } from '../n2/transport.ts';
 import { libc } from './libc.ts';
+import { EPOLLIN, EPOLLOUT, readiness } from './readiness.ts';
+import { MessageAssembler } from './sctp-assembler.ts';
 import * as sctp from './sctp-constants.ts';
+import { type Notification, readNotification } from './sctp-notifications.ts';
+import { type Received, receiveOnce } from './sctp-receive.ts';
 import {
   checked,
+  grantedStreams,
   openSctpSocket,
   packedAddresses,
   type SctpOptions,
@@ -10,38 +16,72 @@ import {
   sendInformation,
 } from './sctp-socket.ts';
 
-/** How often a send that the kernel's buffer refused is tried again, in ms. */
-const retryMs = 2;
 /** Longest wait for the whole INIT exchange, in ms; the kernel's own attempts end before it. */
 const connectTimeoutMs = 15_000;
-/** How soon a closed listener lets its thread of the pool go, in ms. */
-const acceptPollMs = 200;
+/** How long a peer may take over an orderly shutdown before the descriptor is closed all the same, in ms. */
+const shutdownTimeoutMs = 3_000;
+/** Reads of one association in one turn of the event loop, so that a busy one does not starve the rest. */
+const mostReads = 64;
+/** Octets that wait for the kernel's buffer before the peer counts as stuck. */
+const mostWaitingOctets = 16_777_216;
 
-/** N2's view of one kernel association; both messages and the end of it arrive by the two callbacks. */
-export class KernelAssociation {
-  /** Outbound streams that both ends agreed on: the smaller of what we asked for and what the peer takes in. */
+/** What an association asks of the system; the kernel's own by default, so that a test can stand in for it. */
+export interface AssociationCalls {
+  receive(fd: number): Received | 'empty' | 'ended' | number;
+  /** @returns 0, or the errno of the refusal */
+  send(fd: number, stream: number, data: Uint8Array): number;
+  watch(fd: number, events: number, ready: (events: number) => void): void;
+  /** No more sends; SCTP delivers what is under way and then shuts down. */
+  shutdown(fd: number): void;
+  /** Stops watching and closes. */
+  close(fd: number): void;
+}
+
+const kernelCalls: AssociationCalls = {
+  receive: receiveOnce,
+  send: sendOne,
+  watch: (fd, events, ready) => readiness.watch(fd, events, ready),
+  shutdown: (fd) => void libc().shutdown(fd, sctp.SHUT_WR),
+  close: (fd) => {
+    readiness.forget(fd);
+    libc().close(fd);
+  },
+};
+
+/** Refusals of one message that leave the association as it is. */
+const messageFaults: ReadonlySet<number> = new Set([sctp.errno.EMSGSIZE, sctp.errno.EINVAL]);
+
+/**
+ * One kernel association. Commands: `send`, `close`. Told by callbacks: messages with their stream, events, the end.
+ * Nothing in it throws: a fault of one message is an event, a fault of the association its end.
+ */
+export class KernelAssociation implements N2Transport {
   readonly streams: number;
   private readonly fd: number;
-  private readonly socket: Socket;
+  private readonly calls: AssociationCalls;
+  private readonly assembler = new MessageAssembler(sctp.ngapPpid);
   private readonly waiting: { readonly stream: number; readonly data: Uint8Array }[] = [];
-  private retry: NodeJS.Timeout | undefined;
-  private closed = false;
-  private messageListener: (data: Uint8Array) => void = () => {};
+  private waitingOctets = 0;
+  private state: 'open' | 'closing' | 'closed' = 'open';
+  private closeTimer: NodeJS.Timeout | undefined;
+  private messageListener: (data: Uint8Array, stream: number) => void = () => {};
+  private eventListener: (event: TransportEvent) => void = () => {};
   private closedListener: (reason: string) => void = () => {};
 
-  /** Takes over a connected one-to-one SCTP descriptor. */
-  constructor(fd: number) {
+  /** Takes over a connected one-to-one SCTP descriptor, which must not block. */
+  constructor(fd: number, streams: number, calls: AssociationCalls = kernelCalls) {
     this.fd = fd;
-    this.streams = outboundStreams(fd);
-    this.socket = new Socket({ fd, readable: true, writable: true });
-    this.socket.on('data', (data) => this.messageListener(data));
-    this.socket.on('end', () => this.end('the peer shut the association down'));
-    this.socket.on('error', (error) => this.end(error.message));
-    this.socket.on('close', () => this.end('the association is closed'));
+    this.streams = streams;
+    this.calls = calls;
+    this.watch();
   }
 
-  onMessage(listener: (data: Uint8Array) => void): void {
+  onMessage(listener: (data: Uint8Array, stream: number) => void): void {
     this.messageListener = listener;
+  }
+
+  onEvent(listener: (event: TransportEvent) => void): void {
+    this.eventListener = listener;
   }
 
   onClosed(listener: (reason: string) => void): void {
@@ -50,56 +90,104 @@ export class KernelAssociation {
 
   /** Sends one message on a stream; what the kernel cannot take yet waits in order. */
   send(stream: number, data: Uint8Array): void {
-    if (this.closed) return;
+    if (this.state !== 'open') return;
+    if (this.waitingOctets + data.length > mostWaitingOctets) {
+      this.end('the peer takes no messages');
+      return;
+    }
     this.waiting.push({ stream, data });
-    if (this.retry === undefined) this.flush();
+    this.waitingOctets += data.length;
+    if (this.waiting.length === 1) this.flush();
   }
 
-  /** Shuts down in order: what was sent is delivered first. */
+  /** Shuts down in order: what was sent is delivered first, what still arrives is let go. */
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    clearTimeout(this.retry);
-    this.socket.end();
-    this.socket.destroySoon();
+    if (this.state !== 'open') return;
+    this.state = 'closing';
+    this.closeTimer = setTimeout(() => this.release(), shutdownTimeoutMs);
+    if (this.waiting.length === 0) this.calls.shutdown(this.fd);
   }
 
-  private flush(): void {
-    this.retry = undefined;
-    for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
-      const code = sendOne(this.fd, next.stream, next.data);
-      if (code === sctp.errno.EAGAIN) {
-        this.retry = setTimeout(() => this.flush(), retryMs);
-        return;
-      }
-      if (code !== 0) {
-        this.end(sctpFault('sending on the association', code).message);
-        return;
-      }
-      this.waiting.shift();
+  private watch(): void {
+    const events = this.waiting.length === 0 ? EPOLLIN : EPOLLIN | EPOLLOUT;
+    this.calls.watch(this.fd, events, (came) => this.ready(came));
+  }
+
+  private ready(events: number): void {
+    if (this.waiting.length > 0 && (events & EPOLLOUT) !== 0) this.flush();
+    for (let reads = 0; reads < mostReads && this.state !== 'closed'; reads++) {
+      const received = this.calls.receive(this.fd);
+      if (received === 'empty') return;
+      if (typeof received === 'object') this.take(received);
+      else if (received === 'ended') this.end('the peer shut the association down');
+      else this.end(sctpFault('receiving on the association', received).message);
     }
   }
 
-  private end(reason: string): void {
-    clearTimeout(this.retry);
-    this.retry = undefined;
-    this.waiting.length = 0;
-    const first = !this.closed;
-    this.closed = true;
-    this.socket.destroy();
-    if (first) this.closedListener(reason);
+  private take(received: Received): void {
+    if (received.isNotification) {
+      const notification = readNotification(received.data);
+      if (notification !== undefined) this.notified(notification);
+      return;
+    }
+    const assembled = this.assembler.take(received);
+    if (assembled === undefined || this.state !== 'open') return;
+    const { stream } = assembled;
+    if (assembled.kind === 'message') this.messageListener(assembled.data, stream);
+    else this.eventListener({ type: 'messageDropped', stream, reason: assembled.reason });
   }
-}
 
-/** Sizes and places in `struct sctp_status` (RFC 6458, 8.2.1). */
-const status = { length: 176, outboundStreams: 18 } as const;
+  private notified(notification: Notification): void {
+    switch (notification.kind) {
+      case 'event':
+        if (this.state === 'open') this.eventListener(notification.event);
+        return;
+      case 'end':
+        this.end(notification.reason);
+        return;
+      case 'partAborted':
+        if (this.assembler.abort())
+          this.eventListener({ type: 'messageDropped', stream: 0, reason: 'cut off by the peer' });
+    }
+  }
 
-/** Outbound streams of a connected descriptor; 1 when the kernel does not say. */
-function outboundStreams(fd: number): number {
-  const value = new Uint8Array(status.length);
-  const length = Uint8Array.of(status.length, 0, 0, 0);
-  if (libc().getsockopt(fd, sctp.SOL_SCTP, sctp.socketOption.status, value, length) < 0) return 1;
-  return Math.max(1, new DataView(value.buffer).getUint16(status.outboundStreams, true));
+  private flush(): void {
+    const before = this.waiting.length;
+    for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
+      const code = this.calls.send(this.fd, next.stream, next.data);
+      if (code === sctp.errno.EAGAIN) break;
+      if (code !== 0 && !this.survives(code, next.stream)) return;
+      this.waiting.shift();
+      this.waitingOctets -= next.data.length;
+    }
+    const empty = this.waiting.length === 0;
+    if (empty && this.state === 'closing') this.calls.shutdown(this.fd);
+    if (!empty || before > 1) this.watch();
+  }
+
+  /** Tells a refused send; false when the association ends with it. */
+  private survives(code: number, stream: number): boolean {
+    const reason = sctpFault('sending on the association', code).message;
+    if (messageFaults.has(code)) this.eventListener({ type: 'sendFailed', stream, reason });
+    else this.end(reason);
+    return this.state !== 'closed';
+  }
+
+  private end(reason: string): void {
+    const told = this.state === 'open';
+    this.release();
+    if (told) this.closedListener(reason);
+  }
+
+  private release(): void {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    clearTimeout(this.closeTimer);
+    this.waiting.length = 0;
+    this.waitingOctets = 0;
+    this.assembler.abort();
+    this.calls.close(this.fd);
+  }
 }
 
 /** @returns 0, or the errno of the refusal */
@@ -143,13 +231,22 @@ export async function connectSctp(
     addresses.length,
   );
   const code = begun < 0 && c.errno() !== sctp.errno.EINPROGRESS ? c.errno() : await connectionResult(fd);
-  if (code === 0) return new KernelAssociation(fd);
+  if (code === 0) return new KernelAssociation(fd, grantedStreams(fd));
   c.close(fd);
   throw sctpFault(`no SCTP association with ${remote.join(', ')} port ${remotePort}`, code);
 }
 
+/** Waits for the end of the INIT exchange. @returns 0, or the errno it ended with */
 async function connectionResult(fd: number): Promise<number> {
-  await libc().poll(fd, sctp.POLLOUT, connectTimeoutMs);
+  const inTime = await new Promise<boolean>((resolve) => {
+    const timer = setTimeout(() => resolve(false), connectTimeoutMs);
+    readiness.watch(fd, EPOLLOUT, () => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+  readiness.forget(fd);
+  if (!inTime) return sctp.errno.ETIMEDOUT;
   const value = new Uint8Array(4);
   const length = Uint8Array.of(4, 0, 0, 0);
   libc().getsockopt(fd, sctp.SOL_SOCKET, sctp.SO_ERROR, value, length);
@@ -164,19 +261,17 @@ export function listenSctp(
   const c = libc();
   const fd = openSctpSocket(options, familyOf(options.local));
   checked(c.listen(fd, 16), `listening on ${options.local.join(', ')} port ${options.localPort}`, fd);
+  readiness.watch(fd, EPOLLIN, () => {
+    const connected = c.accept(fd);
+    if (connected >= 0) accepted(new KernelAssociation(connected, grantedStreams(connected)));
+  });
   let open = true;
-  const acceptWhileOpen = async (): Promise<void> => {
-    while (open) {
-      const events = await c.poll(fd, sctp.POLLIN, acceptPollMs);
-      const connected = open && events !== 0 ? c.accept(fd) : -1;
-      if (connected >= 0) accepted(new KernelAssociation(connected));
-    }
-    c.close(fd);
-  };
-  void acceptWhileOpen();
   return {
     close: () => {
+      if (!open) return;
       open = false;
+      readiness.forget(fd);
+      c.close(fd);
     },
   };
 }

@@ -2,20 +2,45 @@ import { isIPv6 } from 'node:net';
 import { endianness } from 'node:os';
 import { OperatorError } from '../errors.ts';
 import { libc } from './libc.ts';
+import { mostMessageOctets } from './sctp-assembler.ts';
 import * as sctp from './sctp-constants.ts';
 
-/** How an association is opened; times in ms. Several local or remote addresses make it multi-homed. */
-export interface SctpOptions {
+/** How SCTP behaves; times in ms. The defaults are in {@link sctpDefaults}. */
+export interface SctpTuning {
+  /** Streams asked for in each direction; the peer may grant fewer. */
+  readonly streams: number;
+  readonly rtoInitialMs: number;
+  readonly rtoMinMs: number;
+  readonly rtoMaxMs: number;
+  /** Between HEARTBEATs on an idle path. */
+  readonly heartbeatMs: number;
+  /** Unanswered transmissions in a row after which the association counts as lost. */
+  readonly associationMaxRetransmissions: number;
+  /** The same for one path, which then is not used until it answers again. */
+  readonly pathMaxRetransmissions: number;
+  /** Transmissions of INIT before the peer counts as absent. */
+  readonly initAttempts: number;
+}
+
+/**
+ * A path is given up after about 5 s and the association after about 10 s of silence: long before NAS timers of a UE
+ * run out, and near what AMFs choose for their own side.
+ */
+export const sctpDefaults: SctpTuning = {
+  streams: 16,
+  rtoInitialMs: 500,
+  rtoMinMs: 200,
+  rtoMaxMs: 2000,
+  heartbeatMs: 5000,
+  associationMaxRetransmissions: 8,
+  pathMaxRetransmissions: 4,
+  initAttempts: 3,
+};
+
+/** How an association is opened. Several local or remote addresses make it multi-homed. */
+export interface SctpOptions extends Partial<SctpTuning> {
   readonly local: readonly string[];
   readonly localPort: number;
-  /** Streams asked for in each direction; the peer may grant fewer. */
-  readonly streams?: number;
-  readonly rtoInitialMs?: number;
-  readonly rtoMinMs?: number;
-  readonly rtoMaxMs?: number;
-  readonly heartbeatMs?: number;
-  /** Transmissions of INIT before the peer counts as absent. */
-  readonly initAttempts?: number;
 }
 
 const little = endianness() === 'LE';
@@ -93,10 +118,8 @@ export function openSctpSocket(options: SctpOptions, family: number): number {
     c.socket(family, sctp.SOCK_STREAM | sctp.SOCK_NONBLOCK | sctp.SOCK_CLOEXEC, sctp.SOL_SCTP),
     'opening an SCTP socket',
   );
-  for (const [name, value] of optionValues(options)) {
-    const result = c.setsockopt(fd, sctp.SOL_SCTP, sctp.socketOption[name], value, value.length);
-    checked(result, `setting the SCTP option ${name}`, fd);
-  }
+  setAll(fd, optionValues(options));
+  setBuffers(fd);
   if (options.local.length > 0) {
     const local = packedAddresses(options.local, options.localPort);
     const result = c.setsockopt(fd, sctp.SOL_SCTP, sctp.socketOption.bindAdd, local, local.length);
@@ -105,32 +128,70 @@ export function openSctpSocket(options: SctpOptions, family: number): number {
   return fd;
 }
 
-function optionValues(options: SctpOptions): [keyof typeof sctp.socketOption, Uint8Array][] {
-  const { streams = 16, initAttempts = 3, rtoInitialMs = 500, rtoMinMs = 200, rtoMaxMs = 2000 } = options;
-  const { heartbeatMs = 5000 } = options;
-  const u16s = (values: number[]) => (view: DataView) =>
-    values.forEach((value, at) => {
-      view.setUint16(2 * at, value, little);
-    });
-  const u32s = (values: number[]) => (view: DataView) =>
-    values.forEach((value, at) => {
-      view.setUint32(4 * at, value, little);
-    });
+type OptionValue = readonly [keyof typeof sctp.socketOption, Uint8Array];
+
+function setAll(fd: number, values: readonly OptionValue[]): void {
+  for (const [name, value] of values) {
+    const result = libc().setsockopt(fd, sctp.SOL_SCTP, sctp.socketOption[name], value, value.length);
+    checked(result, `setting the SCTP option ${name}`, fd);
+  }
+}
+
+/** Room for the longest message both ways; a kernel that allows less gives what it allows. */
+function setBuffers(fd: number): void {
+  const size = octets(4, u32s([mostMessageOctets]));
+  for (const option of [sctp.SO_SNDBUF, sctp.SO_RCVBUF])
+    libc().setsockopt(fd, sctp.SOL_SOCKET, option, size, size.length);
+}
+
+const u16s = (values: readonly number[]) => (view: DataView) =>
+  values.forEach((value, at) => {
+    view.setUint16(2 * at, value, little);
+  });
+const u32s = (values: readonly number[]) => (view: DataView) =>
+  values.forEach((value, at) => {
+    view.setUint32(4 * at, value, little);
+  });
+
+/** `struct sctp_event_subscribe`: associations, paths, failed sends, remote errors, shutdown, partial delivery. */
+const subscription = Uint8Array.of(0, 1, 1, 1, 1, 1, 1, 0, 0, 0);
+
+/** Options that a test can hold against RFC 6458 8.1, in the order in which they are set. */
+export function optionValues(options: Partial<SctpTuning>): readonly OptionValue[] {
+  const tuning = { ...sctpDefaults, ...options };
+  const { streams, initAttempts, rtoInitialMs, rtoMinMs, rtoMaxMs, associationMaxRetransmissions } = tuning;
   return [
     ['noDelay', octets(4, u32s([1]))],
     ['initMessage', octets(8, u16s([streams, streams, initAttempts, rtoMaxMs]))],
     ['rtoInfo', octets(16, u32s([0, rtoInitialMs, rtoMaxMs, rtoMinMs]))],
-    ['peerAddressParameters', peerAddressParameters(heartbeatMs)],
+    [
+      'associationInfo',
+      octets(20, (view) => {
+        view.setUint16(4, associationMaxRetransmissions, little);
+      }),
+    ],
+    ['peerAddressParameters', peerAddressParameters(tuning)],
+    ['receiveInformation', octets(4, u32s([1]))],
+    ['events', subscription],
   ];
 }
 
 /** `struct sctp_paddrparams` (packed): heartbeats on, at this interval, for every address of the peer. */
-function peerAddressParameters(heartbeatMs: number): Uint8Array {
+function peerAddressParameters({ heartbeatMs, pathMaxRetransmissions }: SctpTuning): Uint8Array {
   const heartbeatsOn = 1;
   return octets(156, (view) => {
     view.setUint32(132, heartbeatMs, little);
+    view.setUint16(136, pathMaxRetransmissions, little);
     view.setUint32(146, heartbeatsOn, little);
   });
+}
+
+/** Streams that the peer granted to a connected descriptor, from `struct sctp_status`; 1 where it cannot be told. */
+export function grantedStreams(fd: number): number {
+  const status = new Uint8Array(256);
+  const length = Uint8Array.from(octets(4, u32s([status.length])));
+  const result = libc().getsockopt(fd, sctp.SOL_SCTP, sctp.socketOption.status, status, length);
+  return result < 0 ? 1 : Math.max(1, new DataView(status.buffer).getUint16(18, little));
 }
 
 /** Control message with the stream and PPID 60 of one message; PPID is in network order [TS38412 7]. */

@@ -7,16 +7,9 @@ import {
   type NgapPdu,
 } from '#ngap';
 import type { Log } from '../log.ts';
+import { logTransportEvent, type N2Transport } from './transport.ts';
 
-/** The message transport to one AMF: kernel SCTP, or an in-memory pair in the lab. */
-export interface N2Transport {
-  /** Outbound streams that were negotiated; without it, as many as were asked for. */
-  readonly streams?: number;
-  send(stream: number, data: Uint8Array): void;
-  onMessage(listener: (data: Uint8Array) => void): void;
-  onClosed(listener: (reason: string) => void): void;
-  close(): void;
-}
+export type { N2Transport } from './transport.ts';
 
 /** What a link asks of its owner. */
 export interface N2LinkPorts {
@@ -33,9 +26,6 @@ export interface N2LinkPorts {
   rearm(): void;
   tap(data: Uint8Array, stream: number, toAmf: boolean): void;
 }
-
-/** Streams asked for in each direction. */
-export const n2Streams = 16;
 
 /** Joins one association to its transport: opens it, feeds it, and opens it again for ever when it is lost. */
 export class N2Link {
@@ -126,9 +116,10 @@ export class N2Link {
         return;
       }
       this.transport = transport;
-      transport.onMessage((data) => this.received(data));
+      transport.onMessage((data, stream) => this.received(data, stream));
+      transport.onEvent((event) => logTransportEvent(this.log, event));
       transport.onClosed((reason) => this.closed(transport, reason));
-      this.carryOut(this.association.connected(this.ports.now(), transport.streams ?? n2Streams));
+      this.carryOut(this.association.connected(this.ports.now(), transport.streams));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.carryOut(this.association.disconnected(this.ports.now(), reason));
@@ -136,10 +127,10 @@ export class N2Link {
     this.ports.rearm();
   }
 
-  private received(data: Uint8Array): void {
+  private received(data: Uint8Array, stream: number): void {
     if (this.stopped) return;
-    this.ports.tap(data, 0, false);
-    this.carryOut(this.association.receive(this.ports.now(), 0, data));
+    this.ports.tap(data, stream, false);
+    this.carryOut(this.association.receive(this.ports.now(), stream, data));
     this.ports.rearm();
   }
 

@@ -46,6 +46,12 @@ describe('configuration', () => {
     expect(message).toMatch(/n2\.n3iwfId: .*65535.*but it is 70000/);
   });
 
+  test('refuses SCTP times that contradict each other', () => {
+    const n2 = { ...usable.n2, sctp: { rtoMinMs: 600 } };
+    expect(complaint({ ...usable, n2 })).toMatch(/n2\.sctp: rtoMinMs, rtoInitialMs and rtoMaxMs/);
+    expect(complaint({ ...usable, n2: { ...n2, sctp: { streams: 1 } } })).toMatch(/n2\.sctp\.streams/);
+  });
+
   test('refuses a key that it does not know', () => {
     expect(complaint({ ...usable, ike: { ...usable.ike, adress: '192.0.2.1' } })).toMatch(/ike: .*"adress"/);
   });

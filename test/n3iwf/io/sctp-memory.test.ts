@@ -33,7 +33,7 @@ describe('association in memory', () => {
     await turn();
     await turn();
     expect(heard.other).toEqual([1]);
-    expect(closed).toEqual(['other: the peer closed the association']);
+    expect(closed).toEqual(['other: the peer shut the association down']);
     other.send(0, Uint8Array.of(3));
     await turn();
     expect(heard.one).toEqual([]);
@@ -58,5 +58,43 @@ describe('association in memory', () => {
     await turn();
     await turn();
     expect(() => one.send(0, Uint8Array.of(1))).not.toThrow();
+  });
+
+  it('hands on the stream, and refuses as an event what the kernel would refuse', async () => {
+    const [one, other] = MemoryAssociation.pair(3);
+    const told: unknown[] = [];
+    one.onEvent((event) => void told.push(event));
+    other.onMessage((_data, stream) => void told.push(stream));
+    one.send(2, Uint8Array.of(1));
+    one.send(3, Uint8Array.of(1));
+    one.send(1, new Uint8Array(262_145));
+    await turn();
+    expect(one.streams).toBe(3);
+    expect(told).toEqual([
+      { type: 'sendFailed', stream: 3, reason: 'no such stream' },
+      { type: 'sendFailed', stream: 1, reason: 'too long' },
+      { type: 'established', outboundStreams: 3, inboundStreams: 3 },
+      2,
+    ]);
+  });
+
+  it('tells paths, the beginning of a shutdown, and a loss to both ends', async () => {
+    const [one, other] = MemoryAssociation.pair();
+    await turn();
+    const told: unknown[] = [];
+    other.onEvent((event) => void told.push(event));
+    other.path('192.0.2.1', 'unreachable');
+    one.close();
+    await turn();
+    expect(told).toEqual([
+      { type: 'pathChanged', address: '192.0.2.1', state: 'unreachable' },
+      { type: 'peerShuttingDown' },
+    ]);
+    const { one: left, heard, closed } = pair();
+    left.send(0, Uint8Array.of(1));
+    left.fail();
+    await turn();
+    expect(heard.other).toEqual([]);
+    expect(closed).toEqual(['one: the association was lost', 'other: the association was lost']);
   });
 });

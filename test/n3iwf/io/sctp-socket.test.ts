@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { configSchema } from '../../../n3iwf/config.ts';
 import { crc32c, ngapFrame } from '../../../n3iwf/io/frames.ts';
-import { packedAddresses, sendInformation, socketAddress } from '../../../n3iwf/io/sctp-socket.ts';
+import { receiveInformation } from '../../../n3iwf/io/sctp-receive.ts';
+import {
+  optionValues,
+  packedAddresses,
+  sctpDefaults,
+  sendInformation,
+  socketAddress,
+} from '../../../n3iwf/io/sctp-socket.ts';
 
 const hex = (data: Uint8Array) => Buffer.from(data).toString('hex');
 const family = (value: number) => hex(new Uint8Array(Uint16Array.of(value).buffer));
@@ -31,6 +39,52 @@ describe('structures of the SCTP socket API', () => {
     expect([view.getInt32(8, host), view.getInt32(12, host)]).toEqual([132, 2]);
     expect(view.getUint16(16, host)).toBe(5);
     expect(view.getUint32(20)).toBe(60);
+  });
+
+  it('[RFC6458 5.3.5] finds stream and payload protocol among the control messages of a read', () => {
+    const other = sendInformation(9); // SCTP_SNDINFO: not what a read brings
+    const ours = new Uint8Array(48);
+    const view = new DataView(ours.buffer);
+    const host = family(1) === '0100';
+    view.setBigUint64(0, 44n, host);
+    view.setInt32(8, 132, host);
+    view.setInt32(12, 3, host);
+    view.setUint16(16, 5, host);
+    view.setUint32(24, 60);
+    expect(receiveInformation(ours)).toEqual({ stream: 5, ppid: 60 });
+    expect(receiveInformation(Buffer.concat([other, ours]))).toEqual({ stream: 5, ppid: 60 });
+    expect(receiveInformation(other)).toEqual({ stream: 0, ppid: 0 });
+    expect(receiveInformation(ours.subarray(0, 26))).toEqual({ stream: 0, ppid: 0 });
+    expect(receiveInformation(new Uint8Array(64))).toEqual({ stream: 0, ppid: 0 });
+  });
+
+  it('puts every key of the configuration into its option', () => {
+    const options = new Map(
+      optionValues({
+        streams: 5,
+        rtoInitialMs: 1,
+        rtoMinMs: 2,
+        rtoMaxMs: 3,
+        heartbeatMs: 4,
+        associationMaxRetransmissions: 6,
+        pathMaxRetransmissions: 7,
+        initAttempts: 8,
+      }),
+    );
+    const u16 = (name: string, at: number) =>
+      new Uint16Array(options.get(name as 'events')!.slice(at, at + 2).buffer)[0];
+    const u32 = (name: string, at: number) =>
+      new Uint32Array(options.get(name as 'events')!.slice(at, at + 4).buffer)[0];
+    expect([0, 2, 4, 6].map((at) => u16('initMessage', at))).toEqual([5, 5, 8, 3]);
+    expect([4, 8, 12].map((at) => u32('rtoInfo', at))).toEqual([1, 3, 2]);
+    expect(u16('associationInfo', 4)).toBe(6);
+    expect([u32('peerAddressParameters', 132), u16('peerAddressParameters', 136)]).toEqual([4, 7]);
+    expect(u32('noDelay', 0)).toBe(1);
+    expect(hex(options.get('events')!)).toBe('00010101010101000000');
+  });
+
+  it('has the defaults that the configuration states', () => {
+    expect(configSchema.shape.n2.shape.sctp.parse({})).toEqual(sctpDefaults);
   });
 });
 

@@ -19,7 +19,8 @@ const setup = ngSetupRequest({
 class FarEnd implements N2Transport {
   readonly to: string;
   readonly heard: NgapPdu[] = [];
-  private message: (data: Uint8Array) => void = () => {};
+  readonly streams = 16;
+  private message: (data: Uint8Array, stream: number) => void = () => {};
   private closedListener: (reason: string) => void = () => {};
   open = true;
 
@@ -32,9 +33,11 @@ class FarEnd implements N2Transport {
     if (pdu.ok) this.heard.push(pdu.value);
   }
 
-  onMessage(listener: (data: Uint8Array) => void): void {
+  onMessage(listener: (data: Uint8Array, stream: number) => void): void {
     this.message = listener;
   }
+
+  onEvent(): void {}
 
   onClosed(listener: (reason: string) => void): void {
     this.closedListener = listener;
@@ -45,7 +48,7 @@ class FarEnd implements N2Transport {
   }
 
   says(pdu: NgapPdu): void {
-    this.message(encodeNgap(pdu));
+    this.message(encodeNgap(pdu), 0);
   }
 
   cut(): void {
