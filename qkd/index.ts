@@ -1,6 +1,13 @@
 /** The door of the key part: keys by ETSI GS QKD 014, a store that gives each key once, and a simulated quantum link. */
 export { type JsonObject, type JsonValue, parseJson } from './codec/json.ts';
 export {
+  Etsi004Source,
+  type KeyStreamPort,
+  STREAM_STATUS,
+  type StreamQos,
+  streamIdOf,
+} from './etsi004/key-source.ts';
+export {
   type ClientError,
   Etsi014Client,
   type Etsi014Options,
@@ -25,6 +32,7 @@ export {
 } from './etsi014/kme-server.ts';
 export { KME_QUIRKS, type KmeQuirkName, type KmeQuirks } from './etsi014/quirks.ts';
 export { type DeliveredKey, isKeyId, type Status } from './etsi014/types.ts';
+export { decodeKeyFile, encodeKeyFile, type KeyFile, KeyFileSource } from './file/key-file.ts';
 export { GYS_OPTICS, type LinkYield, linkYield, type Optics } from './link/decoy-bb84.ts';
 export { type AlarmChange, type AlarmSettings, DEFAULT_ALARM, LinkAlarm } from './link/link-alarm.ts';
 export {
@@ -60,6 +68,9 @@ export { type BookedKeying, type BookedSa, DemandForecast } from './policy/forec
 export { KEYING_POLICIES, type Keying, type KeyingPolicy, takesQuantumKeys } from './policy/policies.ts';
 export type { Result } from './result.ts';
 export { Secret } from './secret.ts';
+export { SkipClient } from './skip/client.ts';
+export { type SkipCapabilities, skipIdOfUuid, uuidOfSkipId } from './skip/messages.ts';
+export { type SkipAnswer, SkipServer, type SkipServerOptions } from './skip/server.ts';
 export { type AuditFault, type AuditHead, verifyAudit } from './store/audit.ts';
 export type { AuditRow, KeyRole, KeyRow, KeyStorage } from './store/key-storage.ts';
 export { type KeyCounts, type KeySource, KeyStore, type KeyStoreParts } from './store/key-store.ts';
