@@ -25,7 +25,7 @@ import { RateLimit } from './sa/rate-limit.ts';
 import { InitiatorAuthentication } from './sa/tasks/auth-initiator.ts';
 import { ResponderAuthentication } from './sa/tasks/auth-responder.ts';
 import { CreateChildTask, mayRekey, rekeyChildTask } from './sa/tasks/create-child.ts';
-import { deleteChildTask, deleteIkeTask, livenessTask } from './sa/tasks/informational.ts';
+import { deleteChildTask, deleteIkeTask, informTask, livenessTask } from './sa/tasks/informational.ts';
 import { type AcceptedInit, admitInit, answerInit, InitTask } from './sa/tasks/init.ts';
 import { RekeyIkeTask } from './sa/tasks/rekey-ike.ts';
 import { DEFAULT_TIMERS } from './sa/timers.ts';
@@ -173,6 +173,13 @@ export class IkeEndpoint {
     return this.command(now, ikeSaId, (sa) => {
       if (sa.state === 'established') return sa.request(deleteIkeTask('deleted here'), true);
       if (sa.state !== 'deleting') sa.abort('given up here');
+    });
+  }
+
+  /** Tells the peer something of an SA that it has; ends in `informed` with the same tag, or in the end of the SA. */
+  inform(now: number, ikeSaId: IkeSaId, notifies: readonly Notify[], tag: string): Output[] {
+    return this.command(now, ikeSaId, (sa) => {
+      if (sa.state === 'established') sa.request(informTask(notifies, tag));
     });
   }
 

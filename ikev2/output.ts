@@ -176,6 +176,8 @@ export interface EndpointPorts {
   authorize(request: AuthorizeRequest): AuthorizeAnswer;
   /** A CREATE_CHILD_SA of the peer for a new Child SA. Without this port none is admitted. */
   admitChildSa?(request: AdmitChildSaRequest): AuthorizeAnswer;
+  /** The peer told something by an INFORMATIONAL of notifies alone; what is returned answers it. */
+  informed?(ikeSaId: IkeSaId, notifies: readonly Notify[]): readonly Notify[];
   /** The public key of the leaf when the chain is trusted and belongs to `peerId`. */
   verifyCertificate?(chain: readonly Uint8Array[], peerId: Identity): KeyObject | undefined;
 }
@@ -313,6 +315,8 @@ export type IkeEvent =
       readonly ikeSaId: IkeSaId;
       readonly childSaId: number;
       readonly reason: string;
+      /** The IKE SA ends as well: its `ikeSaClosed` follows. */
+      readonly withIkeSa?: true;
     }
   /** New SPIs and keys took over under the same handle. */
   | {
@@ -335,6 +339,13 @@ export type IkeEvent =
       readonly ikeSaId: IkeSaId;
       readonly local: SocketAddress;
       readonly remote: SocketAddress;
+    }
+  /** The peer's answer to `inform`: no error notify among `notifies` means that it agrees. */
+  | {
+      readonly type: 'informed';
+      readonly ikeSaId: IkeSaId;
+      readonly tag: string;
+      readonly notifies: readonly Notify[];
     }
   | { readonly type: 'livenessConfirmed'; readonly ikeSaId: IkeSaId }
   | {

@@ -6,15 +6,24 @@ import {
   type Output,
   type SocketAddress,
 } from '#ikev2';
-import { type MessageIes, type N2Event, type NgapPdu, ueIdsOf } from '#ngap';
+import { type DecodedPdu, type MessageIes, type N2Event, type NgapPdu, ueIdsOf } from '#ngap';
 import type { Log } from './log.ts';
 import type { Amf } from './n2/amf/amf.ts';
 import { AmfTable } from './n2/amf/table.ts';
+import { type AwaitedAnswer, AwaitedAnswers } from './n2/awaited.ts';
+import { N2Counters } from './n2/counters.ts';
 import { dispatchN2 } from './n2/dispatch.ts';
 import { sendErrorIndication } from './n2/error-indication.ts';
 import { onN2Event } from './n2/events.ts';
+import { failInitialContextSetup } from './n2/procedures/initial-context-setup.ts';
 import { sendUplinkNas } from './n2/procedures/nas-transport.ts';
+import { endSessionChange } from './n2/procedures/pdu-session-resource-modify.ts';
+import {
+  keepDownlinkTunnels,
+  moveDownlinkTunnel,
+} from './n2/procedures/pdu-session-resource-modify-indication.ts';
 import { closeSession } from './n2/procedures/pdu-session-resource-release.ts';
+import { abandonSetup, setupCauses } from './n2/procedures/pdu-session-resource-setup.ts';
 import {
   endIkeSa,
   sendUeContextReleaseComplete,
@@ -59,9 +68,6 @@ export interface GatewayConfig {
   >;
 }
 
-/** How long a UE whose IKE SA is gone waits for the AMF's release command, in ms. */
-const releaseWaitMs = 10_000;
-
 /**
  * The N3IWF without its descriptors: composes the IKE engine, the user plane and the N2 procedures around one context
  * per UE. `receive*` take what the world did, `tick` what the clock did; everything that must happen leaves by the ports.
@@ -75,11 +81,11 @@ export class Gateway implements Node {
   readonly teids = new NumberAllocator(1, 0xffffffff);
   readonly plane: UserspacePlane;
   readonly amfs: AmfTable;
+  readonly n2Counters = new N2Counters();
   private readonly engine: IkeEndpoint;
   private readonly ports: GatewayPorts;
   private readonly envelopes = new Map<number, NasEnvelopeReader>();
-  /** UEs that wait for a release command, in the order of their deadlines. */
-  private readonly releaseWaits: { readonly ue: UeContext; readonly at: number }[] = [];
+  private readonly awaited = new AwaitedAnswers();
 
   constructor(config: GatewayConfig, ports: GatewayPorts, keys: KeySource | undefined, log: Log) {
     this.identity = config.identity;
@@ -145,7 +151,7 @@ export class Gateway implements Node {
   }
 
   /** A fault of one procedure ends neither the association nor the process; the AMF learns that it was not obeyed. */
-  receiveN2(pdu: NgapPdu, amf: Amf = this.amfs.ofNumber(0)): void {
+  receiveN2(pdu: DecodedPdu, amf: Amf = this.amfs.ofNumber(0)): void {
     try {
       dispatchN2(this, amf, pdu);
     } catch (error) {
@@ -159,6 +165,7 @@ export class Gateway implements Node {
           ...(ranUeNgapId === undefined ? {} : { ranUeNgapId }),
         },
         { choice: 'protocol', value: 'semantic-error' },
+        pdu.message,
       );
     }
   }
@@ -196,10 +203,25 @@ export class Gateway implements Node {
     const now = this.now();
     this.carryOut(this.engine.tick(now));
     this.plane.tick(now);
-    while ((this.releaseWaits[0]?.at ?? Number.POSITIVE_INFINITY) <= now) {
-      const due = this.releaseWaits.shift();
-      if (due !== undefined && this.ues.ofId(due.ue.id) === due.ue) this.releaseTimedOut(due.ue);
+    for (const { ue, answer } of this.awaited.expire(now)) {
+      if (this.ues.ofId(ue.id) !== ue) continue;
+      if (answer === 'UEContextReleaseCommand') this.releaseTimedOut(ue);
+      else keepDownlinkTunnels(this, ue);
     }
+  }
+
+  awaitAnswer(ue: UeContext, answer: AwaitedAnswer): void {
+    this.awaited.expect(this.now(), ue, answer);
+  }
+
+  answered(ue: UeContext, answer: AwaitedAnswer): void {
+    this.awaited.settle(ue, answer);
+  }
+
+  /** Moves a session's downlink to another TEID, as an operator may want who suspects the old one; false when it cannot be. */
+  moveDownlinkTunnel(ueId: number, pduSessionId: number): boolean {
+    const ue = this.ues.ofId(ueId);
+    return ue !== undefined && moveDownlinkTunnel(this, ue, pduSessionId);
   }
 
   /** The AMF never answered a release request: the UE ends without it. */
@@ -213,7 +235,7 @@ export class Gateway implements Node {
 
   /** When `tick` must be called next, in ms of the clock, or undefined when nothing waits. */
   deadline(): number | undefined {
-    const candidates = [this.engine.deadline(), this.plane.deadline(), this.releaseWaits[0]?.at];
+    const candidates = [this.engine.deadline(), this.plane.deadline(), this.awaited.deadline()];
     return candidates.reduce(
       (least, at) => (least === undefined || (at !== undefined && at < least) ? at : least),
       undefined,
@@ -236,18 +258,13 @@ export class Gateway implements Node {
     if (ue.releaseCommanded && hasAmf) return; // its IKE SA is going already
     this.log.warn({ ue: ue.id, reason: reason.text }, 'releasing the UE');
     if (ue.amfUeNgapId === undefined || !hasAmf) endIkeSa(this, ue);
-    else this.requestRelease(ue, reason, [...ue.sessions.keys()]);
-  }
-
-  private requestRelease(ue: UeContext, reason: ReleaseReason, sessionIds: readonly number[]): void {
-    this.releaseWaits.push({ ue, at: this.now() + releaseWaitMs });
-    sendUeContextReleaseRequest(this, ue, reason, sessionIds);
+    else sendUeContextReleaseRequest(this, ue, reason, [...ue.sessions.keys()]);
   }
 
   /** Takes the UE out of the user plane, then settles with the AMF: complete what it commanded, or ask it to. */
   ikeSaGone(ue: UeContext, reason: string): void {
     const sessionIds = [...ue.sessions.keys()];
-    for (const setup of [...ue.sessionSetups.keys()]) this.abandonSetup(ue, setup);
+    this.answerPending(ue);
     for (const id of sessionIds) closeSession(this, ue, id, false);
     this.plane.removeUe(ue.id);
     this.envelopes.delete(ue.id);
@@ -264,7 +281,7 @@ export class Gateway implements Node {
       cause: 'radio-connection-with-ue-lost',
       text: reason,
     };
-    this.requestRelease(ue, lost, sessionIds);
+    sendUeContextReleaseRequest(this, ue, lost, sessionIds);
   }
 
   forget(ue: UeContext): void {
@@ -277,10 +294,11 @@ export class Gateway implements Node {
     for (const ue of [...this.ues]) endIkeSa(this, ue);
   }
 
-  private abandonSetup(ue: UeContext, pduSessionId: number): void {
-    const setup = ue.sessionSetups.get(pduSessionId);
-    ue.sessionSetups.delete(pduSessionId);
-    if (setup !== undefined) this.teids.release(setup.session.dlTeid);
+  /** Whatever waited for the UE has failed, and the AMF is told before the UE's release is spoken of. */
+  private answerPending(ue: UeContext): void {
+    for (const id of [...ue.sessionSetups.keys()]) abandonSetup(this, ue, id, setupCauses.released);
+    for (const tag of [...ue.sessionChanges.keys()]) endSessionChange(ue, tag, false);
+    failInitialContextSetup(this, ue, setupCauses.released);
   }
 
   private carryOut(outputs: readonly Output[]): void {

@@ -4,6 +4,8 @@ import type { KeyReply } from '#qkd';
 import type { Log } from './log.ts';
 import type { Amf } from './n2/amf/amf.ts';
 import type { AmfTable } from './n2/amf/table.ts';
+import type { AwaitedAnswer } from './n2/awaited.ts';
+import type { N2Counters } from './n2/counters.ts';
 import type { AddressPool } from './ue/address-pool.ts';
 import type { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
@@ -35,12 +37,16 @@ export interface Node {
   readonly innerAddresses: AddressPool;
   readonly teids: NumberAllocator;
   readonly amfs: AmfTable;
+  readonly n2Counters: N2Counters;
   now(): number;
   random(length: number): Uint8Array;
   /** Runs commands on the IKE engine and carries out what it answers. */
   ike(command: (engine: IkeEndpoint, now: number) => Output[]): void;
   /** Sends to `amf` or, without one, to the AMF of the UE that the message names; dropped when that is not there. */
   sendN2(pdu: NgapPdu, amf?: Amf): void;
+  /** The AMF owes `answer` for the UE; its silence has the consequence that goes with it. */
+  awaitAnswer(ue: UeContext, answer: AwaitedAnswer): void;
+  answered(ue: UeContext, answer: AwaitedAnswer): void;
   /** The IKE SA of the UE ended, for whatever reason. */
   ikeSaGone(ue: UeContext, reason: string): void;
   /** The UE's IKE SA is gone and so is the AMF's interest: answers what the AMF is owed and drops the context. */

@@ -1,7 +1,7 @@
 import { criticalityDiagnosticsOf, type Diagnosis, type Reaction } from './check.ts';
 import type { NgapPdu } from './pdu.ts';
-import type { Cause } from './schema/ies.ts';
-import { procedureOfCode } from './schema/procedures.ts';
+import type { Cause, CriticalityDiagnostics } from './schema/ies.ts';
+import { placeOf, procedureOfCode } from './schema/procedures.ts';
 
 /** The two numbers of a UE on N2, as far as a message told them. */
 export interface UeIds {
@@ -46,6 +46,21 @@ export function answerTo(diagnosis: Diagnosis): NgapPdu | undefined {
   return { message: 'ErrorIndication', ies: { ...ids, cause, ...told } };
 }
 
+/** Requests whose own response tells which IEs were ignored; the node that takes them writes it there. */
+const reporting: ReadonlySet<string> = new Set<NgapPdu['message']>([
+  'InitialContextSetupRequest',
+  'PDUSessionResourceSetupRequest',
+  'PDUSessionResourceModifyRequest',
+  'PDUSessionResourceReleaseCommand',
+  'UEContextModificationRequest',
+  'UEContextReleaseCommand',
+]);
+
+/** True when ignored IEs of `message` are reported in its response, where others take an Error Indication [TS38413 10.3.4.2]. */
+export function reportsInResponse(message: NgapPdu['message']): boolean {
+  return reporting.has(message);
+}
+
 function failureOf(
   message: NgapPdu['message'] | undefined,
   { amfUeNgapId, ranUeNgapId }: UeIds,
@@ -58,6 +73,19 @@ function failureOf(
     return undefined;
   if (amfUeNgapId === undefined || ranUeNgapId === undefined) return undefined;
   return { message, ies: { amfUeNgapId, ranUeNgapId, cause, criticalityDiagnostics } };
+}
+
+/** The Criticality Diagnostics of an error in `message` that is of no IE: its procedure and kind alone [TS38413 10.4]. */
+export function diagnosticsAbout(message: NgapPdu['message']): CriticalityDiagnostics {
+  const place = placeOf.get(message);
+  if (place === undefined) return {};
+  const { procedure, kind } = place;
+  return criticalityDiagnosticsOf({
+    reaction: procedure.criticality,
+    procedureCode: procedure.code,
+    triggeringMessage: kind,
+    procedureCriticality: procedure.criticality,
+  });
 }
 
 /** Messages that an N3IWF takes from an AMF; any other is of a procedure that it does not know. */

@@ -1,4 +1,4 @@
-import { answerTo, notUnderstood, ueIdsOf } from './answers.ts';
+import { answerTo, notUnderstood, reportsInResponse, ueIdsOf } from './answers.ts';
 import type { Diagnosis } from './check.ts';
 import { type OwnRequest, type OwnRequestName, OwnRequests } from './own-requests.ts';
 import { type DecodedPdu, decodeNgap, encodeNgap, type NgapPdu } from './pdu.ts';
@@ -184,7 +184,9 @@ export class N2Association {
     const foreign = notUnderstood(pdu);
     if (foreign !== undefined) return this.rejected(now, `${pdu.message} is not for this node`, foreign);
     const told =
-      pdu.diagnosis?.reaction === 'notify' ? this.answer(now, { ...pdu.diagnosis, ies: pdu.ies }) : [];
+      pdu.diagnosis?.reaction === 'notify' && !reportsInResponse(pdu.message)
+        ? this.answer(now, { ...pdu.diagnosis, ies: pdu.ies })
+        : [];
     return [...this.dispatch(now, pdu, stream), ...told];
   }
 

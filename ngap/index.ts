@@ -1,6 +1,6 @@
 /** The door of the NGAP core: messages as values, to and from APER. */
 
-export { answerTo, type UeIds, ueIdsOf } from './answers.ts';
+export { answerTo, diagnosticsAbout, reportsInResponse, type UeIds, ueIdsOf } from './answers.ts';
 export type { BitString, Criticality, UnknownIe, ValueOf } from './aper/types.ts';
 export {
   N2Association,
@@ -29,8 +29,10 @@ export type {
   CriticalityDiagnostics,
   GlobalRanNodeId,
   Guami,
+  QosFlowLevelQosParameters,
   RRCEstablishmentCause,
   SNssai,
+  UpTransportLayerInformation,
   UserLocationInformation,
 } from './schema/ies.ts';
 export type { MessageIes, MessageName } from './schema/messages.ts';

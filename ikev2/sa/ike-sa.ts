@@ -277,7 +277,7 @@ export class IkeSa {
     this.queue.length = 0;
     for (const child of this.children.values()) {
       this.node.releaseEspSpi(child.spiIn);
-      this.emit({ type: 'childSaDeleted', ikeSaId: this.id, childSaId: child.id, reason });
+      this.emit({ type: 'childSaDeleted', ikeSaId: this.id, childSaId: child.id, reason, withIkeSa: true });
     }
     this.children.clear();
     this.channel.wipe();

@@ -1,49 +1,80 @@
-import type { Cause, NgapPdu } from '#ngap';
+import type { Cause, DecodedPdu, MessageIes, MessageName } from '#ngap';
 import type { Node } from '../node.ts';
 import type { UeContext } from '../ue/context.ts';
 import type { Amf } from './amf/amf.ts';
 import { sendErrorIndication, type UeIds } from './error-indication.ts';
 import { onInitialContextSetupRequest } from './procedures/initial-context-setup.ts';
+import { onLocationReportingControl } from './procedures/location-reporting.ts';
 import { onDownlinkNas } from './procedures/nas-transport.ts';
+import { onPduSessionResourceModifyRequest } from './procedures/pdu-session-resource-modify.ts';
+import {
+  keepDownlinkTunnels,
+  onPduSessionResourceModifyConfirm,
+} from './procedures/pdu-session-resource-modify-indication.ts';
 import { onPduSessionResourceReleaseCommand } from './procedures/pdu-session-resource-release.ts';
 import { onPduSessionResourceSetupRequest } from './procedures/pdu-session-resource-setup.ts';
 import { onRerouteNasRequest } from './procedures/reroute-nas.ts';
+import { onTraceStart } from './procedures/trace.ts';
+import { onUeContextModificationRequest } from './procedures/ue-context-modification.ts';
 import { onUeContextReleaseCommand } from './procedures/ue-context-release.ts';
+import { type Report, reportOf } from './report.ts';
 
-type Message = NgapPdu['message'];
-type Ies<M extends Message> = Extract<NgapPdu, { message: M }>['ies'];
 type UeMessage = {
-  [M in Message]: Ies<M> extends { ranUeNgapId: number; amfUeNgapId: number } ? M : never;
-}[Message];
-type UeHandlers = { [M in UeMessage]?: (node: Node, ue: UeContext, ies: Ies<M>) => void };
+  [M in MessageName]: MessageIes<M> extends { ranUeNgapId: number; amfUeNgapId: number } ? M : never;
+}[MessageName];
+type UeHandlers = {
+  [M in UeMessage]?: (node: Node, ue: UeContext, ies: MessageIes<M>, report: Report) => void;
+};
+type NodeHandlers = {
+  [M in MessageName]?: (node: Node, amf: Amf, ies: MessageIes<M>, report: Report) => void;
+};
 
-/** UE-associated messages of the AMF, and what each does here. */
+/** UE-associated messages of the AMF that name the UE by both numbers, and what each does here. */
 const ueHandlers: UeHandlers = {
   DownlinkNASTransport: onDownlinkNas,
   InitialContextSetupRequest: onInitialContextSetupRequest,
+  UEContextModificationRequest: onUeContextModificationRequest,
   PDUSessionResourceSetupRequest: onPduSessionResourceSetupRequest,
+  PDUSessionResourceModifyRequest: onPduSessionResourceModifyRequest,
   PDUSessionResourceReleaseCommand: onPduSessionResourceReleaseCommand,
+  PDUSessionResourceModifyConfirm: onPduSessionResourceModifyConfirm,
+  LocationReportingControl: onLocationReportingControl,
+  TraceStart: onTraceStart,
+  DeactivateTrace: (node) => node.n2Counters.count('DeactivateTrace'),
+};
+
+/** Messages that name a UE in another way, or none. A UE that is CM-IDLE over this access is not paged [TS23501 5.5.2]. */
+const nodeHandlers: NodeHandlers = {
+  UEContextReleaseCommand: releaseCommand,
+  ErrorIndication: errorIndication,
+  RerouteNASRequest: onRerouteNasRequest,
+  Paging: (node) => node.n2Counters.count('Paging'),
 };
 
 const causes = {
   unknownUe: { choice: 'radioNetwork', value: 'unknown-local-UE-NGAP-ID' },
   inconsistent: { choice: 'radioNetwork', value: 'inconsistent-remote-UE-NGAP-ID' },
-  state: { choice: 'protocol', value: 'message-not-compatible-with-receiver-state' },
 } as const satisfies Record<string, Cause>;
 
+/** Causes of an Error Indication that say that the AMF has no such UE, or another one under the number. */
+const ueIsGone: ReadonlySet<string> = new Set(Object.values(causes).map(({ value }) => value));
+
 /** Gives one message of the AMF to its procedure; numbers that fit no UE are answered as the standard says [TS38413 10.6]. */
-export function dispatchN2(node: Node, amf: Amf, pdu: NgapPdu): void {
-  if (pdu.message === 'UEContextReleaseCommand') {
-    releaseCommand(node, amf, pdu.ies);
-  } else if (pdu.message === 'ErrorIndication') {
-    errorIndication(node, amf, pdu.ies);
-  } else if (pdu.message === 'RerouteNASRequest') {
-    onRerouteNasRequest(node, amf, pdu.ies);
-  } else if (pdu.message in ueHandlers) {
-    const handler = ueHandlers[pdu.message as UeMessage] as (node: Node, ue: UeContext, ies: object) => void;
+export function dispatchN2(node: Node, amf: Amf, pdu: DecodedPdu): void {
+  const report = reportOf(pdu);
+  const own = nodeHandlers[pdu.message] as
+    | ((node: Node, amf: Amf, ies: object, report: Report) => void)
+    | undefined;
+  const ofUe = ueHandlers[pdu.message as UeMessage] as
+    | ((node: Node, ue: UeContext, ies: object, report: Report) => void)
+    | undefined;
+  if (own !== undefined) {
+    own(node, amf, pdu.ies, report);
+  } else if (ofUe !== undefined) {
     const ue = identify(node, amf, pdu.ies as UeIds);
-    if (ue !== undefined) handler(node, ue, pdu.ies);
+    if (ue !== undefined) ofUe(node, ue, pdu.ies, report);
   } else {
+    node.n2Counters.count(pdu.message);
     node.log.warn({ message: pdu.message }, 'no procedure of this node takes that message; dropped');
   }
 }
@@ -59,45 +90,66 @@ function identify(node: Node, amf: Amf, ids: UeIds): UeContext | undefined {
     return undefined;
   }
   ue.amfUeNgapId ??= ids.amfUeNgapId;
-  if (ue.amfUeNgapId !== ids.amfUeNgapId) {
-    sendErrorIndication(node, amf, ids, causes.inconsistent);
-    return undefined;
+  if (ue.amfUeNgapId === ids.amfUeNgapId) {
+    ue.amf = amf;
+    return ue;
   }
-  ue.amf = amf;
-  return ue;
+  sendErrorIndication(node, amf, ids, causes.inconsistent);
+  const other = ofAmfId(node, amf, ids.amfUeNgapId);
+  if (other !== undefined) releaseLocally(node, other, 'the AMF gave its number to another UE');
+  return undefined;
 }
 
 function mayServe(node: Node, amf: Amf, ue: UeContext): boolean {
   return ue.amf === amf || (ue.amf !== undefined && node.amfs.shareContexts(ue.amf, amf));
 }
 
-function releaseCommand(node: Node, amf: Amf, ies: Ies<'UEContextReleaseCommand'>): void {
-  const named = ies.ueNgapIds;
-  if (named.choice === 'ueNgapIdPair') {
-    const ue = identify(node, amf, named.value);
-    if (ue !== undefined) onUeContextReleaseCommand(node, ue, ies);
-    return;
-  }
-  for (const ue of node.ues) {
-    if (ue.amf !== amf) continue;
-    if (named.choice === 'amfUeNgapId' && ue.amfUeNgapId === named.value) {
-      onUeContextReleaseCommand(node, ue, ies);
-      return;
-    }
-  }
-  node.log.warn({ ids: named.choice }, 'release command for a UE that is not here; dropped');
+/** The UE that `amf` knows by that number: each AMF has numbers of its own. */
+function ofAmfId(node: Node, amf: Amf, amfUeNgapId: number | undefined): UeContext | undefined {
+  if (amfUeNgapId === undefined) return undefined;
+  for (const ue of node.ues) if (ue.amf === amf && ue.amfUeNgapId === amfUeNgapId) return ue;
+  return undefined;
 }
 
-/** The AMF could not follow us for this UE: what it still knows of it is unsure, so the UE starts anew [TS38413 8.7.5]. */
-function errorIndication(node: Node, amf: Amf, ies: Ies<'ErrorIndication'>): void {
-  const ue = ies.ranUeNgapId === undefined ? undefined : node.ues.ofId(ies.ranUeNgapId);
-  node.log.warn({ ue: ue?.id, cause: ies.cause?.value }, 'the AMF indicates an error');
-  if (
-    ue === undefined ||
-    ue.amf !== amf ||
-    (ies.amfUeNgapId !== undefined && ue.amfUeNgapId !== ies.amfUeNgapId)
-  )
-    return;
+/** Ends a UE that the AMF does not know, or knows as another: nothing of it is said on N2 any more. */
+function releaseLocally(node: Node, ue: UeContext, text: string): void {
   ue.amfUeNgapId = undefined;
-  node.release(ue, { group: 'protocol', cause: 'unspecified', text: 'the AMF indicated an error' });
+  if (ue.state === 'closed') node.forget(ue);
+  else node.release(ue, { group: 'protocol', cause: 'unspecified', text });
+}
+
+/** A command for a UE that is not here is no last message: the AMF is told, so that it lets go of the UE [TS38413 10.6]. */
+function releaseCommand(
+  node: Node,
+  amf: Amf,
+  ies: MessageIes<'UEContextReleaseCommand'>,
+  report: Report,
+): void {
+  const { ueNgapIds } = ies;
+  if (ueNgapIds.choice === 'ueNgapIdPair') {
+    const ue = identify(node, amf, ueNgapIds.value);
+    if (ue !== undefined) onUeContextReleaseCommand(node, ue, ies, report);
+  } else if (ueNgapIds.choice === 'amfUeNgapId') {
+    const amfUeNgapId = ueNgapIds.value;
+    const ue = ofAmfId(node, amf, amfUeNgapId);
+    if (ue === undefined) sendErrorIndication(node, amf, { amfUeNgapId }, causes.inconsistent);
+    else onUeContextReleaseCommand(node, ue, ies, report);
+  }
+}
+
+/**
+ * An AMF that does not know the UE, or has not taken it in yet, is no help to it: the UE starts anew. Any other error
+ * is of one message, whose answer will not come; the UE goes on [TS38413 8.7.5].
+ */
+function errorIndication(node: Node, amf: Amf, ies: MessageIes<'ErrorIndication'>): void {
+  const { amfUeNgapId, ranUeNgapId } = ies;
+  const ue = ranUeNgapId === undefined ? ofAmfId(node, amf, amfUeNgapId) : node.ues.ofId(ranUeNgapId);
+  node.log.warn({ ue: ue?.id, cause: ies.cause?.value }, 'the AMF indicates an error');
+  if (ue?.amf !== amf || (amfUeNgapId !== undefined && ue.amfUeNgapId !== amfUeNgapId)) return;
+  if (ue.state !== 'attached' || ueIsGone.has(String(ies.cause?.value))) {
+    releaseLocally(node, ue, 'the AMF indicated an error');
+    return;
+  }
+  node.answered(ue, 'PDUSessionResourceModifyConfirm');
+  keepDownlinkTunnels(node, ue);
 }

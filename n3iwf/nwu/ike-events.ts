@@ -1,5 +1,11 @@
 import type { IkeEvent } from '#ikev2';
-import { completeInitialContextSetup } from '../n2/procedures/initial-context-setup.ts';
+import {
+  completeInitialContextSetup,
+  failInitialContextSetup,
+} from '../n2/procedures/initial-context-setup.ts';
+import { reportNewLocation } from '../n2/procedures/location-reporting.ts';
+import { onSessionChangeAnswered } from '../n2/procedures/pdu-session-resource-modify.ts';
+import { releaseSession } from '../n2/procedures/pdu-session-resource-notify.ts';
 import { onSessionChildSa, onSessionChildSaFailed } from '../n2/procedures/pdu-session-resource-setup.ts';
 import type { Node } from '../node.ts';
 import { UeContext } from '../ue/context.ts';
@@ -24,6 +30,16 @@ const handlers: Handlers = {
   childSaEstablished,
   childSaFailed,
   childSaDeleted,
+  informed: (node, { ikeSaId, tag, notifies }) => {
+    const ue = node.ues.ofIkeSa(ikeSaId);
+    if (ue !== undefined) onSessionChangeAnswered(ue, tag, notifies);
+  },
+  addressChanged: (node, { ikeSaId, remote }) => {
+    const ue = node.ues.ofIkeSa(ikeSaId);
+    if (ue === undefined) return;
+    ue.remote = remote;
+    reportNewLocation(node, ue);
+  },
   ikeSaClosed,
 };
 
@@ -74,6 +90,7 @@ function childSaFailed(node: Node, { ikeSaId, tag, reason, rekeyed }: EventOf<'c
   if (tag !== undefined) onSessionChildSaFailed(node, ue, tag, reason);
   else if (ue.state === 'securing') {
     const cause = 'failure-in-radio-interface-procedure';
+    failInitialContextSetup(node, ue, { choice: 'radioNetwork', value: cause });
     node.release(ue, { group: 'radioNetwork', cause, text: `no signalling SA: ${reason}` });
   }
 }
@@ -98,12 +115,12 @@ function childSaDeleted(node: Node, event: EventOf<'childSaDeleted'>): void {
   const use = ue?.childUses.get(event.childSaId);
   if (ue === undefined || use === undefined) return;
   ue.childUses.delete(event.childSaId);
+  if (event.withIkeSa === true) return; // the UE as a whole is going, its sessions with it
   if (use.kind !== 'pduSession' || ue.sessions.get(use.pduSessionId)?.childSaId !== event.childSaId) return;
   node.log.warn({ ue: ue.id, pduSession: use.pduSessionId }, 'the UE deleted the Child SA of a session');
-  node.release(ue, {
-    group: 'radioNetwork',
-    cause: 'radio-connection-with-ue-lost',
-    text: 'the UE deleted the Child SA of a PDU session',
+  releaseSession(node, ue, use.pduSessionId, {
+    choice: 'radioNetwork',
+    value: 'radio-connection-with-ue-lost',
   });
 }
 

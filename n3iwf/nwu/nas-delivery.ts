@@ -3,15 +3,34 @@ import type { UeContext } from '../ue/context.ts';
 import { eapNasRequest } from './eap5g.ts';
 import { encodeNasEnvelope } from './nas-envelope.ts';
 
-/** Brings a NAS message to the UE by the way that is open: EAP-5G while it authenticates, its NAS connection after. */
+/** NAS messages kept for a UE that takes none yet; an AMF has three or four under way at the most. */
+export const mostQueuedNas = 32;
+
+/**
+ * Brings a NAS message to the UE by the way that is open: EAP-5G while it authenticates, its NAS connection after. One
+ * of no octets is dropped: free5GC sends such a thing after each Initial Context Setup.
+ */
 export function sendNasToUe(node: Node, ue: UeContext, nasPdu: Uint8Array): void {
-  if (ue.state === 'starting' || ue.state === 'registering') {
+  if (nasPdu.length === 0) {
+    node.n2Counters.count('emptyNas');
+  } else if (ue.state === 'starting' || ue.state === 'registering') {
     sendNasInEap(node, ue, nasPdu);
   } else if (ue.nasConnected) {
     node.plane.sendNas(node.now(), ue.id, encodeNasEnvelope(nasPdu));
   } else {
-    ue.nasQueue.push(nasPdu);
+    queueNas(node, ue, nasPdu);
   }
+}
+
+/** Keeps a NAS message until the UE can take it; beyond the most, the newest is the one that is lost. */
+export function queueNas(node: Node, ue: UeContext, nasPdu: Uint8Array): void {
+  if (nasPdu.length === 0) return;
+  if (ue.nasQueue.length < mostQueuedNas) {
+    ue.nasQueue.push(nasPdu);
+    return;
+  }
+  node.n2Counters.count('nasQueueFull');
+  node.log.warn({ ue: ue.id }, 'downlink NAS dropped: the UE takes none');
 }
 
 /**
@@ -21,7 +40,7 @@ export function sendNasToUe(node: Node, ue: UeContext, nasPdu: Uint8Array): void
 function sendNasInEap(node: Node, ue: UeContext, nasPdu: Uint8Array): void {
   if (ue.nasInEap !== undefined) {
     const isRepeat = [ue.nasInEap, ...ue.nasQueue].some((other) => Buffer.compare(other, nasPdu) === 0);
-    if (!isRepeat) ue.nasQueue.push(nasPdu);
+    if (!isRepeat) queueNas(node, ue, nasPdu);
     return;
   }
   ue.nasInEap = nasPdu;

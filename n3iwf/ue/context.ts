@@ -1,24 +1,53 @@
 import type { SocketAddress } from '#ikev2';
+import type { MessageIes, Transfer } from '#ngap';
 import type { Amf } from '../n2/amf/amf.ts';
 import type { Guami } from '../n2/amf/guami.ts';
 import type { AmfWish } from '../n2/amf/selection.ts';
+import type { FailedFlow, Flows } from '../n2/qos-flows.ts';
+import type { Report } from '../n2/report.ts';
+import type { SessionResult } from '../n2/session-results.ts';
+import type { TunnelEnd } from '../n2/tunnels.ts';
 import type { ChildUse } from '../userplane/plane.ts';
 import { nextState, type UeInput, type UeState } from './states.ts';
+
+/** Bit rates of a session's non-guaranteed flows together, in bit/s. */
+export type SessionBitRate = NonNullable<
+  Transfer<'PDUSessionResourceSetupRequestTransfer'>['pduSessionAggregateMaximumBitRate']
+>;
 
 /** One PDU session as the N3IWF holds it. TEIDs are 32-bit numbers. */
 export interface PduSession {
   readonly id: number;
-  readonly qfis: readonly number[];
-  readonly dlTeid: number;
-  readonly ulTunnel: { readonly address: string; readonly teid: number };
   readonly nasPdu: Uint8Array | undefined;
+  /** The QoS flows by QFI, never none. */
+  flows: Flows;
+  /** Our end of the tunnel, named to the SMF. */
+  dlTeid: number;
+  /** The UPF's end. */
+  ulTunnel: TunnelEnd;
+  bitRate: SessionBitRate | undefined;
   childSaId: number | undefined;
+}
+
+/** A change of a session that the UE has been told of and has not answered yet. */
+export interface SessionChange {
+  readonly pduSessionId: number;
+  /** Called once, with the UE's consent, or with false when it refuses or is gone. */
+  readonly decided: (accepted: boolean) => void;
+}
+
+/** An Initial Context Setup Request on its way: the sessions in it and what its response must report. */
+export interface ContextSetup {
+  readonly sessions: readonly SessionInContext[];
+  readonly report: Report;
 }
 
 /** A session on its way: `decided` takes the one result that the AMF will see. */
 export interface SessionSetup {
   readonly session: PduSession;
-  readonly decided: (result: { ok: boolean; pduSessionId: number; transfer: Uint8Array }) => void;
+  /** Flows of the request that are not part of the session. */
+  readonly failedFlows: readonly FailedFlow[];
+  readonly decided: (result: SessionResult) => void;
 }
 
 /** One PDU session of an Initial Context Setup Request. */
@@ -27,6 +56,9 @@ export interface SessionInContext {
   readonly nasPdu?: Uint8Array;
   readonly pduSessionResourceSetupRequestTransfer: Uint8Array;
 }
+
+/** Bit rates of a UE, in bit/s. */
+export type UeBitRate = NonNullable<MessageIes<'InitialContextSetupRequest'>['ueAggregateMaximumBitRate']>;
 
 /** Why a UE's context ends: what the AMF is told and what the log says. */
 export interface ReleaseReason {
@@ -38,7 +70,8 @@ export interface ReleaseReason {
 /** Everything the N3IWF knows of one UE. It lives from EAP-5G Start until its IKE SA and its NGAP context are both gone. */
 export class UeContext {
   readonly id: number;
-  readonly remote: SocketAddress;
+  /** Where the UE is heard, its outer address; follows a NAT that changes its mind. */
+  remote: SocketAddress;
   ikeSaId: number;
   /** The AMF that the UE's messages go to, from its first NAS message on. */
   amf: Amf | undefined;
@@ -58,14 +91,24 @@ export class UeContext {
   readonly sessions = new Map<number, PduSession>();
   /** Sessions whose Child SA the UE has been asked for, by their PDU session ID. */
   readonly sessionSetups = new Map<number, SessionSetup>();
+  /** Changes of sessions that wait for the UE's word, by the tag of the exchange. */
+  readonly sessionChanges = new Map<string, SessionChange>();
+  /** TEIDs under which a session's downlink shall come once the SMF confirms, by PDU session ID. */
+  readonly tunnelMoves = new Map<number, number>();
   /** What each of the UE's Child SAs carries, by the engine's handle. */
   readonly childUses = new Map<number, ChildUse>();
-  /** Sessions that came in an Initial Context Setup Request and wait for the signalling SA. */
-  pendingSessions: readonly SessionInContext[] = [];
+  /** The Initial Context Setup Request that waits for the signalling SA. */
+  contextSetup: ContextSetup | undefined;
+  /** Bit rates of all non-guaranteed flows together, as the AMF told last. */
+  bitRate: UeBitRate | undefined;
+  /** The request by which the AMF wants to hear of every change of the UE's outer address. */
+  locationRequest: MessageIes<'LocationReportingControl'>['locationReportingRequestType'] | undefined;
   /** The AMF was asked to release the UE; a second request would meet an AMF that has forgotten it. */
   releaseRequested = false;
   /** The AMF said to release: it is owed a UE Context Release Complete. */
   releaseCommanded = false;
+  /** IEs of the release command that were ignored, for its Complete. */
+  releaseReport: Report = {};
   /** Sessions the UE had when its IKE SA went, for the AMF to end. */
   closedSessionIds: readonly number[] = [];
   readonly startedMs: number;

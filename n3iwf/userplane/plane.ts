@@ -166,6 +166,16 @@ export class UserspacePlane {
     return true;
   }
 
+  /** Hears a session's downlink under another TEID as well, while the UPF changes over to it. */
+  addDownlinkTeid(ueId: number, pduSessionId: number, teid: number): void {
+    const session = this.tables.ues.get(ueId)?.sessions.get(pduSessionId);
+    if (session !== undefined) this.tables.byTeid.set(teid, session);
+  }
+
+  removeDownlinkTeid(teid: number): void {
+    this.tables.byTeid.delete(teid);
+  }
+
   /** Closes the tunnel of a session. Its Child SAs stay until they are removed, and carry nothing. */
   removePduSession(ueId: number, pduSessionId: number): void {
     const session = this.tables.ues.get(ueId)?.sessions.get(pduSessionId);

@@ -354,12 +354,14 @@ export const qosFlowLevelQosParameters = sequence({
   additionalQosFlowInformation: optional(enumerated(['more-likely'], [])),
   ieExtensions,
 }); // 9.3.1.12
+export type QosFlowLevelQosParameters = ValueOf<typeof qosFlowLevelQosParameters>;
 
 // Tunnels
 export const upTransportLayerInformation = choice({
   gTPTunnel: sequence({ transportLayerAddress, gtpTeid: octetString(4), ieExtensions }),
   choiceExtensions,
 }); // 9.3.2.2
+export type UpTransportLayerInformation = ValueOf<typeof upTransportLayerInformation>;
 export const pduSessionType = enumerated(['ipv4', 'ipv6', 'ipv4v6', 'ethernet', 'unstructured'], []); // 9.3.1.52
 
 export const traceActivation = sequence({

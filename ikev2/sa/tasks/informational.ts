@@ -2,11 +2,11 @@
 
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
-import type { Payload } from '../../wire/types.ts';
+import type { Notify, Payload } from '../../wire/types.ts';
 import { type ChildRecord, childByPeerSpi, dropChild } from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { fromUint32, toUint32 } from '../node.ts';
-import { findAll, findNotify } from '../payloads.ts';
+import { asPayloads, findAll, findNotify } from '../payloads.ts';
 import type { Task } from '../task.ts';
 import { adoptRival } from './rekey-ike.ts';
 
@@ -23,6 +23,11 @@ export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): vo
   if (failed !== undefined) {
     sa.respond(EXCHANGE.INFORMATIONAL, []);
     sa.close('authentication', 'the peer does not accept our authentication', failed.notifyType);
+    return;
+  }
+  const notifies = findAll(payloads, 'Notify');
+  if (deletes.length === 0 && notifies.length > 0) {
+    sa.respond(EXCHANGE.INFORMATIONAL, asPayloads(sa.node.ports.informed?.(sa.id, notifies)));
     return;
   }
   const spis = deletes.filter(({ protocol }) => protocol === PROTOCOL.ESP).flatMap(({ spis }) => spis);
@@ -65,6 +70,16 @@ export function deleteChildTask(child: ChildRecord, reason: string): Task {
       return [{ type: 'Delete', protocol: PROTOCOL.ESP, spis: [fromUint32(child.spiIn)] }];
     },
     process: (sa) => dropChild(sa, child, reason),
+  };
+}
+
+/** Notifies for the peer and nothing else; what it answers comes as `informed` with the same tag. [RFC7296 1.4] */
+export function informTask(notifies: readonly Notify[], tag: string): Task {
+  return {
+    exchange: EXCHANGE.INFORMATIONAL,
+    build: (sa) => (sa.state === 'established' ? asPayloads(notifies) : undefined),
+    process: (sa, payloads) =>
+      sa.emit({ type: 'informed', ikeSaId: sa.id, tag, notifies: findAll(payloads, 'Notify') }),
   };
 }
 

@@ -1,92 +1,114 @@
-import type { InitialContextSetupRequest } from '#ngap';
+import type { Cause, InitialContextSetupRequest } from '#ngap';
 import type { Node } from '../../node.ts';
 import { eapSuccess } from '../../nwu/eap5g.ts';
-import type { UeContext } from '../../ue/context.ts';
+import { queueNas, sendNasToUe } from '../../nwu/nas-delivery.ts';
+import type { ContextSetup, SessionInContext, UeContext } from '../../ue/context.ts';
 import { guamiOfNgap } from '../amf/guami.ts';
-import { setUpSessions } from './pdu-session-resource-setup.ts';
+import type { Report } from '../report.ts';
+import { sessionLists } from '../session-results.ts';
+import { setUpSessions, setupCauses, setupRefusal } from './pdu-session-resource-setup.ts';
 
-/** K_N3IWF arrives: it is the MSK with which the UE ends its EAP exchange [TS38413 8.3.1], [TS24502 7.3.3]. */
+/**
+ * K_N3IWF arrives: it is the MSK with which the UE ends its EAP exchange [TS38413 8.3.1], [TS24502 7.3.3]. A request
+ * for a UE that has its signalling SA already is about its sessions alone; the key then serves nothing.
+ */
 export function onInitialContextSetupRequest(
   node: Node,
   ue: UeContext,
   ies: InitialContextSetupRequest,
+  report: Report,
 ): void {
-  ue.guami = guamiOfNgap(ies.guami);
+  const sessions = ies.pduSessionResourceSetupListCxtReq ?? [];
   const wasAttached = ue.state === 'attached';
-  if (ue.state === 'securing') return; // a repeat while the first is under way; its answer will serve both
-  if (!ue.advance('contextSetup')) {
-    sendFailure(node, ue);
-    return;
+  if (ue.contextSetup !== undefined) {
+    repeat(node, ue, ies, ue.contextSetup);
+  } else if (!ue.advance('contextSetup')) {
+    sendFailure(node, ue, { sessions, report }, setupCauses.state);
+  } else {
+    ue.contextSetup = { sessions, report };
+    ue.guami = guamiOfNgap(ies.guami);
+    ue.bitRate = ies.ueAggregateMaximumBitRate ?? ue.bitRate;
+    if (wasAttached) continueAttached(node, ue, ies.nasPdu);
+    else authenticate(node, ue, ies);
   }
-  if (ies.nasPdu !== undefined && ies.nasPdu.length > 0) ue.nasQueue.push(ies.nasPdu);
-  ue.pendingSessions = ies.pduSessionResourceSetupListCxtReq ?? [];
-  if (wasAttached) {
-    completeInitialContextSetup(node, ue);
-    return;
-  }
-  const success = eapSuccess(ue.eapIdentifier);
-  node.ike((engine, now) => engine.sendEap(now, ue.ikeSaId, success, ies.securityKey.bits));
   ies.securityKey.bits.fill(0);
+}
+
+function continueAttached(node: Node, ue: UeContext, nasPdu: Uint8Array | undefined): void {
+  if (nasPdu !== undefined) sendNasToUe(node, ue, nasPdu);
+  completeInitialContextSetup(node, ue);
+}
+
+function authenticate(node: Node, ue: UeContext, { nasPdu, securityKey }: InitialContextSetupRequest): void {
+  if (nasPdu !== undefined) queueNas(node, ue, nasPdu);
+  const success = eapSuccess(ue.eapIdentifier);
+  node.ike((engine, now) => engine.sendEap(now, ue.ikeSaId, success, securityKey.bits));
+}
+
+/**
+ * An AMF whose T3550 ran out asks again while the first request is under way: one answer serves both. What NAS and
+ * sessions the repeat brings are taken along, as long as the first one's are not decided.
+ */
+function repeat(node: Node, ue: UeContext, ies: InitialContextSetupRequest, first: ContextSetup): void {
+  if (ies.nasPdu !== undefined) sendNasToUe(node, ue, ies.nasPdu);
+  if (ue.state !== 'securing') return;
+  const known = new Set(first.sessions.map(({ pduSessionId }) => pduSessionId));
+  const added = (ies.pduSessionResourceSetupListCxtReq ?? []).filter((item) => !known.has(item.pduSessionId));
+  ue.contextSetup = { ...first, sessions: [...first.sessions, ...added] };
 }
 
 /** The signalling SA is up: the AMF may go on, with the sessions that came in the request set up first. */
 export function completeInitialContextSetup(node: Node, ue: UeContext): void {
-  const sessions = ue.pendingSessions;
-  ue.pendingSessions = [];
+  const { sessions, report } = ue.contextSetup ?? { sessions: [], report: {} };
   if (sessions.length === 0) {
-    sendResponse(node, ue, {});
+    sendResponse(node, ue, report, []);
     return;
   }
-  const items = sessions.map((item) => ({
-    pduSessionId: item.pduSessionId,
-    nasPdu: item.nasPdu,
-    transfer: item.pduSessionResourceSetupRequestTransfer,
-  }));
-  setUpSessions(node, ue, items, (results) => {
-    const done = results.filter((result) => result.ok);
-    const failed = results.filter((result) => !result.ok);
-    sendResponse(node, ue, {
-      ...(done.length === 0
-        ? {}
-        : {
-            pduSessionResourceSetupListCxtRes: done.map(({ pduSessionId, transfer }) => ({
-              pduSessionId,
-              pduSessionResourceSetupResponseTransfer: transfer,
-            })),
-          }),
-      ...(failed.length === 0
-        ? {}
-        : {
-            pduSessionResourceFailedToSetupListCxtRes: failed.map(({ pduSessionId, transfer }) => ({
-              pduSessionId,
-              pduSessionResourceSetupUnsuccessfulTransfer: transfer,
-            })),
-          }),
-    });
-  });
+  setUpSessions(node, ue, sessions.map(sessionRequest), (results) => sendResponse(node, ue, report, results));
 }
 
-type SessionLists = Pick<
-  import('#ngap').InitialContextSetupResponse,
-  'pduSessionResourceSetupListCxtRes' | 'pduSessionResourceFailedToSetupListCxtRes'
->;
+function sessionRequest(item: SessionInContext) {
+  const { pduSessionId, nasPdu, pduSessionResourceSetupRequestTransfer: transfer } = item;
+  return { pduSessionId, nasPdu, transfer };
+}
 
-function sendResponse(node: Node, ue: UeContext, lists: SessionLists): void {
+function sendResponse(
+  node: Node,
+  ue: UeContext,
+  report: Report,
+  results: Parameters<Parameters<typeof setUpSessions>[3]>[0],
+): void {
+  ue.contextSetup = undefined;
   if (ue.amfUeNgapId === undefined) return;
   node.sendN2({
     message: 'InitialContextSetupResponse',
-    ies: { amfUeNgapId: ue.amfUeNgapId, ranUeNgapId: ue.ranUeNgapId, ...lists },
+    ies: {
+      amfUeNgapId: ue.amfUeNgapId,
+      ranUeNgapId: ue.ranUeNgapId,
+      ...sessionLists('InitialContextSetupResponse', results),
+      ...report,
+    },
   });
 }
 
-function sendFailure(node: Node, ue: UeContext): void {
+/** The UE did not get its signalling SA: a request that waits for it has failed, with every session in it [TS38413 8.3.1.3]. */
+export function failInitialContextSetup(node: Node, ue: UeContext, cause: Cause): void {
+  const setup = ue.contextSetup;
+  ue.contextSetup = undefined;
+  if (setup !== undefined) sendFailure(node, ue, setup, cause);
+}
+
+function sendFailure(node: Node, ue: UeContext, { sessions, report }: ContextSetup, cause: Cause): void {
   if (ue.amfUeNgapId === undefined) return;
+  const results = sessions.map(({ pduSessionId }) => setupRefusal(pduSessionId, cause));
   node.sendN2({
     message: 'InitialContextSetupFailure',
     ies: {
       amfUeNgapId: ue.amfUeNgapId,
       ranUeNgapId: ue.ranUeNgapId,
-      cause: { choice: 'protocol', value: 'message-not-compatible-with-receiver-state' },
+      ...sessionLists('InitialContextSetupFailure', results),
+      cause,
+      ...report,
     },
   });
 }

@@ -81,7 +81,6 @@ export function sendUplinkNas(node: Node, ue: UeContext, nasPdu: Uint8Array): vo
 
 /** NAS for the UE travels inside EAP-5G until the signalling SA is up, then over its NAS connection [TS38413 8.6.2]. */
 export function onDownlinkNas(node: Node, ue: UeContext, ies: DownlinkNASTransport): void {
-  if (ies.nasPdu.length === 0) return; // free5GC sends an empty one after each Initial Context Setup
   if (!ue.advance('nasFromAmf')) {
     node.log.warn({ ue: ue.id, state: ue.state }, 'downlink NAS does not fit the state of the UE; dropped');
     return;

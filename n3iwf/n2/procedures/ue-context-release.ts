@@ -2,14 +2,22 @@ import type { Cause, UEContextReleaseCommand } from '#ngap';
 import type { Node } from '../../node.ts';
 import { eapFailure } from '../../nwu/eap5g.ts';
 import type { ReleaseReason, UeContext } from '../../ue/context.ts';
+import type { Report } from '../report.ts';
 import { userLocation } from '../user-location.ts';
 
 /** The AMF ends the UE: the IKE SA goes first, the answer follows when it is gone [TS38413 8.3.3]. */
-export function onUeContextReleaseCommand(node: Node, ue: UeContext, ies: UEContextReleaseCommand): void {
+export function onUeContextReleaseCommand(
+  node: Node,
+  ue: UeContext,
+  ies: UEContextReleaseCommand,
+  report: Report,
+): void {
   // criticality of the cause is `ignore`: a command without one is obeyed all the same
   const cause = ies.cause as Cause | undefined;
   node.log.info({ ue: ue.id, cause: cause?.value }, 'the AMF releases the UE');
   ue.releaseCommanded = true;
+  ue.releaseReport = report;
+  node.answered(ue, 'UEContextReleaseCommand');
   if (ue.state === 'closed') node.forget(ue);
   else endIkeSa(node, ue);
 }
@@ -37,6 +45,7 @@ export function sendUeContextReleaseComplete(node: Node, ue: UeContext, sessionI
       ...(sessionIds.length === 0
         ? {}
         : { pduSessionResourceListCxtRelCpl: sessionIds.map((pduSessionId) => ({ pduSessionId })) }),
+      ...ue.releaseReport,
     },
   });
 }
@@ -50,6 +59,7 @@ export function sendUeContextReleaseRequest(
 ): void {
   if (ue.amfUeNgapId === undefined || ue.releaseRequested) return;
   ue.releaseRequested = true;
+  node.awaitAnswer(ue, 'UEContextReleaseCommand');
   node.sendN2({
     message: 'UEContextReleaseRequest',
     ies: {

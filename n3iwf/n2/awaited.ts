@@ -1,0 +1,51 @@
+import type { UeContext } from '../ue/context.ts';
+
+/** What an AMF owes for a UE: the answer to a release request, and the one to a modify indication. */
+export type AwaitedAnswer = 'UEContextReleaseCommand' | 'PDUSessionResourceModifyConfirm';
+
+/** How long an AMF may take over an answer, in ms. TS 38.413 sets no time: free5GC and Open5GS answer within a second. */
+export const answerWaitMs = 10_000;
+
+interface Wait {
+  readonly ue: UeContext;
+  readonly answer: AwaitedAnswer;
+  readonly at: number;
+}
+
+/** Answers of the AMF that are due, one of each kind for each UE. Every wait is equally long, so the oldest is due first. */
+export class AwaitedAnswers {
+  private readonly waits = new Map<string, Wait>();
+
+  /** Starts the wait, or starts it anew. */
+  expect(now: number, ue: UeContext, answer: AwaitedAnswer): void {
+    const key = keyOf(ue, answer);
+    this.waits.delete(key);
+    this.waits.set(key, { ue, answer, at: now + answerWaitMs });
+  }
+
+  /** The answer came, or is no longer of interest. */
+  settle(ue: UeContext, answer: AwaitedAnswer): void {
+    this.waits.delete(keyOf(ue, answer));
+  }
+
+  /** When the first wait is over, in ms of the clock. */
+  deadline(): number | undefined {
+    for (const { at } of this.waits.values()) return at;
+    return undefined;
+  }
+
+  /** Ends the waits that are over at `now` and names them. */
+  expire(now: number): readonly Pick<Wait, 'ue' | 'answer'>[] {
+    const over: Wait[] = [];
+    for (const [key, wait] of this.waits) {
+      if (wait.at > now) break;
+      this.waits.delete(key);
+      over.push(wait);
+    }
+    return over;
+  }
+}
+
+function keyOf({ id }: UeContext, answer: AwaitedAnswer): string {
+  return `${id} ${answer}`;
+}

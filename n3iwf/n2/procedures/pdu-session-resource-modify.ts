@@ -1,0 +1,242 @@
+import { NOTIFY, type Notify } from '#ikev2';
+import {
+  type Cause,
+  decodeTransfer,
+  encodeTransfer,
+  type MessageIes,
+  type QosFlowLevelQosParameters,
+  type Transfer,
+} from '#ngap';
+import type { Node } from '../../node.ts';
+import { sendNasToUe } from '../../nwu/nas-delivery.ts';
+import { qosInfoNotify } from '../../nwu/notifies.ts';
+import type { PduSession, UeContext } from '../../ue/context.ts';
+import { type FailedFlow, type Flows, judgeFlows } from '../qos-flows.ts';
+import type { Report } from '../report.ts';
+import { repeatedIds, type SessionResult, sessionLists } from '../session-results.ts';
+import { readTunnel, type TunnelEnd } from '../tunnels.ts';
+import { userLocation } from '../user-location.ts';
+
+type ModifyTransfer = Transfer<'PDUSessionResourceModifyRequestTransfer'>;
+type ModifyItem = MessageIes<'PDUSessionResourceModifyRequest'>['pduSessionResourceModifyListModReq'][number];
+
+/** What a session is to become, and which flows of the request it will not have. */
+interface Change {
+  readonly flows: Flows;
+  readonly ulTunnel: TunnelEnd;
+  readonly bitRate: PduSession['bitRate'];
+  /** QFIs that were added or changed as asked. */
+  readonly served: readonly number[];
+  readonly failed: readonly FailedFlow[];
+}
+
+const causes = {
+  badTransfer: { choice: 'protocol', value: 'transfer-syntax-error' },
+  duplicate: { choice: 'radioNetwork', value: 'multiple-PDU-session-ID-instances' },
+  unknown: { choice: 'radioNetwork', value: 'unknown-PDU-session-ID' },
+  busy: { choice: 'radioNetwork', value: 'interaction-with-other-procedure' },
+  noFlows: { choice: 'radioNetwork', value: 'invalid-qos-combination' },
+  noTunnel: { choice: 'transport', value: 'transport-resource-unavailable' },
+  refused: { choice: 'radioNetwork', value: 'failure-in-radio-interface-procedure' },
+} as const satisfies Record<string, Cause>;
+
+/**
+ * Changes sessions that exist: flows, the UPF's tunnel end, bit rates. Each session is changed as a whole or stays as
+ * it was, and every one that the AMF named is answered [TS38413 8.2.3].
+ */
+export function onPduSessionResourceModifyRequest(
+  node: Node,
+  ue: UeContext,
+  ies: MessageIes<'PDUSessionResourceModifyRequest'>,
+  report: Report,
+): void {
+  const items = ies.pduSessionResourceModifyListModReq;
+  const repeated = repeatedIds(items);
+  const results = new Map<ModifyItem, SessionResult>();
+  for (const item of items) {
+    modifySession(node, ue, item, repeated, (result) => {
+      results.set(item, result);
+      if (results.size === items.length)
+        sendResponse(
+          node,
+          ue,
+          items.flatMap((each) => results.get(each) ?? []),
+          report,
+        );
+    });
+  }
+}
+
+function sendResponse(node: Node, ue: UeContext, results: readonly SessionResult[], report: Report): void {
+  if (ue.amfUeNgapId === undefined) return;
+  node.sendN2({
+    message: 'PDUSessionResourceModifyResponse',
+    ies: {
+      amfUeNgapId: ue.amfUeNgapId,
+      ranUeNgapId: ue.ranUeNgapId,
+      ...sessionLists('PDUSessionResourceModifyResponse', results),
+      userLocationInformation: userLocation(ue),
+      ...report,
+    },
+  });
+}
+
+function modifySession(
+  node: Node,
+  ue: UeContext,
+  item: ModifyItem,
+  repeated: ReadonlySet<number>,
+  decided: (result: SessionResult) => void,
+): void {
+  const { pduSessionId } = item;
+  const session = ue.sessions.get(pduSessionId);
+  const change = session === undefined ? absent(ue, item) : plan(node, ue, session, item, repeated);
+  if (session === undefined || 'cause' in change) {
+    const cause = 'cause' in change ? change.cause : causes.unknown;
+    node.log.warn({ ue: ue.id, pduSession: pduSessionId, cause: cause.value }, 'session not changed');
+    decided(refusal(pduSessionId, cause));
+    return;
+  }
+  tellUe(node, ue, session, change.flows, (accepted) => {
+    if (!accepted || ue.sessions.get(pduSessionId) !== session) {
+      decided(refusal(pduSessionId, accepted ? causes.busy : causes.refused));
+      return;
+    }
+    apply(node, ue, session, change);
+    if (item.nasPdu !== undefined) sendNasToUe(node, ue, item.nasPdu);
+    decided({ ok: true, pduSessionId, transfer: responseTransfer(change) });
+  });
+}
+
+function absent(ue: UeContext, { pduSessionId }: ModifyItem): { readonly cause: Cause } {
+  return { cause: ue.sessionSetups.has(pduSessionId) ? causes.busy : causes.unknown };
+}
+
+/** What the request makes of the session, or why it cannot be had [TS38413 8.2.3.4]. */
+function plan(
+  node: Node,
+  ue: UeContext,
+  session: PduSession,
+  item: ModifyItem,
+  repeated: ReadonlySet<number>,
+): Change | { readonly cause: Cause } {
+  if (repeated.has(session.id)) return { cause: causes.duplicate };
+  if ([...ue.sessionChanges.values()].some(({ pduSessionId }) => pduSessionId === session.id))
+    return { cause: causes.busy };
+  const decoded = decodeTransfer(
+    'PDUSessionResourceModifyRequestTransfer',
+    item.pduSessionResourceModifyRequestTransfer,
+  );
+  if (!decoded.ok) return { cause: causes.badTransfer };
+  const ulTunnel = newTunnel(node, session, decoded.value);
+  if (ulTunnel === undefined) return { cause: causes.noTunnel };
+  return planFlows(session, decoded.value, ulTunnel);
+}
+
+/** The UPF's new tunnel end for the one tunnel that the session has here; undefined when it names another, or none to reach. */
+function newTunnel(
+  node: Node,
+  { ulTunnel, dlTeid }: PduSession,
+  { ulNguUpTnlModifyList }: ModifyTransfer,
+): TunnelEnd | undefined {
+  if (ulNguUpTnlModifyList === undefined) return ulTunnel;
+  const { n3Address } = node.identity;
+  const ours = ulNguUpTnlModifyList.find(({ dlNguUpTnlInformation }) => {
+    const end = readTunnel(dlNguUpTnlInformation, n3Address);
+    return end?.teid === dlTeid && end.address === n3Address;
+  });
+  return ours === undefined ? undefined : readTunnel(ours.ulNguUpTnlInformation, n3Address);
+}
+
+function planFlows(
+  session: PduSession,
+  transfer: ModifyTransfer,
+  ulTunnel: TunnelEnd,
+): Change | { readonly cause: Cause } {
+  const requests = transfer.qosFlowAddOrModifyRequestList ?? [];
+  const released = new Set(transfer.qosFlowToReleaseList?.map((flow) => flow.qosFlowIdentifier));
+  const { accepted, failed } = judgeFlows(requests, session.flows, released);
+  const refused = new Set(failed.map((flow) => flow.qosFlowIdentifier));
+  const flows = new Map<number, QosFlowLevelQosParameters>(session.flows);
+  for (const qfi of released) if (!refused.has(qfi)) flows.delete(qfi);
+  for (const [qfi, parameters] of accepted) flows.set(qfi, parameters);
+  if (flows.size === 0) return { cause: causes.noFlows };
+  const bitRate = transfer.pduSessionAggregateMaximumBitRate ?? session.bitRate;
+  const change = { flows, ulTunnel, bitRate, served: [...accepted.keys()], failed };
+  const [firstFailed] = failed;
+  return firstFailed !== undefined && !isAnyServed(session, change) ? { cause: firstFailed.cause } : change;
+}
+
+/** True when at least one of the things asked for is had: then the session counts as modified. */
+function isAnyServed(session: PduSession, { served, flows, ulTunnel, bitRate }: Change): boolean {
+  return (
+    served.length > 0 ||
+    flows.size < session.flows.size ||
+    ulTunnel !== session.ulTunnel ||
+    bitRate !== session.bitRate
+  );
+}
+
+/** Tells the UE which flows ride on the session's Child SA now, when they are other ones than before [TS24502 7.6.2]. */
+function tellUe(
+  node: Node,
+  ue: UeContext,
+  session: PduSession,
+  flows: Flows,
+  decided: (accepted: boolean) => void,
+): void {
+  const qfis = [...flows.keys()];
+  if (qfis.length === session.flows.size && qfis.every((qfi) => session.flows.has(qfi))) {
+    decided(true);
+    return;
+  }
+  const tag = `flows ${session.id} ${session.dlTeid}`;
+  const notifies = [qosInfoNotify({ pduSessionId: session.id, qfis, isDefault: true })];
+  ue.sessionChanges.set(tag, { pduSessionId: session.id, decided });
+  node.ike((engine, now) => engine.inform(now, ue.ikeSaId, notifies, tag));
+}
+
+/** The UE's answer to a change: an error notify in it, or any that is not understood, is a refusal [TS24502 7.6.3]. */
+export function onSessionChangeAnswered(ue: UeContext, tag: string, notifies: readonly Notify[]): void {
+  endSessionChange(
+    ue,
+    tag,
+    notifies.every(({ notifyType }) => notifyType === NOTIFY['5G_QOS_INFO']),
+  );
+}
+
+/** Ends the wait for a change's answer. */
+export function endSessionChange(ue: UeContext, tag: string, accepted: boolean): void {
+  const change = ue.sessionChanges.get(tag);
+  ue.sessionChanges.delete(tag);
+  change?.decided(accepted);
+}
+
+function apply(node: Node, ue: UeContext, session: PduSession, change: Change): void {
+  session.flows = change.flows;
+  session.ulTunnel = change.ulTunnel;
+  session.bitRate = change.bitRate;
+  const { id: pduSessionId, childSaId, ulTunnel } = session;
+  const qfis = [...session.flows.keys()];
+  node.plane.updatePduSession(ue.id, pduSessionId, { ulTunnel, qfis });
+  if (childSaId === undefined) return;
+  const use = { kind: 'pduSession', pduSessionId, qfis, isDefault: true } as const;
+  ue.childUses.set(childSaId, use);
+  node.plane.changeChildUse(childSaId, use);
+}
+
+function responseTransfer({ served, failed }: Change): Uint8Array {
+  return encodeTransfer('PDUSessionResourceModifyResponseTransfer', {
+    ...(served.length === 0
+      ? {}
+      : {
+          qosFlowAddOrModifyResponseList: served.map((qosFlowIdentifier) => ({ qosFlowIdentifier })),
+        }),
+    ...(failed.length === 0 ? {} : { qosFlowFailedToAddOrModifyList: [...failed] }),
+  });
+}
+
+function refusal(pduSessionId: number, cause: Cause): SessionResult {
+  const transfer = encodeTransfer('PDUSessionResourceModifyUnsuccessfulTransfer', { cause });
+  return { ok: false, pduSessionId, transfer };
+}
