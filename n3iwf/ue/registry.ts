@@ -6,9 +6,14 @@ export const maxRanUeNgapId = 0xfffffffe;
 
 /** All UE contexts, found by each of the numbers that peers name them with. */
 export class UeRegistry {
-  private readonly ids = new NumberAllocator(1, maxRanUeNgapId);
+  private readonly ids: NumberAllocator;
   private readonly byId = new Map<number, UeContext>();
   private readonly byIkeSa = new Map<number, UeContext>();
+
+  /** `firstId` is the lowest RAN-UE-NGAP-ID that is handed out. */
+  constructor(firstId = 1) {
+    this.ids = new NumberAllocator(firstId, maxRanUeNgapId);
+  }
 
   allocateId(): number | undefined {
     return this.ids.allocate();

@@ -27,6 +27,8 @@ export interface UeConfig {
   readonly holdDownlink?: number;
   /** EAP-Success is held back in the same way, until `SimulatedUe.resume`. */
   readonly holdEapSuccess?: boolean;
+  /** PDU sessions whose Child SA, or change of flows, the UE refuses, for tests. */
+  readonly refusesSessions?: readonly number[];
 }
 
 /** A QKD key drawn from the UE's own store. */
@@ -64,6 +66,7 @@ export type UeEvent =
       readonly address: string;
       readonly qfis: readonly number[];
     }
+  | { readonly type: 'flowsChanged'; readonly pduSessionId: number; readonly qfis: readonly number[] }
   | { readonly type: 'sessionDown'; readonly pduSessionId: number }
   | {
       readonly type: 'pong';

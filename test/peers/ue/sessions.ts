@@ -112,6 +112,15 @@ export class UeSessions {
     this.checkUp(session);
   }
 
+  /** The N3IWF says which flows ride on a session's Child SA from now on; false when there is no such session. */
+  onFlows({ pduSessionId, qfis }: QosInfo): boolean {
+    const session = this.byId.get(pduSessionId);
+    if (session === undefined) return false;
+    session.qfis = qfis;
+    this.ports.event({ type: 'flowsChanged', pduSessionId, qfis });
+    return true;
+  }
+
   onChildSaDeleted(childSaId: number): void {
     const id = this.stack.sessionOf(childSaId);
     if (id !== undefined) this.drop(id);

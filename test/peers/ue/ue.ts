@@ -1,11 +1,11 @@
 import {
-  type Admission,
   type ChildSa,
   CP_ATTRIBUTE,
   ID_TYPE,
   IkeEndpoint,
   type IkeEvent,
   type InitiatorProfile,
+  NOTIFY,
   type Notify,
   type Output,
   PPK_ID_TYPE,
@@ -73,10 +73,14 @@ export class SimulatedUe {
     this.engine = new IkeEndpoint(this.endpointConfig(), {
       random: (length) => this.spiOr(length),
       authorize: () => ({ refuse: 24 }),
-      admitChildSa: (request): Admission => ({
-        trafficSelectorsInitiator: request.trafficSelectorsInitiator,
-        trafficSelectorsResponder: request.trafficSelectorsResponder,
-      }),
+      admitChildSa: (request) =>
+        this.refuses(request.notifies)
+          ? { refuse: NOTIFY.NO_ADDITIONAL_SAS }
+          : {
+              trafficSelectorsInitiator: request.trafficSelectorsInitiator,
+              trafficSelectorsResponder: request.trafficSelectorsResponder,
+            },
+      informed: (_, notifies) => this.answerInformed(notifies),
       ...(ports.verifyCertificate === undefined ? {} : { verifyCertificate: ports.verifyCertificate }),
     });
   }
@@ -128,6 +132,29 @@ export class SimulatedUe {
   /** Ends the IKE SA from this side, without a word on NAS. */
   disconnect(): void {
     this.carryOut(this.engine.deleteIkeSa(this.ports.now(), this.ikeSaId));
+  }
+
+  /** Deletes the Child SA of a session from this side. */
+  deleteChildSa(pduSessionId: number): void {
+    const childSaId = this.stack.childSaOf(pduSessionId);
+    if (childSaId !== undefined)
+      this.carryOut(this.engine.deleteChildSa(this.ports.now(), this.ikeSaId, childSaId));
+  }
+
+  /** A change of flows is taken, or refused with an error notify in the answer [TS24502 7.6.3]. */
+  private answerInformed(notifies: readonly Notify[]): readonly Notify[] {
+    const qos = notifies.find(({ notifyType }) => notifyType === qosInfoType);
+    const info = qos === undefined ? undefined : decodeQosInfo(qos.data);
+    if (info === undefined) return [];
+    if (info.ok && !this.refuses(notifies) && this.sessions.onFlows(info.value)) return [];
+    const none = new Uint8Array(0);
+    return [{ protocol: 0, spi: none, notifyType: NOTIFY.INVALID_SYNTAX, data: none }];
+  }
+
+  private refuses(notifies: readonly Notify[]): boolean {
+    const qos = notifies.find(({ notifyType }) => notifyType === qosInfoType);
+    const info = qos === undefined ? undefined : decodeQosInfo(qos.data);
+    return info?.ok === true && this.config.refusesSessions?.includes(info.value.pduSessionId) === true;
   }
 
   private async drawKey(): Promise<DrawnKey> {
