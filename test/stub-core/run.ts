@@ -34,5 +34,5 @@ if (amf === undefined) {
   say('FREE5GC_AMF names no AMF binary: the matrix is left out, the captures of earlier runs are replayed');
 }
 const matrix = amf === undefined ? 0 : runMatrix(amf);
-const captures = run('vitest', 'run', '--config', 'test/vitest.config.ts', 'test/captures/');
+const captures = run('vitest', 'run', '--config', 'test/vitest.config.ts', 'test/replay/');
 process.exitCode = matrix === 0 ? captures : matrix;
