@@ -16,6 +16,9 @@ const plmn = z.object({
   mcc: z.string().regex(/^\d{3}$/, 'must be three digits in quotes, such as "001"'),
   mnc: z.string().regex(/^\d{2,3}$/, 'must be two or three digits in quotes, such as "01"'),
 });
+const tac = z
+  .string()
+  .regex(/^[0-9a-fA-F]{6}$/, 'must be six hexadecimal digits in quotes, such as "000001"');
 const slice = z.object({
   sst: z.number().int().min(0).max(255),
   sd: z
@@ -89,14 +92,26 @@ export const configSchema = z.strictObject({
     name: z.string().max(150).default('qn3iwf'),
     n3iwfId: z.number().int().min(0).max(65535),
     plmn,
-    tac: z.string().regex(/^[0-9a-fA-F]{6}$/, 'must be six hexadecimal digits in quotes, such as "000001"'),
+    tac,
     slices: z.array(slice).nonempty(),
+    moreTrackingAreas: z
+      .array(
+        z.strictObject({
+          tac,
+          plmns: z.array(plmn.extend({ slices: z.array(slice).nonempty() })).nonempty(),
+        }),
+      )
+      .default([])
+      .describe('tracking areas beside that of `tac`, each with its PLMNs and their slices'),
     localAddresses: z
       .array(ipv4)
       .default([])
       .describe('local SCTP addresses; two or more make the association multi-homed'),
     sctp: sctp.prefault({}),
-    amf: z.strictObject({ addresses: z.array(ipv4).nonempty(), port: port.default(38412) }),
+    amfs: z
+      .array(z.strictObject({ addresses: z.array(ipv4).nonempty(), port: port.default(38412) }))
+      .nonempty()
+      .describe('one entry for each AMF, with all addresses of its SCTP endpoint'),
   }),
   n3: z.strictObject({
     address: ip.describe('end of GTP-U tunnels'),

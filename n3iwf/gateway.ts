@@ -52,6 +52,8 @@ export interface GatewayPorts {
   sendGtpu(datagram: Uint8Array, remote: SocketAddress, tos: number, local: string): void;
   /** Sends by the NG interface to the AMF of that number, its place in the configuration. */
   sendN2(pdu: NgapPdu, amf: number): void;
+  /** Makes that AMF forget UEs; acknowledgements and repeats are the interface's business. */
+  resetN2(ies: MessageIes<'NGReset'>, amf: number): void;
   verifyCertificate?: NonNullable<ConstructorParameters<typeof IkeEndpoint>[1]['verifyCertificate']>;
   /** Sees every IKE event, for captures, metrics and the lab's progress. */
   observe?(event: IkeEvent, ue: UeContext | undefined): void;
@@ -228,9 +230,19 @@ export class Gateway implements Node {
   private releaseTimedOut(ue: UeContext): void {
     if (ue.releaseCommanded) return;
     this.log.warn({ ue: ue.id }, 'the AMF never released the UE; it ends without');
-    ue.amfUeNgapId = undefined;
+    this.resetAtAmf(ue);
     if (ue.state === 'closed') this.ues.remove(ue);
     else endIkeSa(this, ue);
+  }
+
+  /** What the AMF still knows of the UE is void [TS38413 8.7.4.2.2]. */
+  private resetAtAmf(ue: UeContext): void {
+    const { amf, amfUeNgapId, ranUeNgapId } = ue;
+    ue.amfUeNgapId = undefined;
+    if (amf?.ready !== true || amfUeNgapId === undefined) return;
+    const cause = { choice: 'radioNetwork', value: 'release-due-to-ngran-generated-reason' } as const;
+    const value = [{ amfUeNgapId, ranUeNgapId }];
+    this.ports.resetN2({ cause, resetType: { choice: 'partOfNgInterface', value } }, amf.number);
   }
 
   /** When `tick` must be called next, in ms of the clock, or undefined when nothing waits. */
@@ -289,9 +301,17 @@ export class Gateway implements Node {
     this.ues.remove(ue);
   }
 
-  /** Deletes every IKE SA, as an orderly end of the process. */
+  /** Deletes every IKE SA, as an orderly end of the process, and resets the NG interfaces last [TS38413 8.7.4.2.2]. */
   shutDown(): void {
-    for (const ue of [...this.ues]) endIkeSa(this, ue);
+    for (const ue of [...this.ues]) {
+      ue.amfUeNgapId = undefined;
+      endIkeSa(this, ue);
+    }
+    const cause = { choice: 'misc', value: 'om-intervention' } as const;
+    for (const { ready, number } of this.amfs) {
+      if (ready)
+        this.ports.resetN2({ cause, resetType: { choice: 'ngInterface', value: 'reset-all' } }, number);
+    }
   }
 
   /** Whatever waited for the UE has failed, and the AMF is told before the UE's release is spoken of. */

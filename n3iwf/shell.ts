@@ -7,7 +7,7 @@ import { WakeTimer } from './io/wake-timer.ts';
 import type { Log } from './log.ts';
 import { AmfConnection } from './n2/amf/connection.ts';
 import type { N2Transport } from './n2/link.ts';
-import { type N2SetupConfig, ngSetupRequest } from './n2/setup.ts';
+import { type N2SetupConfig, ngSetupRequest, supportedTaList } from './n2/setup.ts';
 import type { KeySource } from './node.ts';
 import { formatAddress, requireAddress } from './userplane/address.ts';
 
@@ -47,6 +47,8 @@ export class GatewayShell {
   /** By their address, the preferred one first. */
   private readonly n3Sockets = new Map<string, UdpSocket>();
   private readonly amfs: AmfConnection[] = [];
+  /** What every association says of this node when it opens. */
+  private readonly n2Config: { setup: MessageIes<'NGSetupRequest'> };
 
   private constructor(
     config: ShellConfig,
@@ -56,6 +58,7 @@ export class GatewayShell {
     tap?: Wiretap,
   ) {
     this.config = config;
+    this.n2Config = { setup: ngSetupRequest(config.n2) };
     this.log = log;
     this.tap = tap;
     this.gateway = new Gateway(
@@ -67,6 +70,7 @@ export class GatewayShell {
         sendEsp: (packet, local, remote) => this.sendUdp(this.natSocket, packet, local, remote),
         sendGtpu: (datagram, remote, _tos, local) => this.n3Sockets.get(local)?.send(datagram, remote),
         sendN2: (pdu, amf) => this.amfs[amf]?.send(pdu),
+        resetN2: (ies, amf) => this.amfs[amf]?.reset(ies),
         ...observers,
       },
       keys,
@@ -100,7 +104,7 @@ export class GatewayShell {
   connectN2(dial: (addresses: readonly string[] | undefined) => Promise<N2Transport>): Promise<void> {
     const number = this.amfs.length;
     const connection = new AmfConnection(
-      { setup: ngSetupRequest(this.config.n2) },
+      this.n2Config,
       {
         now: monotonicMs,
         random: Math.random,
@@ -116,9 +120,11 @@ export class GatewayShell {
     return connection.firstSetup;
   }
 
-  /** Tells every AMF what changed at this node [TS38413 8.7.2.2]. */
-  updateN2(ies: MessageIes<'RANConfigurationUpdate'>): void {
-    for (const amf of this.amfs) amf.updateRanConfiguration(ies);
+  /** The node has a new name or new tracking areas: every AMF is told, later ones by NG Setup [TS38413 8.7.2.2]. */
+  updateN2(config: N2SetupConfig): void {
+    this.n2Config.setup = ngSetupRequest(config);
+    const update = { ranNodeName: config.name, supportedTaList: supportedTaList(config) };
+    for (const amf of this.amfs) amf.updateRanConfiguration(update);
     this.timer.rearm();
   }
 

@@ -20,7 +20,8 @@ import type { Log } from '../log.ts';
 import { defaultPathTimers } from '../n3/paths.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
 import { readNamedFile, readYaml } from './configuration-file.ts';
-import { untilSignal } from './signals.ts';
+import { reload } from './reload.ts';
+import { onReload, untilSignal } from './signals.ts';
 
 const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
 
@@ -43,12 +44,18 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   const capture = new LabCapture(options);
   const observe = (event: IkeEvent) => capture.ikeEvent(event);
   const shell = await GatewayShell.open(shellConfig, keys?.store, log, { observe }, capture);
-  const { amf, localAddresses, sctp } = config.n2;
-  const dial = () => connectSctp({ ...sctp, local: localAddresses, localPort: 0 }, amf.addresses, amf.port);
-  const first = shell.connectN2(dial);
-  first.catch((error: Error) => log.warn({ error: error.message }, 'the first try to reach the AMF failed'));
-  log.info({ ike: config.ike.address, amf: amf.addresses }, 'N3IWF is up');
+  const { amfs, localAddresses, sctp } = config.n2;
+  for (const amf of amfs) {
+    const address = { ...sctp, local: localAddresses, localPort: 0 };
+    const first = shell.connectN2((addresses) => connectSctp(address, addresses ?? amf.addresses, amf.port));
+    first.catch((error: Error) =>
+      log.warn({ amf: amf.addresses, error: error.message }, 'the first try to reach the AMF failed'),
+    );
+  }
+  log.info({ ike: config.ike.address, amfs: amfs.map(({ addresses }) => addresses) }, 'N3IWF is up');
+  const stopWatching = onReload(() => reload(path, config, shell, log));
   await untilSignal();
+  stopWatching();
   shell.act((gateway) => gateway.shutDown());
   await new Promise((resolve) => setTimeout(resolve, drainMs));
   await shell.close();

@@ -12,3 +12,9 @@ export function untilSignal(): Promise<void> {
     process.once('SIGTERM', end);
   });
 }
+
+/** Calls back at each SIGHUP. @returns what ends that */
+export function onReload(reload: () => void): () => void {
+  process.on('SIGHUP', reload);
+  return () => void process.off('SIGHUP', reload);
+}

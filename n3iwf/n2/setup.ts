@@ -7,7 +7,22 @@ export interface N2SetupConfig {
   readonly plmn: { readonly mcc: string; readonly mnc: string };
   /** Three octets in hexadecimal. */
   readonly tac: string;
-  readonly slices: readonly { readonly sst: number; readonly sd?: string | undefined }[];
+  readonly slices: readonly SliceConfig[];
+  /** Tracking areas beside that one; some AMFs take the first one they know for all UEs, so the order counts. */
+  readonly moreTrackingAreas?: readonly {
+    readonly tac: string;
+    readonly plmns: readonly {
+      readonly mcc: string;
+      readonly mnc: string;
+      readonly slices: readonly SliceConfig[];
+    }[];
+  }[];
+}
+
+interface SliceConfig {
+  readonly sst: number;
+  /** Three octets in hexadecimal. */
+  readonly sd?: string | undefined;
 }
 
 /** PLMN identity: three octets of swapped digits, filled with F where the MNC has two [TS38413 9.3.3.5]. */
@@ -17,12 +32,25 @@ export function plmnOctets({ mcc, mnc }: N2SetupConfig['plmn']): Uint8Array {
   return Uint8Array.of((b << 4) | a, (f << 4) | c, (e << 4) | d);
 }
 
-/** The request that opens an association, for a node with one tracking area [TS38413 9.2.6.1]. */
+type SupportedTaList = MessageIes<'NGSetupRequest'>['supportedTaList'];
+
+/** Every tracking area with its PLMNs and their slices, in the order of the configuration [TS38413 9.2.6.1]. */
+export function supportedTaList(config: N2SetupConfig): SupportedTaList {
+  const { tac, plmn, slices, moreTrackingAreas = [] } = config;
+  return [{ tac, plmns: [{ ...plmn, slices }] }, ...moreTrackingAreas].map((area) => ({
+    tac: fromHex(area.tac),
+    broadcastPlmnList: area.plmns.map((each) => ({
+      plmnIdentity: plmnOctets(each),
+      taiSliceSupportList: each.slices.map(({ sst, sd }) => ({
+        sNssai: { sst: Uint8Array.of(sst), ...(sd === undefined ? {} : { sd: fromHex(sd) }) },
+      })),
+    })),
+  }));
+}
+
+/** The request that opens an association [TS38413 9.2.6.1]. */
 export function ngSetupRequest(config: N2SetupConfig): MessageIes<'NGSetupRequest'> {
   const plmnIdentity = plmnOctets(config.plmn);
-  const taiSliceSupportList = config.slices.map(({ sst, sd }) => ({
-    sNssai: { sst: Uint8Array.of(sst), ...(sd === undefined ? {} : { sd: fromHex(sd) }) },
-  }));
   const id = Uint8Array.of(config.n3iwfId >>> 8, config.n3iwfId);
   return {
     globalRanNodeId: {
@@ -30,9 +58,7 @@ export function ngSetupRequest(config: N2SetupConfig): MessageIes<'NGSetupReques
       value: { plmnIdentity, n3iwfId: { choice: 'n3iwfId', value: { bits: id, length: 16 } } },
     },
     ranNodeName: config.name,
-    supportedTaList: [
-      { tac: fromHex(config.tac), broadcastPlmnList: [{ plmnIdentity, taiSliceSupportList }] },
-    ],
+    supportedTaList: supportedTaList(config),
     defaultPagingDrx: 'v128',
   };
 }

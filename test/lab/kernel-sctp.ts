@@ -111,7 +111,7 @@ const files = {
         tac: '000001',
         slices: [slice],
         localAddresses: ['10.1.1.1', '10.1.2.1'],
-        amf: { addresses: ['10.1.1.2', '10.1.2.2'] },
+        amfs: [{ addresses: ['10.1.1.2', '10.1.2.2'] }],
       },
       n3: { address: '10.1.2.1' },
       qkd: {

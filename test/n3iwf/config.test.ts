@@ -10,7 +10,7 @@ const usable = {
     plmn: { mcc: '208', mnc: '93' },
     tac: '000001',
     slices: [{ sst: 1, sd: '010203' }],
-    amf: { addresses: ['192.0.2.10'] },
+    amfs: [{ addresses: ['192.0.2.10'] }],
   },
   n3: { address: '192.0.2.1' },
 };
@@ -29,7 +29,7 @@ describe('configuration', () => {
   test('fills the defaults in', () => {
     const config = readConfig(usable, 'n3iwf.yaml');
     expect(config.ike).toMatchObject({ port: 500, natTraversalPort: 4500, ppkRequired: true });
-    expect(config.n2.amf.port).toBe(38412);
+    expect(config.n2.amfs[0]?.port).toBe(38412);
     expect(config.inner.nasPort).toBe(20000);
   });
 

@@ -231,3 +231,51 @@ describe('who the UE says it is', () => {
     }
   });
 });
+
+describe('NG Reset from this side', () => {
+  const resets = (world: World) => world.toAmf.filter(({ message }) => message === 'NGReset');
+
+  it('[TS38413 8.7.4.2.2] for a UE that the AMF never released', async () => {
+    const n2: WorldOptions['n2'] = (pdu, toAmf) =>
+      toAmf && pdu.message === 'UEContextReleaseRequest' ? undefined : pdu;
+    const world = await registered({ n2, ues: 2 });
+    const ids = { amfUeNgapId: 1, ranUeNgapId: 1 };
+    world.gateway.ike((engine, now) => engine.deleteIkeSa(now, world.gateway.ues.ofId(1)!.ikeSaId));
+    await world.pass(30_000);
+    expect(resets(world).map(({ ies }) => ies)).toMatchObject([
+      { resetType: { choice: 'partOfNgInterface', value: [ids] } },
+    ]);
+    expect([world.left().ues, world.core.amf.knownUes]).toEqual([1, 1]);
+    expect(world.toN3iwf.at(-1)?.message).toBe('NGResetAcknowledge');
+  });
+
+  it('[TS38413 8.7.4.2.2] for the whole interface at the end, to each AMF that is there', async () => {
+    const world = await registered({ cores: [...twoOfOneSet, { refuse: 'ngSetup' }], ues: 3 });
+    world.gateway.shutDown();
+    await world.settle();
+    expect(resets(world).map(({ ies }) => ies)).toMatchObject([
+      { resetType: { choice: 'ngInterface' } },
+      { resetType: { choice: 'ngInterface' } },
+    ]);
+    expect(world.left()).toEqual(nothing);
+    expect(world.cores.map(({ amf }) => amf.knownUes)).toEqual([0, 0, 0]);
+  });
+});
+
+describe('NAS that cannot be delivered', () => {
+  it('[TS38413 8.6.4.2] goes back to the AMF when the UE is gone', async () => {
+    const n2: WorldOptions['n2'] = (pdu, toAmf) =>
+      toAmf && pdu.message === 'UEContextReleaseRequest' ? undefined : pdu;
+    const world = await registered({ n2 });
+    world.gateway.ike((engine, now) => engine.deleteIkeSa(now, world.gateway.ues.ofId(1)!.ikeSaId));
+    await world.settle();
+    const nasPdu = Uint8Array.of(0x7e, 0, 0x44);
+    const ids = { amfUeNgapId: 1, ranUeNgapId: 1 };
+    await world.amfSends({ message: 'DownlinkNASTransport', ies: { ...ids, nasPdu } });
+    expect(world.toAmf.find(({ message }) => message === 'NASNonDeliveryIndication')?.ies).toMatchObject({
+      ...ids,
+      nasPdu,
+      cause: { value: 'radio-connection-with-ue-lost' },
+    });
+  });
+});

@@ -107,7 +107,7 @@ export function nodeConfig(preSharedKeyFile: string): unknown {
   return {
     ike: { address: address.n3iwf, identity: n3iwfName, auth: 'psk', ppk: 'none', preSharedKeyFile },
     inner: { pool: '10.0.0.0/24', address: '10.0.0.1' },
-    n2: { n3iwfId: 135, plmn, tac: '000001', slices: [slice], amf: { addresses: [address.amf] } },
+    n2: { n3iwfId: 135, plmn, tac: '000001', slices: [slice], amfs: [{ addresses: [address.amf] }] },
     n3: { address: address.n3iwf },
     log: 'debug',
   };

@@ -230,6 +230,11 @@ export class World {
               address: n3iwf.address,
             }),
           ),
+        resetN2: (ies, amf) => {
+          this.toAmf.push({ message: 'NGReset', ies });
+          this.amfOf.push(amf);
+          this.later(() => this.cores[amf]?.receiveN2(encodeNgap({ message: 'NGReset', ies })));
+        },
         sendN2: (pdu, amf) => {
           this.toAmf.push(pdu);
           this.amfOf.push(amf);
@@ -268,7 +273,9 @@ export class World {
         else this.later(() => this.deliverToN3iwf(data, number));
       },
       sendGtpu: (datagram) => this.later(() => this.gateway.receiveGtpu(datagram, { ...upf, address })),
-      event: () => {},
+      event: ({ type }) => {
+        if (type === 'died') this.later(() => this.loseAmf(number));
+      },
     });
   }
 
@@ -333,6 +340,7 @@ export class World {
     const pdu = decodeNgap(data);
     if (!pdu.ok) throw pdu.error;
     this.toN3iwf.push(pdu.value);
+    if (pdu.value.message === 'NGResetAcknowledge') return;
     const passed = this.hooked(pdu.value, false);
     if (passed !== undefined)
       this.gateway.onN2Event(amf, { type: 'messageReceived', pdu: passed, stream: 1 });

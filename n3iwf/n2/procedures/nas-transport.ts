@@ -83,7 +83,16 @@ export function sendUplinkNas(node: Node, ue: UeContext, nasPdu: Uint8Array): vo
 export function onDownlinkNas(node: Node, ue: UeContext, ies: DownlinkNASTransport): void {
   if (!ue.advance('nasFromAmf')) {
     node.log.warn({ ue: ue.id, state: ue.state }, 'downlink NAS does not fit the state of the UE; dropped');
+    sendNasNonDelivery(node, ue, ies.nasPdu);
     return;
   }
   sendNasToUe(node, ue, ies.nasPdu);
+}
+
+/** Gives a NAS message back to the AMF that the UE cannot have any more [TS38413 8.6.4.2]. */
+export function sendNasNonDelivery(node: Node, ue: UeContext, nasPdu: Uint8Array): void {
+  const { amfUeNgapId, ranUeNgapId } = ue;
+  if (amfUeNgapId === undefined) return;
+  const cause = { choice: 'radioNetwork', value: 'radio-connection-with-ue-lost' } as const;
+  node.sendN2({ message: 'NASNonDeliveryIndication', ies: { amfUeNgapId, ranUeNgapId, nasPdu, cause } });
 }

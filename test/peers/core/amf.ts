@@ -1,6 +1,6 @@
 import type { MessageIes, NgapPdu } from '#ngap';
 import type { AmfUe } from './amf-ue.ts';
-import { type CoreConfig, sNssaiOf } from './config.ts';
+import { type CoreConfig, type Quirk, sNssaiOf } from './config.ts';
 import { GmmProcedures } from './gmm.ts';
 import { SimulatedSmf } from './smf.ts';
 import type { SimulatedUpf } from './upf.ts';
@@ -10,6 +10,7 @@ export type CoreEvent =
   | { readonly type: 'ngSetup'; readonly accepted: boolean }
   | { readonly type: 'registered' | 'deregistered' | 'released'; readonly imsi: string }
   | { readonly type: 'rejected'; readonly imsi: string; readonly reason: string }
+  | { readonly type: 'died' }
   | { readonly type: 'errorIndication'; readonly cause: string };
 
 export interface AmfPorts {
@@ -30,7 +31,10 @@ type Handlers = { [M in NgapPdu['message']]?: (amf: SimulatedAmf, ies: MessageIe
 /** The AMF's side of N2: what each message of the N3IWF makes it do. */
 const handlers: Handlers = {
   NGSetupRequest: (amf, ies) => amf.ngSetup(ies),
-  InitialUEMessage: (amf, ies) => amf.gmm.initial(ies.ranUeNgapId, ies.nasPdu),
+  NGReset: (amf, ies) => amf.reset(ies),
+  RANConfigurationUpdate: (amf) =>
+    amf.ports.send({ message: 'RANConfigurationUpdateAcknowledge', ies: {} }, 0),
+  InitialUEMessage: (amf, ies) => amf.initial(ies),
   UplinkNASTransport: (amf, ies) => amf.withUe(ies, (ue) => amf.gmm.uplink(ue, ies.nasPdu)),
   InitialContextSetupResponse: (amf, ies) => amf.withUe(ies, (ue) => amf.gmm.contextIsSetUp(ue)),
   InitialContextSetupFailure: (amf, ies) => amf.withUe(ies, (ue) => amf.release(ue, 'unspecified')),
@@ -45,6 +49,9 @@ const handlers: Handlers = {
   ErrorIndication: (amf, ies) => amf.errorIndication(ies),
 };
 
+const registrationRequest = 0x41;
+const initialRegistration = 1;
+
 /** Causes that say the N3IWF has no such UE, or has another one under these numbers. */
 const ueIsGone: ReadonlySet<string> = new Set(['unknown-local-UE-NGAP-ID', 'inconsistent-remote-UE-NGAP-ID']);
 
@@ -56,18 +63,30 @@ export class SimulatedAmf {
   readonly smf: SimulatedSmf;
   private readonly ues = new Map<number, AmfUe>();
   private nextId = 1;
+  private isSetUp = false;
+  /** Ended by a fault of its own: it takes and sends nothing until `revive`. */
+  private dead = false;
 
   constructor(config: CoreConfig, upf: SimulatedUpf, upfAddress: Uint8Array, ports: AmfPorts) {
     this.config = config;
     this.ports = ports;
     this.smf = new SimulatedSmf(config, upf, upfAddress, {
-      send: (pdu) => ports.send(pdu, 1),
+      send: (pdu) => {
+        if (this.has('q11') && pdu.message === 'PDUSessionResourceSetupRequest') this.die();
+        else ports.send(pdu, 1);
+      },
       sendToUe: (ue, nasPdu) => this.sendToUe(ue, nasPdu),
     });
     this.gmm = new GmmProcedures(this);
   }
 
+  /** True when it shows that departure from the standard. */
+  has(quirk: Quirk): boolean {
+    return this.config.quirks?.includes(quirk) === true;
+  }
+
   receive(pdu: NgapPdu): void {
+    if (this.dead || (this.has('q10') && !this.isSetUp && pdu.message !== 'NGSetupRequest')) return;
     const handler = handlers[pdu.message] as ((amf: SimulatedAmf, ies: object) => void) | undefined;
     handler?.(this, pdu.ies);
   }
@@ -175,15 +194,56 @@ export class SimulatedAmf {
     }
   }
 
+  /** The process of the AMF ends, as at a fault of its own; `revive` starts another. */
+  die(): void {
+    this.dead = true;
+    this.isSetUp = false;
+    this.clear();
+    this.ports.event({ type: 'died' });
+  }
+
+  revive(): void {
+    this.dead = false;
+  }
+
   /** Ends every UE without a word to the N3IWF, as when an association is set up anew or lost. */
   clear(): void {
     for (const ue of [...this.ues.values()]) this.forget(ue);
+  }
+
+  /** A UE's first message. With quirk q4 one that needs a 5G-S-TMSI and has none costs the UE its context. */
+  initial(ies: MessageIes<'InitialUEMessage'>): void {
+    const { ranUeNgapId, nasPdu, fiveGSTmsi } = ies;
+    const isRegistration = nasPdu[2] === registrationRequest && (nasPdu[3] ?? 0) % 8 === initialRegistration;
+    if (!this.has('q4') || isRegistration || fiveGSTmsi !== undefined) {
+      this.gmm.initial(ranUeNgapId, nasPdu);
+      return;
+    }
+    const amfUeNgapId = this.allocateId();
+    const cause = { choice: 'nas', value: 'unspecified' } as const;
+    const ueNgapIds = { choice: 'ueNgapIdPair', value: { amfUeNgapId, ranUeNgapId } } as const;
+    this.ports.send({ message: 'ErrorIndication', ies: { amfUeNgapId, ranUeNgapId, cause } }, 0);
+    this.ports.send({ message: 'UEContextReleaseCommand', ies: { ueNgapIds, cause } }, 1);
+  }
+
+  /** The N3IWF has forgotten UEs: all, or those named by either number [TS38413 8.7.4.2.2]. */
+  reset({ resetType }: MessageIes<'NGReset'>): void {
+    const named = resetType.choice === 'partOfNgInterface' ? resetType.value : undefined;
+    for (const ue of [...this.ues.values()]) {
+      const isNamed = named?.some(
+        (each) => each.amfUeNgapId === ue.amfUeNgapId || each.ranUeNgapId === ue.ranUeNgapId,
+      );
+      if (isNamed !== false) this.forget(ue);
+    }
+    const list = named === undefined ? {} : { ueAssociatedLogicalNgConnectionList: named };
+    this.ports.send({ message: 'NGResetAcknowledge', ies: list }, 0);
   }
 
   /** An NG Setup begins anew: what an earlier one left is gone [TS38413 8.7.1]. */
   ngSetup(request: MessageIes<'NGSetupRequest'>): void {
     this.clear();
     const accepted = this.config.refuse !== 'ngSetup' && this.serves(request);
+    this.isSetUp = accepted;
     this.ports.send(accepted ? this.setupResponse() : { message: 'NGSetupFailure', ies: setupFailure }, 0);
     this.ports.event({ type: 'ngSetup', accepted });
   }

@@ -10,6 +10,16 @@ export interface Subscriber {
 /** What the simulated core refuses, for tests of failure. */
 export type Refusal = 'ngSetup' | 'registration' | 'pduSession';
 
+/**
+ * Ways of free5GC's AMF that depart from the standard, by their numbers in this project's notes on cores; the AMF shows
+ * each one only when it is asked to.
+ *
+ * - `q4` a first message other than an initial registration without 5G-S-TMSI costs the UE its context
+ * - `q10` before NG Setup nothing is answered, not even by an Error Indication
+ * - `q11` a subscriber without an AMBR ends the AMF at the first PDU session
+ */
+export type Quirk = 'q4' | 'q10' | 'q11';
+
 export interface CoreConfig {
   readonly plmn: { readonly mcc: string; readonly mnc: string };
   readonly amfName: string;
@@ -26,6 +36,7 @@ export interface CoreConfig {
   readonly sessionPrefix: readonly [number, number, number];
   readonly dnn: string;
   readonly refuse?: Refusal;
+  readonly quirks?: readonly Quirk[];
 }
 
 /** An S-NSSAI as NGAP carries it. */
