@@ -19,6 +19,7 @@ import { Exchanges } from './sa/exchanges.ts';
 import { dropIncomplete } from './sa/fragments.ts';
 import { IkeSa } from './sa/ike-sa.ts';
 import { checkSilence, expireHalfOpen, summarize } from './sa/lifecycle.ts';
+import { noteUsage } from './sa/lifetimes.ts';
 import { Node } from './sa/node.ts';
 import { notify } from './sa/payloads.ts';
 import { RateLimit } from './sa/rate-limit.ts';
@@ -28,6 +29,7 @@ import { CreateChildTask, mayRekey, rekeyChildTask } from './sa/tasks/create-chi
 import { deleteChildTask, deleteIkeTask, informTask, livenessTask } from './sa/tasks/informational.ts';
 import { type AcceptedInit, admitInit, answerInit, InitTask } from './sa/tasks/init.ts';
 import { RekeyIkeTask } from './sa/tasks/rekey-ike.ts';
+import { renew } from './sa/tasks/renew.ts';
 import { DEFAULT_TIMERS } from './sa/timers.ts';
 import type { EapAnswer } from './sa/waiting.ts';
 import { fingerprint } from './sa/window.ts';
@@ -41,7 +43,6 @@ const NON_ESP_MARKER = 4;
 /** See the head of this file. Commands for an SA that is unknown, closed or did not ask are void. */
 export class IkeEndpoint {
   private readonly node: Node;
-  private readonly sas = new Map<IkeSaId, IkeSa>();
   /** Responder SAs by the first request that made them, so that its repetition finds them. [RFC7296 2.1] */
   private readonly byInit = new Map<string, IkeSa>();
   private readonly initKeys = new Map<IkeSaId, string>();
@@ -95,9 +96,19 @@ export class IkeEndpoint {
     remote: SocketAddress,
     profile: InitiatorProfile,
   ): { ikeSaId: IkeSaId; outputs: Output[] } {
+    return this.begin(now, { local, remote }, profile);
+  }
+
+  private begin(
+    now: number,
+    addresses: { readonly local: SocketAddress; readonly remote: SocketAddress },
+    profile: InitiatorProfile,
+    supersedes?: IkeSaId,
+  ): { ikeSaId: IkeSaId; outputs: Output[] } {
     const channel = new Channel(true, this.node.newIkeSpi(), NO_SPI);
     const exchanges = new Exchanges();
-    const sa = new IkeSa(this.node, ++this.lastId, channel, { local, remote }, exchanges, profile);
+    const sa = new IkeSa(this.node, ++this.lastId, channel, addresses, exchanges, profile);
+    sa.supersedes = supersedes;
     this.add(sa);
     const outputs = this.run(now, sa, () => {
       sa.timers.set('setUp', now + this.node.timers.setUp);
@@ -168,6 +179,29 @@ export class IkeEndpoint {
     });
   }
 
+  /**
+   * Says what a Child SA has carried since it was made, both ways together, so that limits by octets and packets are
+   * kept: a soft one begins a rekey, a hard one deletes it.
+   */
+  noteUsage(now: number, ikeSaId: IkeSaId, childSaId: number, octets: number, packets: number): Output[] {
+    return this.command(now, ikeSaId, (sa) => {
+      const child = sa.children.get(childSaId);
+      if (sa.state !== 'established' || child === undefined) return;
+      noteUsage(sa, child, octets, packets);
+      renew(sa);
+    });
+  }
+
+  /**
+   * Initiator: sets up an IKE SA like this one from the beginning; when it stands, this one is deleted. Undefined when
+   * there is none to repeat. [RFC7296 2.8.3]
+   */
+  reauthenticate(now: number, ikeSaId: IkeSaId): { ikeSaId: IkeSaId; outputs: Output[] } | undefined {
+    const old = this.node.sas.get(ikeSaId);
+    if (old?.state !== 'established' || old.profile === undefined) return undefined;
+    return this.begin(now, old.startedFrom, old.profile, ikeSaId);
+  }
+
   /** Tells the peer and closes when it confirms; an SA that is not yet established is closed at once. */
   deleteIkeSa(now: number, ikeSaId: IkeSaId): Output[] {
     return this.command(now, ikeSaId, (sa) => {
@@ -192,7 +226,7 @@ export class IkeEndpoint {
 
   /** Every SA that is not closed. */
   *ikeSas(): Iterable<IkeSaSummary> {
-    for (const sa of this.sas.values()) if (sa.state !== 'closed') yield summarize(sa);
+    for (const sa of this.node.sas.values()) if (sa.state !== 'closed') yield summarize(sa);
   }
 
   /** [RFC7296 3.1] [RFC3948 2.2] four zero octets stand before IKE on the NAT-T port; anything else there is not ours. */
@@ -273,13 +307,13 @@ export class IkeEndpoint {
   }
 
   private add(sa: IkeSa): void {
-    this.sas.set(sa.id, sa);
+    this.node.sas.set(sa.id, sa);
     this.node.byLocalSpi.set(spiKey(sa.channel.localSpi), sa);
   }
 
   /** Forgets an SA after it has lingered. */
   private remove(sa: IkeSa): void {
-    this.sas.delete(sa.id);
+    this.node.sas.delete(sa.id);
     this.node.byLocalSpi.delete(spiKey(sa.channel.localSpi));
     sa.beside.clear();
     const key = this.initKeys.get(sa.id);
@@ -305,6 +339,9 @@ export class IkeEndpoint {
       case 'retired':
         sa.beside.expire();
         return;
+      case 'lifetime':
+        renew(sa);
+        return;
       case 'reassembly':
         dropIncomplete(sa);
         return;
@@ -316,7 +353,7 @@ export class IkeEndpoint {
 
   /** Runs a command on a living SA. */
   private command(now: number, ikeSaId: IkeSaId, act: (sa: IkeSa) => void): Output[] {
-    const sa = this.sas.get(ikeSaId);
+    const sa = this.node.sas.get(ikeSaId);
     if (sa === undefined || sa.state === 'closed') return [];
     return this.run(now, sa, () => act(sa));
   }
@@ -331,6 +368,10 @@ export class IkeEndpoint {
       sa.close(cause, error instanceof Error ? error.message : String(error));
     }
     const outputs = sa.takeOutputs();
+    for (let next = this.node.deferred.shift(); next !== undefined; next = this.node.deferred.shift()) {
+      const { sa: other, act: then } = next;
+      outputs.push(...this.run(now, other, () => then(other), false));
+    }
     return mark ? this.mark(outputs) : outputs;
   }
 

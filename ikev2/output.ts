@@ -40,6 +40,8 @@ export type TimerName =
   | 'liveness'
   /** The Delete of a rekeyed SA's predecessor is sent again, or the predecessor is forgotten. */
   | 'retired'
+  /** A soft or hard limit of some key, or of the authentication, is reached. */
+  | 'lifetime'
   /** A message in fragments that never became whole is forgotten. */
   | 'reassembly'
   /** A closed SA stays long enough to answer a repeated last request. */
@@ -72,6 +74,30 @@ export interface HalfOpenLimits {
   readonly mostPerSource: number;
 }
 
+/** How long keys are used. At the soft limit a rekey begins, at the hard one what was not rekeyed is deleted. */
+export interface Lifetime {
+  readonly softMs?: number;
+  readonly hardMs?: number;
+  /** Share by which a soft limit may come earlier, at random; 0.1 by default. */
+  readonly jitter?: number;
+}
+
+/** A Child SA's keys also wear by what they carry; see `noteUsage`. */
+export interface ChildLifetime extends Lifetime {
+  readonly softOctets?: number;
+  readonly hardOctets?: number;
+  readonly softPackets?: number;
+  readonly hardPackets?: number;
+}
+
+/** Limits that are absent do not exist. */
+export interface Lifetimes {
+  readonly ike?: Lifetime;
+  readonly child?: ChildLifetime;
+  /** Responder: as long an authentication counts; the initiator is told, and the SA ends with it. [RFC4478 3] */
+  readonly authenticationMs?: number;
+}
+
 /** Certificate chain in DER, leaf first, and the private key of the leaf. */
 export interface CertificateConfig {
   readonly chain: readonly Uint8Array[];
@@ -99,6 +125,9 @@ export interface EndpointConfig {
   readonly vendorId?: Uint8Array;
   readonly timers?: Partial<TimerConfig>;
   readonly halfOpen?: Partial<HalfOpenLimits>;
+  readonly lifetimes?: Lifetimes;
+  /** Responder: lets an initiator do without a first Child SA. [RFC6023 3] */
+  readonly childless?: boolean;
   /**
    * Octets of an IP datagram that carries IKE; what is longer goes in fragments where the peer can do them. By default
    * 1280, which fits everywhere; 0 agrees to no fragments. [RFC7383 2.5.1]
@@ -125,6 +154,8 @@ export interface InitiatorProfile {
   readonly trafficSelectorsLocal: readonly TrafficSelector[];
   readonly trafficSelectorsRemote: readonly TrafficSelector[];
   readonly certificate?: CertificateConfig;
+  /** Asks for no first Child SA; the attempt ends where the responder cannot do without. [RFC6023 3] */
+  readonly childless?: boolean;
   /** Sent with the first IKE_AUTH request. */
   readonly notifies?: readonly Notify[];
 }
@@ -282,6 +313,8 @@ export type IkeEvent =
       readonly peerId: Identity;
       readonly suite: string;
       readonly auth: string;
+      /** The IKE SA that this one takes over from; it is deleted next. */
+      readonly supersedes?: IkeSaId;
       readonly ppkIdentity?: PpkIdentity;
       /** Initiator: of the CFG_REPLY. Responder: what it gave. */
       readonly attributes?: readonly CpAttribute[];
@@ -348,6 +381,8 @@ export type IkeEvent =
       readonly notifies: readonly Notify[];
     }
   | { readonly type: 'livenessConfirmed'; readonly ikeSaId: IkeSaId }
+  /** Initiator: the responder soon wants to see us authenticated again; see `reauthenticate`. [RFC4478 3] */
+  | { readonly type: 'reauthenticationDue'; readonly ikeSaId: IkeSaId }
   | {
       readonly type: 'messageRejected';
       readonly ikeSaId?: IkeSaId;

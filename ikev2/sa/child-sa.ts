@@ -6,6 +6,7 @@ import type { ChildSa, PpkIdentity } from '../output.ts';
 import { EXCHANGE, PROTOCOL } from '../wire/registry.ts';
 import type { Notify, TrafficSelector } from '../wire/types.ts';
 import type { IkeSa } from './ike-sa.ts';
+import { type ChildLife, startChildLife } from './lifetimes.ts';
 import { fromUint32 } from './node.ts';
 import type { Task } from './task.ts';
 
@@ -21,6 +22,7 @@ export interface ChildRecord {
   busy: 'no' | 'rekeying' | 'deleting';
   /** The peer rekeyed it, or it lost against another: the peer deletes it, and we begin nothing with it. */
   replaced: Replacement | undefined;
+  life?: ChildLife | undefined;
 }
 
 /** What took the place of a Child SA, and the lower nonce of the exchange that made it. */
@@ -67,6 +69,7 @@ export function establishChild(sa: IkeSa, child: ChildParameters): ChildRecord {
     replaced: undefined,
   };
   sa.children.set(record.id, record);
+  startChildLife(sa, record);
   const ppk: { ppkIdentity?: PpkIdentity } =
     sa.ppkIdentity === undefined ? {} : { ppkIdentity: sa.ppkIdentity };
   const childSa: ChildSa = {

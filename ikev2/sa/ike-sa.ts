@@ -21,6 +21,7 @@ import type {
 import { type Channel, isZero, NO_SPI, spiKey } from './channel.ts';
 import type { ChildRecord } from './child-sa.ts';
 import { answerDivided, collectFragment, narrow } from './fragments.ts';
+import { type Life, startIkeLife } from './lifetimes.ts';
 import type { Node } from './node.ts';
 import { leastRoom } from './path-mtu.ts';
 import { notify } from './payloads.ts';
@@ -47,6 +48,8 @@ export class IkeSa {
   readonly role: Role;
   /** Present on SAs that we started. */
   readonly profile: InitiatorProfile | undefined;
+  /** Addresses and ports with which it began. */
+  readonly startedFrom: { readonly local: SocketAddress; readonly remote: SocketAddress };
   readonly children = new Map<number, ChildRecord>();
   /** SPIs that the peer deleted before we had its answer to the request that made them. */
   readonly deletedEarly = new Set<number>();
@@ -65,6 +68,13 @@ export class IkeSa {
   ppkIdentity: PpkIdentity | undefined;
   /** Notify type with which somebody refused our IKE_SA_INIT. */
   initRefusal: number | undefined;
+  /** Of the keys in use. */
+  life: Life | undefined;
+  /** The authentication counts until then, and we should repeat ours at that time. [RFC4478 3] */
+  authenticationEnds: number | undefined;
+  reauthenticateAt: number | undefined;
+  /** The IKE SA that ends when this one stands. */
+  supersedes: number | undefined;
   lastHeard = 0;
   now = 0;
   private readonly handler: RequestHandler;
@@ -86,6 +96,7 @@ export class IkeSa {
     this.id = id;
     this.channel = channel;
     this.role = profile === undefined ? 'responder' : 'initiator';
+    this.startedFrom = addresses;
     this.local = addresses.local;
     this.remote = addresses.remote;
     this.handler = handler;
@@ -147,6 +158,7 @@ export class IkeSa {
     const old = this.channel;
     this.channel = channel;
     this.node.byLocalSpi.set(spiKey(channel.localSpi), this);
+    startIkeLife(this);
     return old;
   }
 
@@ -241,8 +253,9 @@ export class IkeSa {
     this.peerId = peerId;
     this.timers.clear('setUp');
     this.armLiveness();
+    startIkeLife(this);
     this.handler.onSetUpEnded(this);
-    const { suite, local, remote, role, ppkIdentity } = this;
+    const { suite, local, remote, role, ppkIdentity, supersedes } = this;
     this.emit({
       type: 'ikeSaEstablished',
       ikeSaId: this.id,
@@ -250,6 +263,7 @@ export class IkeSa {
       peerId,
       suite,
       auth,
+      ...(supersedes === undefined ? {} : { supersedes }),
       ...(ppkIdentity === undefined ? {} : { ppkIdentity }),
       ...(attributes === undefined ? {} : { attributes }),
       notifies,

@@ -1,6 +1,6 @@
 /** What all IKE SAs of an endpoint share. */
 
-import type { EndpointConfig, EndpointPorts, TimerConfig } from '../output.ts';
+import type { EndpointConfig, EndpointPorts, IkeSaId, TimerConfig } from '../output.ts';
 import { spiKey } from './channel.ts';
 import { DEFAULT_HALF_OPEN, Gate } from './gate.ts';
 import type { IkeSa } from './ike-sa.ts';
@@ -13,6 +13,10 @@ export class Node {
   readonly timers: TimerConfig;
   /** IKE SAs by our own SPI; a rekeyed SA is found by its old SPI too while that lives. */
   readonly byLocalSpi = new Map<string, IkeSa>();
+  /** All IKE SAs, those that linger included. */
+  readonly sas = new Map<IkeSaId, IkeSa>();
+  /** What an SA causes on others; done once it has finished with its own step. */
+  readonly deferred: { readonly sa: IkeSa; act(sa: IkeSa): void }[] = [];
   /** Which SA has a timer due when. */
   readonly agenda = new Agenda<IkeSa>((sa) => sa.timers.deadline());
   /** Decides who may open an IKE SA. */
@@ -25,6 +29,12 @@ export class Node {
     this.ports = ports;
     this.timers = timers;
     this.gate = new Gate({ ...DEFAULT_HALF_OPEN, ...config.halfOpen }, (length) => ports.random(length));
+  }
+
+  /** Has something done on another SA after the present step, if it stands by then. */
+  defer(ikeSaId: IkeSaId, act: (sa: IkeSa) => void): void {
+    const sa = this.sas.get(ikeSaId);
+    if (sa !== undefined) this.deferred.push({ sa, act });
   }
 
   /** Fresh octets from the port. */

@@ -21,6 +21,15 @@ const ANY = [0, 128] as const;
 const OPEN = { Notify: ANY, VendorId: ANY } as const;
 const CHILD = { SA: ONE, TSi: ONE, TSr: ONE } as const;
 const CERTIFICATES = { CERT: ANY, CERTREQ: ANY } as const;
+const OPENING = {
+  IDi: ONE,
+  IDr: OPTIONAL,
+  AUTH: OPTIONAL,
+  CP: OPTIONAL,
+  ...CERTIFICATES,
+  ...OPEN,
+} as const;
+const CLOSING = { IDr: OPTIONAL, AUTH: ONE, CP: OPTIONAL, ...CERTIFICATES, ...OPEN } as const;
 const INIT = { SA: ONE, KE: ONE, Nonce: ONE, CERTREQ: ANY, ...OPEN } as const;
 const CREATE = {
   ike: { SA: ONE, Nonce: ONE, KE: ONE, ...OPEN },
@@ -36,13 +45,16 @@ const RULES: ReadonlyMap<number, Readonly<Record<Direction, Forms>>> = new Map([
     EXCHANGE.IKE_AUTH,
     {
       request: {
-        first: { IDi: ONE, IDr: OPTIONAL, AUTH: OPTIONAL, CP: OPTIONAL, ...CHILD, ...CERTIFICATES, ...OPEN },
+        first: { ...OPENING, ...CHILD },
+        // [RFC6023 3] without a first Child SA.
+        childless: OPENING,
         eap: { EAP: ONE, ...OPEN },
         last: { AUTH: ONE, CP: OPTIONAL, ...OPEN },
       },
       // An excused answer fits several forms; the last exchange's is meant.
       response: {
-        last: { IDr: OPTIONAL, AUTH: ONE, CP: OPTIONAL, ...CHILD, ...CERTIFICATES, ...OPEN },
+        last: { ...CLOSING, ...CHILD },
+        childless: CLOSING,
         first: { IDr: ONE, AUTH: OPTIONAL, EAP: ONE, ...CERTIFICATES, ...OPEN },
         eap: { EAP: ONE, ...OPEN },
       },

@@ -4,6 +4,7 @@ import type { InitiatorProfile } from '../../output.ts';
 import { CFG_TYPE, EXCHANGE, NOTIFY, nameOf } from '../../wire/registry.ts';
 import type { AuthPayload, Identity, Payload } from '../../wire/types.ts';
 import type { IkeSa } from '../ike-sa.ts';
+import { noteAuthenticationLimit } from '../lifetimes.ts';
 import { asPayloads, find, findAll, findError, findNotify, notify } from '../payloads.ts';
 import type { PpkAnswer } from '../waiting.ts';
 import {
@@ -17,6 +18,7 @@ import {
 } from './auth.ts';
 import { EAP_CODE, eapCode } from './eap.ts';
 import { acceptFirstChild, offerFirstChild } from './first-child.ts';
+import { deleteIkeTask } from './informational.ts';
 import { certificateRequest, type InitResult } from './init.ts';
 import { ppkIdentityNotify } from './ppk.ts';
 
@@ -67,7 +69,11 @@ export class InitiatorAuthentication {
 
   /** IDi and what is wanted; with `proof` when no EAP comes in between. */
   private sendFirst(sa: IkeSa, proof: readonly Payload[]): void {
-    const { localId, expectedRemoteId, remoteAuth, notifies } = this.profile;
+    const { localId, expectedRemoteId, remoteAuth, notifies, childless } = this.profile;
+    // [RFC6023 3] only a responder that said so can do without.
+    if (childless === true && !this.init.childless) {
+      throw authenticationFailed('the responder wants a first Child SA');
+    }
     this.send(
       sa,
       [
@@ -77,7 +83,7 @@ export class InitiatorAuthentication {
         ...(remoteAuth === 'eap-only' ? [notify(NOTIFY.EAP_ONLY_AUTHENTICATION)] : []),
         ...proof,
         ...asPayloads(notifies),
-        ...offerFirstChild(sa, this.spiIn),
+        ...(childless === true ? [] : offerFirstChild(sa, this.spiIn)),
       ],
       (payloads) => this.takeFirst(sa, payloads),
     );
@@ -272,7 +278,15 @@ export class InitiatorAuthentication {
     const { localAuth, remoteAuth } = this.profile;
     const attributes = find(payloads, 'CP')?.attributes;
     sa.establish(peerId, `${remoteAuth}/${localAuth}`, attributes, findAll(payloads, 'Notify'));
-    acceptFirstChild(sa, this.init, this.spiIn, payloads);
+    noteAuthenticationLimit(sa, payloads);
+    if (this.profile.childless === true) sa.node.releaseEspSpi(this.spiIn);
+    else acceptFirstChild(sa, this.init, this.spiIn, payloads);
+    // [RFC7296 2.8.3] make before break: the SA that we authenticated anew goes now.
+    if (sa.supersedes !== undefined) {
+      sa.node.defer(sa.supersedes, (old) => {
+        if (old.state === 'established') old.request(deleteIkeTask('authenticated again'), true);
+      });
+    }
   }
 
   /** PPK_IDENTITY in the answer says that the responder has the PPK and used it. [RFC8784 3] */

@@ -1,10 +1,12 @@
 /** IKE_AUTH as responder: PSK, certificate, EAP, EAP-only, QKD-keyed; with or without PPK. [RFC7296 1.2] [RFC7296 2.16] */
 
 import type { ResponderAuth } from '../../output.ts';
+import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, ID_TYPE, NOTIFY } from '../../wire/registry.ts';
 import type { AuthPayload, CpAttribute, Identity, Notify, Payload } from '../../wire/types.ts';
 import type { IkeSa } from '../ike-sa.ts';
-import { find, findAll, findNotify, notify } from '../payloads.ts';
+import { limitAuthentication } from '../lifetimes.ts';
+import { asPayloads, find, findAll, findNotify, notify } from '../payloads.ts';
 import {
   authenticationFailed,
   authInputs,
@@ -23,7 +25,8 @@ import { readPpkIdentity } from './ppk.ts';
 interface Opening {
   readonly peerId: Identity;
   readonly localId: Identity;
-  readonly offer: FirstChildOffer;
+  /** Absent when the initiator wants no first Child SA. */
+  readonly offer: FirstChildOffer | undefined;
   readonly certificates: readonly Payload[];
   attributes: readonly CpAttribute[] | undefined;
   notifies: readonly Notify[];
@@ -76,6 +79,8 @@ export class ResponderAuthentication {
     };
     this.opening = opening;
     const auth = find(payloads, 'AUTH');
+    // [RFC6023 3] only where we said that we can do without.
+    if (opening.offer === undefined && !this.init.childless) throw new IkeError('there is no first Child SA');
     const wantsEap = auth === undefined;
     if (wantsEap !== (sa.node.config.initiatorAuth === 'eap')) {
       throw authenticationFailed(wantsEap ? 'EAP is not offered here' : 'EAP is required here');
@@ -230,10 +235,24 @@ export class ResponderAuthentication {
     const { peerId, offer, attributes, notifies } = opening;
     const child = answerFirstChild(sa, this.init, offer, attributes, peerId);
     const confirmation = sa.ppkIdentity === undefined ? [] : [notify(NOTIFY.PPK_IDENTITY)];
-    sa.respond(EXCHANGE.IKE_AUTH, [...front, ...confirmation, ...child.payloads]);
+    sa.respond(EXCHANGE.IKE_AUTH, [...front, ...confirmation, ...child.payloads, ...limitAuthentication(sa)]);
     const { responderAuth, initiatorAuth } = sa.node.config;
     sa.establish(peerId, `${responderAuth}/${initiatorAuth}`, child.attributes, notifies);
     child.complete();
+    if (findNotify(asPayloads(notifies), NOTIFY.INITIAL_CONTACT) !== undefined) forgetOthers(sa, peerId);
+  }
+}
+
+/**
+ * The initiator has no other IKE SA with us, whatever we believe. [RFC7296 2.4] With EAP the identity here proves
+ * nothing, so nobody's SAs are forgotten on its word.
+ */
+function forgetOthers(sa: IkeSa, { type, data }: Identity): void {
+  if (sa.node.config.initiatorAuth === 'eap') return;
+  for (const other of sa.node.sas.values()) {
+    const same = other.peerId?.type === type && Buffer.compare(other.peerId.data, data) === 0;
+    if (other === sa || other.role !== 'responder' || !other.established || !same) continue;
+    sa.node.defer(other.id, (stale) => stale.close('peer', 'the peer began anew'));
   }
 }
 

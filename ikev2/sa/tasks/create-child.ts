@@ -39,6 +39,7 @@ export class CreateChildTask implements Task {
   constructor(sa: IkeSa, request: ChildSaRequest, rekeyed?: ChildRecord) {
     this.request = request;
     this.rekeyed = rekeyed;
+    if (rekeyed !== undefined) rekeyed.busy = 'rekeying';
     this.nonce = Uint8Array.from(sa.node.random(NONCE_LENGTH));
     this.spiIn = sa.node.reserveEspSpi();
     const ke = childConfigs(sa)[0]?.ke[0];
@@ -51,7 +52,6 @@ export class CreateChildTask implements Task {
       this.fail(sa, 'the Child SA is gone');
       return undefined;
     }
-    if (rekeyed !== undefined) rekeyed.busy = 'rekeying';
     return [
       ...(rekeyed === undefined ? [] : [rekeyNotify(rekeyed)]),
       ...asPayloads(request.notifies),

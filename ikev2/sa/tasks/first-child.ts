@@ -32,8 +32,9 @@ const CHILD_REFUSALS: ReadonlySet<number> = new Set([
   NOTIFY.FAILED_CP_REQUIRED,
 ]);
 
-/** The offer, kept until the initiator is authenticated. */
-export function readFirstChild(payloads: readonly Payload[]): FirstChildOffer {
+/** The offer, kept until the initiator is authenticated; undefined when it wants no first Child SA. [RFC6023 3] */
+export function readFirstChild(payloads: readonly Payload[]): FirstChildOffer | undefined {
+  if (find(payloads, 'SA') === undefined) return undefined;
   return {
     proposals: find(payloads, 'SA')?.proposals ?? [],
     trafficSelectorsInitiator: find(payloads, 'TSi')?.selectors ?? [],
@@ -55,11 +56,12 @@ export interface FirstChildAnswer {
 export function answerFirstChild(
   sa: IkeSa,
   init: InitResult,
-  offer: FirstChildOffer,
+  offer: FirstChildOffer | undefined,
   request: readonly CpAttribute[] | undefined,
   peerId: Identity,
 ): FirstChildAnswer {
   const { node } = sa;
+  if (offer === undefined) return answerChildless(sa, request, peerId);
   const chosen = chooseEsp(node.config.childProposals, offer.proposals, false);
   if (chosen === undefined) return refused(sa, NOTIFY.NO_PROPOSAL_CHOSEN, 'no common ESP proposal');
   const { trafficSelectorsInitiator, trafficSelectorsResponder } = offer;
@@ -95,6 +97,32 @@ export function answerFirstChild(
         nonceResponder: init.nonceResponder,
         notifies: [],
       }),
+  };
+}
+
+/** Addresses without a Child SA: the owner is asked with no traffic selectors. [RFC6023 3] */
+function answerChildless(
+  sa: IkeSa,
+  request: readonly CpAttribute[] | undefined,
+  peerId: Identity,
+): FirstChildAnswer {
+  const answer = sa.node.ports.authorize({
+    ikeSaId: sa.id,
+    peerId,
+    remote: sa.remote,
+    attributes: request,
+    trafficSelectorsInitiator: [],
+    trafficSelectorsResponder: [],
+  });
+  if ('refuse' in answer) throw new IkeError('the owner refuses the initiator', answer.refuse);
+  const { attributes } = answer;
+  return {
+    attributes,
+    payloads: [
+      ...(attributes === undefined ? [] : [{ type: 'CP' as const, cfgType: CFG_TYPE.REPLY, attributes }]),
+      ...asPayloads(answer.notifies),
+    ],
+    complete: () => undefined,
   };
 }
 

@@ -5,6 +5,7 @@ import { EXCHANGE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
 import type { Notify, Payload } from '../../wire/types.ts';
 import { type ChildRecord, childByPeerSpi, dropChild } from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
+import { noteAuthenticationLimit } from '../lifetimes.ts';
 import { fromUint32, toUint32 } from '../node.ts';
 import { asPayloads, findAll, findNotify } from '../payloads.ts';
 import type { Task } from '../task.ts';
@@ -25,6 +26,7 @@ export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): vo
     sa.close('authentication', 'the peer does not accept our authentication', failed.notifyType);
     return;
   }
+  noteAuthenticationLimit(sa, payloads);
   const notifies = findAll(payloads, 'Notify');
   if (deletes.length === 0 && notifies.length > 0) {
     sa.respond(EXCHANGE.INFORMATIONAL, asPayloads(sa.node.ports.informed?.(sa.id, notifies)));

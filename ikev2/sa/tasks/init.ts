@@ -28,6 +28,8 @@ export interface InitResult {
   readonly responseOctets: Uint8Array;
   readonly nonceInitiator: Uint8Array;
   readonly nonceResponder: Uint8Array;
+  /** The responder can do without a first Child SA. [RFC6023 3] */
+  readonly childless: boolean;
   /** Both sides sent USE_PPK. [RFC8784 3] */
   readonly ppkAgreed: boolean;
   /** Of SIGNATURE_HASH_ALGORITHMS; empty when the peer does not know RFC 7427. */
@@ -79,6 +81,7 @@ export function answerInit(
     { type: 'KE', method: exchange.method, data: exchange.publicValue },
     { type: 'Nonce', data: nonceResponder },
     ...commonNotifies(sa, config.forceUdpEncapsulation === true, ppkAgreed, agreeFragments(sa, payloads)),
+    ...(config.childless === true ? [notify(NOTIFY.CHILDLESS_IKEV2_SUPPORTED)] : []),
     ...(config.initiatorAuth === 'certificate' ? [certificateRequest] : []),
     ...(config.vendorId === undefined ? [] : [{ type: 'VendorId' as const, data: config.vendorId }]),
   ]);
@@ -87,6 +90,7 @@ export function answerInit(
     responseOctets: responseOctets ?? NO_OCTETS,
     nonceInitiator: accepted.nonceInitiator,
     nonceResponder,
+    childless: config.childless === true,
     ppkAgreed,
     peerSignatureHashes: signatureHashes(payloads),
   };
@@ -221,6 +225,7 @@ export class InitTask implements Task {
       responseOctets: Uint8Array.from(datagram),
       nonceInitiator: this.nonce,
       nonceResponder: Uint8Array.from(nonce),
+      childless: findNotify(payloads, NOTIFY.CHILDLESS_IKEV2_SUPPORTED) !== undefined,
       ppkAgreed: sa.profile?.ppk !== 'off' && findNotify(payloads, NOTIFY.USE_PPK) !== undefined,
       peerSignatureHashes: signatureHashes(payloads),
     };
