@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { KME_QUIRKS, type KmeQuirkName } from '#qkd';
 import { OperatorError } from './errors.ts';
-import { ipv4Octets } from './ue/address-pool.ts';
+import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
 import { parseAddress } from './userplane/address.ts';
 
 const kmeKinds = Object.keys(KME_QUIRKS) as [KmeQuirkName, ...KmeQuirkName[]];
 const ipv4 = z
   .string()
-  .refine((text) => ipv4Octets(text) !== undefined, 'must be an IPv4 address such as 192.0.2.1');
+  .refine((text) => parseAddress(text)?.length === 4, 'must be an IPv4 address such as 192.0.2.1');
 const ip = z
   .string()
   .refine((text) => parseAddress(text) !== undefined, 'must be an address such as 192.0.2.1 or 2001:db8::1');
@@ -84,7 +84,15 @@ export const configSchema = z.strictObject({
     preSharedKeyFile: z.string().optional(),
   }),
   inner: z.strictObject({
-    pool: z.string().describe('IPv4 prefix of UEs, such as 10.45.0.0/16'),
+    pool: z.string().describe('IPv4 prefix or range of UEs, such as 10.45.0.0/16'),
+    pool6: z.string().optional().describe('the same of IPv6, for UEs that ask for IPv6 alone'),
+    address6: ip.optional().describe('inner IPv6 address of this node'),
+    dns: z.array(ip).default([]).describe('name servers that UEs are told of'),
+    pCscf: z.array(ip).default([]).describe('P-CSCFs that UEs are told of'),
+    fixed: z
+      .record(z.string(), ip)
+      .default({})
+      .describe('addresses set aside, by the IKE identity of the UE'),
     address: ipv4.describe('inner address of this node: NAS listener and end of GRE'),
     nasPort: port.default(20000),
   }),
@@ -155,6 +163,20 @@ function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
   );
 }
 
+/** The network inside the tunnels as the gateway takes it. */
+export function innerConfigOf({ inner }: Config): InnerConfig {
+  const { pool, address, pool6, address6, dns, pCscf, fixed } = inner;
+  return {
+    pool,
+    address,
+    ...(pool6 === undefined ? {} : { pool6 }),
+    ...(address6 === undefined ? {} : { address6 }),
+    dns,
+    pCscf,
+    fixed: new Map(Object.entries(fixed)),
+  };
+}
+
 /** Rules that join several keys. */
 function crossChecks(config: Config): string[] {
   const findings: string[] = [];
@@ -163,6 +185,14 @@ function crossChecks(config: Config): string[] {
   }
   if (config.ike.auth === 'psk' && config.ike.preSharedKeyFile === undefined) {
     findings.push('ike.preSharedKeyFile: is missing, and ike.auth is "psk"');
+  }
+  if ((config.inner.pool6 === undefined) !== (config.inner.address6 === undefined)) {
+    findings.push('inner.address6: goes with inner.pool6, and only one of them is there');
+  }
+  try {
+    new InnerNetwork(innerConfigOf(config));
+  } catch (error) {
+    findings.push(`inner: ${error instanceof Error ? error.message : String(error)}`);
   }
   if ((config.ike.auth === 'qkd' || config.ike.ppk !== 'none') && config.qkd === undefined) {
     findings.push('qkd: is missing, and ike.auth or ike.ppk take keys from it');

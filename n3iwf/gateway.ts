@@ -34,9 +34,9 @@ import { authorizeUe } from './nwu/authorize.ts';
 import { onIkeEvent } from './nwu/ike-events.ts';
 import { onNasOpened } from './nwu/nas-delivery.ts';
 import { NasEnvelopeReader } from './nwu/nas-envelope.ts';
-import { AddressPool } from './ue/address-pool.ts';
 import { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
+import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
 import { UeRegistry } from './ue/registry.ts';
 import { DropLog } from './userplane/drop-log.ts';
 import { type PlaneOptions, UserspacePlane } from './userplane/plane.ts';
@@ -63,6 +63,8 @@ export interface GatewayConfig {
   readonly ike: EndpointConfig;
   readonly identity: NodeIdentity;
   readonly innerPool: string;
+  /** IPv6 inside the tunnels, servers that UEs are told of, addresses set aside. */
+  readonly inner?: Omit<InnerConfig, 'pool' | 'address'>;
   /** Limits of the user plane; without them no packet is too big and the window is the default. */
   readonly userPlane?: Pick<
     PlaneOptions,
@@ -79,7 +81,7 @@ export class Gateway implements Node {
   readonly log: Log;
   readonly keys: KeySource | undefined;
   readonly ues = new UeRegistry();
-  readonly innerAddresses: AddressPool;
+  readonly innerAddresses: InnerNetwork;
   readonly teids = new NumberAllocator(1, 0xffffffff);
   readonly plane: UserspacePlane;
   readonly amfs: AmfTable;
@@ -95,7 +97,11 @@ export class Gateway implements Node {
     this.keys = keys;
     this.log = log;
     this.amfs = new AmfTable(() => (ports.random(1)[0] ?? 0) / 256);
-    this.innerAddresses = new AddressPool(config.innerPool, [config.identity.innerAddress]);
+    this.innerAddresses = new InnerNetwork({
+      pool: config.innerPool,
+      address: config.identity.innerAddress,
+      ...config.inner,
+    });
     const dropLog = new DropLog(log, () => ports.now());
     this.plane = new UserspacePlane(
       {
@@ -103,6 +109,7 @@ export class Gateway implements Node {
         nasPort: config.identity.nasPort,
         upAddress: config.identity.innerAddress,
         n3Address: config.identity.n3Address,
+        ...(config.inner?.address6 === undefined ? {} : { innerAddress6: config.inner.address6 }),
         ...config.userPlane,
       },
       {

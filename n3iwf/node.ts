@@ -6,9 +6,9 @@ import type { Amf } from './n2/amf/amf.ts';
 import type { AmfTable } from './n2/amf/table.ts';
 import type { AwaitedAnswer } from './n2/awaited.ts';
 import type { N2Counters } from './n2/counters.ts';
-import type { AddressPool } from './ue/address-pool.ts';
 import type { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
+import type { InnerNetwork } from './ue/inner-network.ts';
 import type { UeRegistry } from './ue/registry.ts';
 import type { UserspacePlane } from './userplane/plane.ts';
 
@@ -19,6 +19,7 @@ export interface KeySource {
 
 /** What this node is called and where it stands, as its UEs and the AMF see it. */
 export interface NodeIdentity {
+  /** Of IPv4: NAS listener and end of GRE. */
   readonly innerAddress: string;
   readonly nasPort: number;
   readonly n3Address: string;
@@ -34,7 +35,7 @@ export interface Node {
   readonly plane: UserspacePlane;
   readonly keys: KeySource | undefined;
   readonly ues: UeRegistry;
-  readonly innerAddresses: AddressPool;
+  readonly innerAddresses: InnerNetwork;
   readonly teids: NumberAllocator;
   readonly amfs: AmfTable;
   readonly n2Counters: N2Counters;

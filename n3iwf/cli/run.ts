@@ -9,7 +9,7 @@ import {
   type Result,
 } from '#ikev2';
 import { Etsi014Client, KeyStore } from '#qkd';
-import { type Config, readConfig } from '../config.ts';
+import { type Config, innerConfigOf, readConfig } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { KmeHttpsTransport } from '../io/kme-https.ts';
 import { type CaptureOptions, LabCapture } from '../io/lab-capture.ts';
@@ -114,6 +114,7 @@ function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
         preSharedKey: () => preSharedKey,
       },
       innerPool: inner.pool,
+      inner: innerConfigOf(config),
       userPlane: {
         espWindow: replayWindow,
         ...limits,

@@ -1,6 +1,6 @@
-import { type AuthorizeAnswer, type AuthorizeRequest, CP_ATTRIBUTE, NOTIFY } from '#ikev2';
+import { type AuthorizeAnswer, type AuthorizeRequest, NOTIFY } from '#ikev2';
 import type { Node } from '../node.ts';
-import { formatAddress, requireAddress } from '../userplane/address.ts';
+import { formatAddress } from '../userplane/address.ts';
 import { nasAddressNotify, nasTcpPortNotify } from './notifies.ts';
 import { hostSelector } from './selectors.ts';
 
@@ -11,23 +11,23 @@ import { hostSelector } from './selectors.ts';
 export function authorizeUe(node: Node, request: AuthorizeRequest): AuthorizeAnswer {
   const ue = node.ues.ofIkeSa(request.ikeSaId);
   if (ue === undefined || ue.state !== 'securing') return { refuse: NOTIFY.AUTHENTICATION_FAILED };
-  const asked = request.attributes?.some(({ type }) => type === CP_ATTRIBUTE.INTERNAL_IP4_ADDRESS) ?? false;
-  if (!asked) return { refuse: NOTIFY.FAILED_CP_REQUIRED };
-  const inner = node.innerAddresses.allocate();
-  if (inner === undefined) {
+  const assigned = node.innerAddresses.assign(request.attributes, identityText(request.peerId.data));
+  if (assigned === 'notAsked') return { refuse: NOTIFY.FAILED_CP_REQUIRED };
+  if (assigned === 'exhausted') {
     node.log.error({ ue: ue.id, used: node.innerAddresses.used }, 'no inner address is left for the UE');
     return { refuse: NOTIFY.INTERNAL_ADDRESS_FAILURE };
   }
+  const { inner, own, attributes } = assigned;
   ue.innerAddress = inner;
   node.plane.addUe(ue.id, formatAddress(inner));
-  const own = requireAddress(node.identity.innerAddress);
   return {
-    attributes: [
-      { type: CP_ATTRIBUTE.INTERNAL_IP4_ADDRESS, value: inner },
-      { type: CP_ATTRIBUTE.INTERNAL_IP4_NETMASK, value: node.innerAddresses.netmask },
-    ],
+    attributes,
     trafficSelectorsInitiator: [hostSelector(inner)],
     trafficSelectorsResponder: [hostSelector(own)],
     notifies: [nasAddressNotify(own), nasTcpPortNotify(node.identity.nasPort)],
   };
+}
+
+function identityText(data: Uint8Array): string {
+  return new TextDecoder().decode(data);
 }

@@ -21,20 +21,24 @@ interface Peer {
 
 /** The node's end of NAS over TCP: one connection per UE, known by the inner address it comes from [TS24502 7.3A]. */
 export class NasListener {
-  private readonly own: Uint8Array;
   private readonly port: number;
   private readonly ports: NasListenerPorts;
   private readonly peers = new Map<number, Peer>();
 
-  constructor(own: Uint8Array, port: number, ports: NasListenerPorts) {
-    this.own = own;
+  constructor(port: number, ports: NasListenerPorts) {
     this.port = port;
     this.ports = ports;
   }
 
-  /** A TCP segment out of the signalling SA of a UE; why it was dropped, or undefined. */
-  receive(now: number, ueId: number, source: Uint8Array, octets: Uint8Array): DropCause | undefined {
-    const decoded = decodeTcp(octets, source, this.own);
+  /** A TCP segment of a UE at `source` for `own`, an address of ours; why it was dropped, or undefined. */
+  receive(
+    now: number,
+    ueId: number,
+    source: Uint8Array,
+    own: Uint8Array,
+    octets: Uint8Array,
+  ): DropCause | undefined {
+    const decoded = decodeTcp(octets, source, own);
     if (!decoded.ok) return 'malformedTcp';
     const segment = decoded.value;
     if (segment.destinationPort !== this.port) return 'noConnection';
@@ -44,19 +48,19 @@ export class NasListener {
       return undefined;
     }
     if ((segment.flags & (TCP_FLAG.SYN | TCP_FLAG.ACK)) !== TCP_FLAG.SYN) return 'noConnection';
-    this.accept(now, ueId, source, segment);
+    this.accept(now, ueId, source, own, segment);
     return undefined;
   }
 
   /** A new connection takes the place of one that the UE has lost. */
-  private accept(now: number, ueId: number, source: Uint8Array, syn: TcpSegment): void {
+  private accept(now: number, ueId: number, source: Uint8Array, own: Uint8Array, syn: TcpSegment): void {
     this.remove(ueId);
     const address = Uint8Array.from(source);
     const ends = { localPort: this.port, remotePort: syn.sourcePort };
     const [a = 0, b = 0, c = 0, d = 0] = this.ports.random(4);
     const initialSequence = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
     const connection = TcpConnection.accept(now, ends, initialSequence, syn, {
-      transmit: (segment) => this.transmit(ueId, address, segment),
+      transmit: (segment) => this.transmit(ueId, own, address, segment),
       opened: () => this.ports.opened(ueId),
       received: (octets) => this.ports.received(ueId, octets),
       closed: (reason) => {
@@ -66,9 +70,9 @@ export class NasListener {
     this.peers.set(ueId, { ueId, address, port: syn.sourcePort, connection });
   }
 
-  private transmit(ueId: number, address: Uint8Array, segment: TcpSegment): void {
-    const octets = encodeTcp(segment, this.own, address);
-    this.ports.transmit(ueId, encodeIp(this.own, address, IP_PROTOCOL.TCP, octets));
+  private transmit(ueId: number, own: Uint8Array, address: Uint8Array, segment: TcpSegment): void {
+    const octets = encodeTcp(segment, own, address);
+    this.ports.transmit(ueId, encodeIp(own, address, IP_PROTOCOL.TCP, octets));
   }
 
   send(now: number, ueId: number, octets: Uint8Array): void {

@@ -24,6 +24,7 @@ import { NasListener } from './nas-listener.ts';
 import { largestEspPayload } from './path-mtu.ts';
 import {
   type FlowState,
+  type NodeEnd,
   PlaneTables,
   reportUe,
   type SaState,
@@ -52,12 +53,11 @@ const greCauses: Record<GreFault, DropCause> = { malformed: 'malformedGre', noKe
 export class UserspacePlane {
   private readonly ports: PlanePorts;
   private readonly options: PlaneOptions;
-  private readonly upAddress: Uint8Array;
-  private readonly nasAddress: Uint8Array;
+  /** This node's inner addresses, by the octets of an address of the family. */
+  private readonly ends = new Map<number, NodeEnd>();
   private readonly n3Addresses: N3Addresses;
   private readonly n3: N3Side;
   private readonly paths: PathSupervisor | undefined;
-  private readonly innerProtocol: number;
   private readonly nas: NasListener;
   private readonly tables: PlaneTables;
   private readonly drops = newDropCounters();
@@ -69,20 +69,25 @@ export class UserspacePlane {
   constructor(options: PlaneOptions, ports: PlanePorts) {
     this.ports = ports;
     this.options = options;
-    this.upAddress = requireAddress(options.upAddress);
-    this.nasAddress = requireAddress(options.nasAddress);
+    this.addEnd(options.nasAddress, options.upAddress);
+    if (options.innerAddress6 !== undefined) this.addEnd(options.innerAddress6, options.innerAddress6);
     this.n3Addresses = new N3Addresses(options.n3Address, options.moreN3Addresses ?? []);
     this.paths = this.superviseN3();
     this.tables = new PlaneTables(this.n3Addresses, this.paths);
     this.n3 = new N3Side(this.n3Addresses, this.tables, this.paths, ports);
-    this.innerProtocol = this.upAddress.length === 4 ? IP_PROTOCOL.IPV4 : IP_PROTOCOL.IPV6;
-    this.nas = new NasListener(this.nasAddress, options.nasPort, {
+    this.nas = new NasListener(options.nasPort, {
       random: (length) => ports.random(length),
       transmit: (ueId, packet) => this.sendSignalling(ueId, packet),
       opened: (ueId) => ports.nasOpened(ueId),
       received: (ueId, octets) => ports.nasReceived(ueId, octets),
       closed: (ueId, reason) => ports.nasClosed(ueId, reason),
     });
+  }
+
+  private addEnd(nasAddress: string, upAddress: string): void {
+    const up = requireAddress(upAddress);
+    const nextHeader = up.length === 4 ? IP_PROTOCOL.IPV4 : IP_PROTOCOL.IPV6;
+    this.ends.set(up.length, { nas: requireAddress(nasAddress), up, nextHeader });
   }
 
   private superviseN3(): PathSupervisor | undefined {
@@ -97,9 +102,17 @@ export class UserspacePlane {
     });
   }
 
-  /** `innerAddress` is the one source of all that the UE may send through its Child SAs. */
+  /**
+   * `innerAddress` is the one source of all that the UE may send through its Child SAs.
+   *
+   * @throws RangeError where this node has no inner address of that family
+   */
   addUe(ueId: number, innerAddress: string, options: UeOptions = {}): void {
-    this.tables.addUe(ueId, requireAddress(innerAddress), options);
+    const inner = requireAddress(innerAddress);
+    const end = this.ends.get(inner.length);
+    if (end === undefined)
+      throw new RangeError(`no inner address of ours is of the family of ${innerAddress}`);
+    this.tables.addUe(ueId, inner, end, options);
   }
 
   /** Takes a UE out with everything of it. */
@@ -127,17 +140,17 @@ export class UserspacePlane {
       sender: new EspSender(child.spiOut, child.suite, child.keysOut, random, 0, factory),
       receiver,
       remote: old?.remote ?? child.remote,
-      largestPacket: this.largestPacket(child, receiver),
+      largestPacket: this.largestPacket(child, ue, receiver),
       traffic: { packetsIn: 0, octetsIn: 0, packetsOut: 0, octetsOut: 0 },
     });
   }
 
-  private largestPacket(child: ChildSa, { cipher }: EspReceiver): number {
+  private largestPacket(child: ChildSa, { inner }: UeState, { cipher }: EspReceiver): number {
     const { nwuMtu } = this.options;
     if (nwuMtu === undefined) return Number.POSITIVE_INFINITY;
     const outer = requireAddress(child.remote.address);
     const payload = largestEspPayload(nwuMtu, cipher, outer, child.udpEncapsulation);
-    return payload - ipHeaderLength(this.upAddress) - greHeaderLength;
+    return payload - ipHeaderLength(inner) - greHeaderLength;
   }
 
   /** Gives an installed Child SA other flows, or the role of the default one, or another code point. */
@@ -205,14 +218,15 @@ export class UserspacePlane {
   /** Hands a decrypted packet to NAS or up; why it was dropped, or undefined. */
   private receiveInner(now: number, sa: SaState, octets: Uint8Array, tos: number): DropCause | undefined {
     const { inner } = this;
+    const { node } = sa.ue;
     if (!inner.read(octets)) return 'malformedInner';
     if (!inner.isFrom(octets, sa.ue.inner)) return 'spoofedSource';
     if (!mergeEcn(octets, 0, tos)) return 'congestionLost';
-    if (inner.protocol === IP_PROTOCOL.GRE && inner.isTo(octets, this.upAddress))
+    if (inner.protocol === IP_PROTOCOL.GRE && inner.isTo(octets, node.up))
       return this.receiveGre(now, sa, octets);
-    if (inner.protocol === IP_PROTOCOL.TCP && inner.isTo(octets, this.nasAddress)) {
+    if (inner.protocol === IP_PROTOCOL.TCP && inner.isTo(octets, node.nas)) {
       const segment = octets.subarray(inner.payloadAt, inner.end);
-      return this.nas.receive(now, sa.ue.id, sa.ue.inner, segment);
+      return this.nas.receive(now, sa.ue.id, sa.ue.inner, node.nas, segment);
     }
     return 'wrongDestination';
   }
@@ -381,15 +395,15 @@ export class UserspacePlane {
   ): DropCause | undefined {
     const { sa, traffic } = flow;
     if (sa === undefined) return 'noChildSa';
-    const ipLength = ipHeaderLength(this.upAddress);
+    const ipLength = ipHeaderLength(ue.inner);
     const length = ipLength + greHeaderLength + packet.length;
     const buffer = sa.sender.prepare(length);
     const tos = outerTos(sa.use, userTos);
     buffer.fill(0, 0, ipLength);
-    writeIpHeader(buffer, 0, this.upAddress, ue.inner, IP_PROTOCOL.GRE, length - ipLength, tos);
+    writeIpHeader(buffer, 0, ue.node.up, ue.inner, IP_PROTOCOL.GRE, length - ipLength, tos);
     writeGreHeader(buffer, ipLength, qfi, rqi, ue.greVariant);
     buffer.set(packet, ipLength + greHeaderLength);
-    if (!this.transmit(sa, sa.sender.sealPrepared(this.innerProtocol, length), tos))
+    if (!this.transmit(sa, sa.sender.sealPrepared(ue.node.nextHeader, length), tos))
       return 'sequenceExhausted';
     traffic.downlinkPackets++;
     traffic.downlinkOctets += packet.length;
@@ -400,7 +414,7 @@ export class UserspacePlane {
   private sendSignalling(ueId: number, packet: Uint8Array): void {
     const sa = this.tables.ues.get(ueId)?.signalling;
     if (sa === undefined) return;
-    if (!this.transmit(sa, sa.sender.seal(this.innerProtocol, packet), 0))
+    if (!this.transmit(sa, sa.sender.seal(sa.ue.node.nextHeader, packet), 0))
       this.drop('sequenceExhausted', sa.ue);
   }
 

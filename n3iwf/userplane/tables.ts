@@ -24,10 +24,19 @@ import type {
   UserPacketType,
 } from './types.ts';
 
+/** This node inside the tunnels of UEs of one family. */
+export interface NodeEnd {
+  readonly nas: Uint8Array;
+  readonly up: Uint8Array;
+  /** The next header of ESP around IP packets of the family. */
+  readonly nextHeader: number;
+}
+
 /** A UE in the plane. */
 export interface UeState {
   readonly id: number;
   readonly inner: Uint8Array;
+  readonly node: NodeEnd;
   readonly greVariant: GreVariant;
   readonly sessions: Map<number, SessionState>;
   readonly childSas: Set<SaState>;
@@ -107,9 +116,9 @@ export class PlaneTables {
     return this.byUlTunnel.get(uplinkKey({ address, teid }));
   }
 
-  addUe(id: number, inner: Uint8Array, { greVariant = 'standard' }: UeOptions): void {
+  addUe(id: number, inner: Uint8Array, node: NodeEnd, { greVariant = 'standard' }: UeOptions): void {
     const fresh = { sessions: new Map(), childSas: new Set<SaState>(), drops: new Map(), past: newTraffic() };
-    this.ues.set(id, { id, inner, greVariant, signalling: undefined, ...fresh });
+    this.ues.set(id, { id, inner, node, greVariant, signalling: undefined, ...fresh });
   }
 
   addSession(ue: UeState, { pduSessionId, ulTunnel, dlTeid, qfis, type }: PlaneSession): SessionState {

@@ -55,6 +55,8 @@ export interface PlaneOptions {
   readonly nasPort: number;
   /** Inner address to which UEs send GRE. */
   readonly upAddress: string;
+  /** Both of these for UEs with an IPv6 inner address; without it there are none. */
+  readonly innerAddress6?: string;
   /** Our end of GTP-U tunnels. */
   readonly n3Address: string;
   /** Further ones, of the same or the other family. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readConfig } from '../../n3iwf/config.ts';
+import { innerConfigOf, readConfig } from '../../n3iwf/config.ts';
 import { OperatorError } from '../../n3iwf/errors.ts';
 
 const usable = {
@@ -63,6 +63,27 @@ describe('configuration', () => {
     ['PPK', { ppk: 'rfc8784' }, /qkd: is missing/],
   ])('says what %s needs beside it', (_, ike, wanted) => {
     expect(complaint({ ...usable, ike: { ...usable.ike, ...ike } })).toMatch(wanted);
+  });
+
+  test.each([
+    [{ pool6: '2001:db8::/64' }, /inner\.address6: goes with inner\.pool6/],
+    [{ pool: '10.45.0.0/31' }, /inner: .*is no IPv4 prefix/],
+    [{ fixed: { car: '10.46.0.1' } }, /inner: .*10\.46\.0\.1.* of car is not in the pool/],
+    [{ dns: ['name.example'] }, /inner\.dns\.0: must be an address.*"name\.example"/],
+  ])('refuses an inner network with %o', (inner, wanted) => {
+    expect(complaint({ ...usable, inner: { ...usable.inner, ...inner } })).toMatch(wanted);
+  });
+
+  test('takes IPv6 on N3 and inside the tunnels', () => {
+    const inner = {
+      ...usable.inner,
+      pool6: '2001:db8:45::/64',
+      address6: '2001:db8:45::1',
+      dns: ['2001:db8::53'],
+    };
+    const config = readConfig({ ...usable, inner, n3: { address: '2001:db8::1' } }, 'n3iwf.yaml');
+    expect(innerConfigOf(config)).toMatchObject({ address6: '2001:db8:45::1', dns: ['2001:db8::53'] });
+    expect(config.userPlane).toEqual({ replayWindow: 1024, nwuMtu: 1500, n3Mtu: 1500, clampMss: true });
   });
 
   test.each([undefined, null, [], 'text', 7])(

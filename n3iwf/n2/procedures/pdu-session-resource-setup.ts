@@ -134,9 +134,9 @@ function newSession(
 
 /** The N3IWF starts the Child SA of a session and tells the UE which flows ride on it [TS24502 7.5]. */
 function requestChildSa(node: Node, ue: UeContext, session: PduSession): void {
-  const own = requireAddress(node.identity.innerAddress);
   const inner = ue.innerAddress ?? new Uint8Array(4);
   const qfis = [...session.flows.keys()];
+  const own = node.innerAddresses.ownFor(inner) ?? requireAddress(node.identity.innerAddress);
   const request = {
     trafficSelectorsLocal: [hostSelector(own)],
     trafficSelectorsRemote: [hostSelector(inner)],

@@ -82,11 +82,11 @@ export class FakeUe {
   readonly node: Node;
   remote = { address: '203.0.113.7', port: 4500 };
 
-  constructor(node: Node, id: number) {
+  constructor(node: Node, id: number, inner = `10.99.1.${id}`) {
     this.id = id;
     this.node = node;
-    this.inner = requireAddress(`10.99.1.${id}`);
-    node.plane.addUe(id, `10.99.1.${id}`);
+    this.inner = requireAddress(inner);
+    node.plane.addUe(id, inner);
   }
 
   tunnel(use: ChildUse, replaces?: number): Tunnel {
@@ -122,7 +122,8 @@ export class FakeUe {
 
   /** Seals an inner packet and hands it to the node. */
   send(tunnel: Tunnel, packet: Uint8Array, now = 0): void {
-    this.node.plane.receiveEsp(now, this.seal(tunnel, packet), NODE, this.remote);
+    const sealed = this.seal(tunnel, packet, this.inner.length === 4 ? IP_PROTOCOL.IPV4 : IP_PROTOCOL.IPV6);
+    this.node.plane.receiveEsp(now, sealed, NODE, this.remote);
   }
 
   sendInner(tunnel: Tunnel, destination: Uint8Array, protocol: number, payload: Uint8Array): void {
@@ -145,11 +146,11 @@ export class UeNas {
   readonly #waiting: SentEsp[] = [];
   closed: string | undefined;
 
-  constructor(ue: FakeUe, tunnels: readonly Tunnel[], port = 40_000) {
+  constructor(ue: FakeUe, tunnels: readonly Tunnel[], port = 40_000, nas = NAS) {
     const [first] = tunnels as [Tunnel];
     ue.node.onEsp = (sent) => this.#waiting.push(sent);
     this.connection = TcpConnection.connect(0, { localPort: port, remotePort: NAS_PORT }, 77, {
-      transmit: (segment) => ue.sendInner(first, NAS, IP_PROTOCOL.TCP, encodeTcp(segment, ue.inner, NAS)),
+      transmit: (segment) => ue.sendInner(first, nas, IP_PROTOCOL.TCP, encodeTcp(segment, ue.inner, nas)),
       opened: () => {},
       received: (data) => this.got.push(Uint8Array.from(data)),
       closed: (reason) => {

@@ -6,7 +6,7 @@ import { ECN, tosAt } from '../../../n3iwf/userplane/ecn.ts';
 import { decodeIp, encodeIp, IP_PROTOCOL } from '../../../n3iwf/userplane/ip.ts';
 import type { ChildUse, UserPacketType } from '../../../n3iwf/userplane/plane.ts';
 import { decodeTcp, encodeTcp, TCP_FLAG } from '../../../n3iwf/userplane/tcp-segment.ts';
-import { FakeUe, NODE, Node, type Tunnel, UP, UPF } from './fake-ue.ts';
+import { FakeUe, NODE, Node, type Tunnel, UeNas, UP, UPF } from './fake-ue.ts';
 
 const own = requireAddress('10.60.0.1');
 const far = requireAddress('192.0.2.80');
@@ -178,6 +178,33 @@ describe('two sessions with three flows each', () => {
     node.plane.removeChildSa(fresh.child.id);
     node.plane.receiveGtpu(0, encodeGpdu(0x101, down(1), udp(1)), UPF);
     expect(opened(ue, rest, node)?.qfi).toBe(1);
+  });
+});
+
+describe('a UE with an IPv6 inner address', () => {
+  const end = requireAddress('2001:db8:99::1');
+
+  it('[TS24502 7.3A] has its NAS connection and its sessions at the node’s IPv6 address', () => {
+    const node = new Node({ innerAddress6: '2001:db8:99::1', nwuMtu: 1500 });
+    const ue = new FakeUe(node, 1, '2001:db8:99::7');
+    const nas = new UeNas(ue, [ue.tunnel({ kind: 'signalling' })], 40_000, end);
+    node.plane.sendNas(0, 1, Uint8Array.of(9));
+    nas.run();
+    expect([nas.text, node.nas]).toEqual(['09', ['1 opened']]);
+    openSession(node, 1, [5]);
+    const data = ue.tunnel(use(1, [5], true));
+    ue.sendInner(data, end, IP_PROTOCOL.GRE, encodeGre(5, udp(1300)));
+    expect(gtpuOf(node)).toMatchObject({ teid: 0x201, container: { qfi: 5 } });
+    node.plane.receiveGtpu(0, encodeGpdu(0x101, down(5), udp(1352)), UPF);
+    expect(opened(ue, data, node)?.packet).toHaveLength(1372);
+    expect((node.esp.at(-1)?.packet.length ?? 0) + 28).toBeLessThanOrEqual(1500);
+    up(ue, data, 5, udp(1));
+    ue.send(data, encodeIp(requireAddress('2001:db8:99::8'), end, IP_PROTOCOL.GRE, encodeGre(5, udp(1))));
+    expect(node.drops.map(([cause]) => cause)).toEqual(['wrongDestination', 'spoofedSource']);
+  });
+
+  it('is refused where the node has none', () => {
+    expect(() => new FakeUe(new Node(), 1, '2001:db8:99::7')).toThrow(/of the family of 2001:db8:99::7/);
   });
 });
 
