@@ -9,11 +9,19 @@ const address = z.strictObject({
   port: z.int().min(0).max(65_535).default(0),
 });
 
+/** A SKIP key provider beside the KME; the systems that may ask it are SAEs of the node, each with a key of its own. */
+const skip = z.strictObject({
+  ...address.shape,
+  /** Files of 32 octets or more, taken as they are: the pre-shared keys of TLS. */
+  systems: z.array(z.strictObject({ systemId: z.string().min(1), keyFile: z.string().min(1) })).min(1),
+});
+
 const node = z.strictObject({
   kmeId: z.string().min(1),
   listen: address.default({ address: '127.0.0.1', port: 0 }),
   /** SAE IDs: the common names of the certificates that may ask this KME. */
   saeIds: z.array(z.string().min(1)).min(1),
+  skip: skip.optional(),
 });
 
 const profileNames = Object.keys(LINK_PROFILES) as [LinkProfileName, ...LinkProfileName[]];
@@ -147,7 +155,7 @@ export function readKmeConfig(document: unknown, source: string): KmeConfig {
 
 /** Names that do not fit together; a network built from a configuration without any cannot fail. */
 function misfits(config: {
-  readonly nodes: readonly { readonly kmeId: string; readonly saeIds: readonly string[] }[];
+  readonly nodes: readonly z.output<typeof node>[];
   readonly links: readonly { readonly between: readonly [string, string] }[];
 }): string[] {
   const kmeIds = config.nodes.map((entry) => entry.kmeId);
@@ -156,6 +164,11 @@ function misfits(config: {
     ...(kmeIds.length === 0 ? ['nodes: there is none, and no ring'] : []),
     ...duplicates(kmeIds).map((kmeId) => `nodes: the KME ${kmeId} stands there twice`),
     ...duplicates(saeIds).map((saeId) => `nodes: the SAE ${saeId} stands at two places`),
+    ...config.nodes.flatMap((entry) =>
+      (entry.skip?.systems ?? [])
+        .filter((system) => !entry.saeIds.includes(system.systemId))
+        .map((system) => `nodes: the SKIP system ${system.systemId} is no SAE of ${entry.kmeId}`),
+    ),
     ...config.links
       .flatMap((entry) => entry.between)
       .filter((kmeId) => !kmeIds.includes(kmeId))

@@ -2,12 +2,14 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { Etsi014Client, type KmeLink, KmeNetwork, KmeServer, LinkSimulator } from '#qkd';
+import { Etsi014Client, type KmeLink, KmeNetwork, KmeServer, LinkSimulator, Secret, SkipServer } from '#qkd';
 import { OperatorError } from '../errors.ts';
 import { type ControlListener, listenControl } from '../io/control-http.ts';
 import { KmeHttpsTransport, type KmeListener, listenKme, type TlsMaterial } from '../io/kme-https.ts';
+import { randomOctets } from '../io/machine.ts';
+import { listenSkip } from '../io/skip-https.ts';
 import { TestAuthority } from '../io/test-authority.ts';
-import { readYaml } from './configuration-file.ts';
+import { readNamedFile, readYaml } from './configuration-file.ts';
 import { type KmeConfig, readKmeConfig } from './kme-config.ts';
 import { handleControl, type KmeManners } from './kme-control.ts';
 import { untilSignal } from './signals.ts';
@@ -26,6 +28,8 @@ export interface RunningKmes {
   /** In the order of the configuration. */
   readonly links: readonly LinkSimulator[];
   readonly sites: readonly { readonly kmeId: string; readonly url: string }[];
+  /** Key providers of SKIP, where the configuration has them. */
+  readonly skipSites: readonly { readonly kmeId: string; readonly url: string }[];
   /** How each KME answers, by its ID; changing it takes effect at the next request. */
   readonly manners: ReadonlyMap<string, KmeManners>;
   /** Where faults can be set, when the configuration has such a place. */
@@ -57,6 +61,7 @@ export async function startKmes(config: KmeConfig, around: KmeSurroundings = {})
   const running = new Kmes(config, network, authority, links);
   try {
     await running.listen(around);
+    await running.listenSkip(around);
     await running.listenToOperator(around);
     if (config.credentialsFolder !== undefined) await running.writeCredentials(config.credentialsFolder);
   } catch (error) {
@@ -70,6 +75,7 @@ class Kmes implements RunningKmes {
   readonly network: KmeNetwork;
   readonly links: readonly LinkSimulator[];
   readonly sites: { readonly kmeId: string; readonly url: string }[] = [];
+  readonly skipSites: { readonly kmeId: string; readonly url: string }[] = [];
   readonly #config: KmeConfig;
   readonly #authority: TestAuthority;
   readonly #listeners: KmeListener[] = [];
@@ -124,6 +130,33 @@ class Kmes implements RunningKmes {
       });
       this.#listeners.push(listener);
       this.sites.push({ kmeId: node.kmeId, url: listener.url });
+    }
+  }
+
+  /** The key providers, over the same network as the KMEs. */
+  async listenSkip(around: KmeSurroundings): Promise<void> {
+    const remoteSystemIds = this.#config.nodes.flatMap((node) => node.saeIds);
+    for (const { kmeId, skip } of this.#config.nodes) {
+      if (skip === undefined) continue;
+      const provider = new SkipServer({
+        kmeId,
+        network: this.network,
+        remoteSystemIds,
+        random: randomOctets,
+      });
+      const keys = new Map(
+        skip.systems.map(({ systemId, keyFile }) => [systemId, Secret.own(preSharedKey(keyFile))]),
+      );
+      const listener = await listenSkip(provider, {
+        address: skip.address,
+        port: skip.port,
+        keys,
+        now: around.now ?? (() => performance.now()),
+      }).catch((error: unknown) => {
+        throw new OperatorError('N3IWF_E_BIND', error instanceof Error ? error.message : String(error));
+      });
+      this.#listeners.push(listener);
+      this.skipSites.push({ kmeId, url: listener.url });
     }
   }
 
@@ -183,6 +216,7 @@ export async function runKme(path: string): Promise<number> {
     onFault: (error) => console.error(`request failed: ${error.message}`),
   });
   for (const site of kmes.sites) console.log(`KME ${site.kmeId} serves ETSI GS QKD 014 at ${site.url}`);
+  for (const site of kmes.skipSites) console.log(`KME ${site.kmeId} serves SKIP at ${site.url}`);
   if (kmes.controlPlace !== undefined) console.log(`faults can be set at ${kmes.controlPlace}`);
   if (config.credentialsFolder !== undefined)
     console.log(`certificates of the SAEs are in ${config.credentialsFolder}`);
@@ -192,6 +226,13 @@ export async function runKme(path: string): Promise<number> {
   process.off('SIGUSR2', toggle);
   await kmes.close();
   return 0;
+}
+
+/** @throws OperatorError N3IWF_E_CONFIG for a file that is no key */
+function preSharedKey(path: string): Uint8Array {
+  const key = readNamedFile('nodes.skip.systems.keyFile', path);
+  if (key.length >= 32) return key;
+  throw new OperatorError('N3IWF_E_CONFIG', `${path}: a pre-shared key of SKIP has 32 octets or more`);
 }
 
 /** Longer than any run. */

@@ -272,7 +272,7 @@ function saeOf(incoming: IncomingMessage): string | undefined {
 }
 
 /** Collects a body into a buffer of its own and zeroes the pieces. */
-async function readBody(incoming: IncomingMessage, limit: number): Promise<Uint8Array> {
+export async function readBody(incoming: IncomingMessage, limit: number): Promise<Uint8Array> {
   const pieces: Buffer[] = [];
   let length = 0;
   for await (const piece of incoming) {
