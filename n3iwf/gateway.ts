@@ -22,6 +22,7 @@ import {
   keepDownlinkTunnels,
   moveDownlinkTunnel,
 } from './n2/procedures/pdu-session-resource-modify-indication.ts';
+import { releaseSession } from './n2/procedures/pdu-session-resource-notify.ts';
 import { closeSession } from './n2/procedures/pdu-session-resource-release.ts';
 import { abandonSetup, setupCauses } from './n2/procedures/pdu-session-resource-setup.ts';
 import {
@@ -116,8 +117,7 @@ export class Gateway implements Node {
         random: (length) => ports.random(length),
         sendEsp: (packet, local, remote, udp, tos) => ports.sendEsp(packet, local, remote, udp, tos),
         sendGtpu: (datagram, remote, tos, local) => ports.sendGtpu(datagram, remote, tos, local),
-        tunnelLost: (ue, pduSession) =>
-          log.error({ ue, pduSession }, 'the UPF has lost the tunnel of a session'),
+        tunnelLost: (ueId, pduSession) => this.withUe(ueId, (ue) => this.onTunnelLost(ue, pduSession)),
         pathChanged: (upf, isUp) =>
           log[isUp ? 'info' : 'error']({ upf }, isUp ? 'the UPF answers again' : 'the UPF does not answer'),
         nasOpened: (ueId) => this.withUe(ueId, (ue) => onNasOpened(this, ue)),
@@ -366,6 +366,12 @@ export class Gateway implements Node {
     for (const nasPdu of reader.push(octets)) {
       if (nasPdu.length > 0) sendUplinkNas(this, ue, nasPdu);
     }
+  }
+
+  /** What the UPF has forgotten, the SMF must set up anew: the session ends here and the AMF is told. */
+  private onTunnelLost(ue: UeContext, pduSession: number): void {
+    this.log.error({ ue: ue.id, pduSession }, 'the UPF has lost the tunnel of a session');
+    releaseSession(this, ue, pduSession, { choice: 'transport', value: 'transport-resource-unavailable' });
   }
 
   private onNasClosed(ue: UeContext): void {

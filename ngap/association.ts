@@ -325,11 +325,6 @@ export class N2Association {
         return [event({ type: 'amfStatusIndicated', ies: pdu.ies })];
       case 'OverloadStop':
         return [event({ type: 'overloadStopped' })];
-      case 'TraceStart':
-        return this.traceRefused(now, pdu.ies);
-      case 'Paging':
-      case 'DeactivateTrace':
-        return [];
       default:
         return [event({ type: 'messageReceived', pdu, stream })];
     }
@@ -387,18 +382,6 @@ export class N2Association {
     const happened = event({ type: 'amfConfigurationUpdated', ies });
     if (ies.amfTnlAssociationToAddList !== undefined) return [happened];
     return [happened, ...this.send(now, { message: 'AMFConfigurationUpdateAcknowledge', ies: {} })];
-  }
-
-  /** This node does not trace, and says so [TS38413 8.11.2]. */
-  private traceRefused(now: number, ies: MessageIes<'TraceStart'>): N2Output[] {
-    if (ies.traceActivation === undefined) return [];
-    const { amfUeNgapId, ranUeNgapId } = ies;
-    const { ngranTraceId } = ies.traceActivation;
-    const cause: Cause = { choice: 'misc', value: 'unspecified' };
-    return this.send(now, {
-      message: 'TraceFailureIndication',
-      ies: { amfUeNgapId, ranUeNgapId, ngranTraceId, cause },
-    });
   }
 }
 

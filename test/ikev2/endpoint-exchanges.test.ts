@@ -312,6 +312,37 @@ describe('INFORMATIONAL', () => {
     expect(pair.events('ue', 'livenessConfirmed')).toHaveLength(1);
   });
 
+  it('[RFC7296 1.4] notifies reach the owner of the peer, whose answer comes back with the tag', () => {
+    const notify = (notifyType: number) => ({
+      protocol: 0,
+      spi: new Uint8Array(0),
+      notifyType,
+      data: Uint8Array.of(1, 2),
+    });
+    const heard: unknown[] = [];
+    const informed = (_: number, notifies: readonly { readonly notifyType: number }[]) => {
+      heard.push(notifies);
+      return notifies.some(({ notifyType }) => notifyType === 55_501) ? [notify(7)] : [];
+    };
+    const pair = attached({ uePorts: { ...admitting.uePorts, informed } });
+    pair.take('node', pair.node.inform(0, pair.nodeSa, [notify(55_501)], 'refused'));
+    pair.take('node', pair.node.inform(0, pair.nodeSa, [notify(55_502)], 'taken'));
+    pair.run();
+    expect(heard).toMatchObject([[notify(55_501)], [notify(55_502)]]);
+    expect(pair.events('node', 'informed')).toMatchObject([
+      { tag: 'refused', notifies: [notify(7)] },
+      { tag: 'taken', notifies: [] },
+    ]);
+  });
+
+  it('notifies for a side that does not listen are answered by an empty message', () => {
+    const pair = attached();
+    const status = { protocol: 0, spi: new Uint8Array(0), notifyType: 55_501, data: new Uint8Array(0) };
+    pair.take('node', pair.node.inform(0, pair.nodeSa, [status], 'tag'));
+    pair.run();
+    expect(pair.events('node', 'informed')).toMatchObject([{ tag: 'tag', notifies: [] }]);
+  });
+
   it('commands for unknown or closed SAs do nothing', () => {
     const pair = attached();
     const { ue, ueSa } = pair;

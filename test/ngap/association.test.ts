@@ -109,13 +109,11 @@ describe('messages', () => {
     expect(told(ready(1).send(0, uplink(7)))).toEqual(['UEContextReleaseRequest@0']);
   });
 
-  it('a message for a UE is handed on; Paging is dropped without a word', () => {
+  it('a message for a UE, or of none that the association serves, is handed on', () => {
     const association = ready();
-    expect(told(association.receive(2, 1, encodeNgap(example('DownlinkNASTransport'))))).toEqual([
-      'messageReceived',
-    ]);
-    expect(association.receive(2, 0, encodeNgap(example('Paging')))).toEqual([]);
-    expect(association.receive(2, 1, encodeNgap(example('DeactivateTrace')))).toEqual([]);
+    for (const message of ['DownlinkNASTransport', 'Paging', 'TraceStart', 'DeactivateTrace'] as const) {
+      expect(told(association.receive(2, 1, encodeNgap(example(message))))).toEqual(['messageReceived']);
+    }
   });
 
   it('before NG Setup is done anything else is out of place', () => {
@@ -165,11 +163,6 @@ describe('messages', () => {
     ]);
     expect(told(association.receive(3, 0, encodeNgap(example('OverloadStop'))))).toEqual(['overloadStopped']);
   });
-
-  it('[TS38413 8.11.2] tracing is refused', () => {
-    const outputs = ready().receive(2, 1, encodeNgap(example('TraceStart')));
-    expect(told(outputs)).toEqual(['TraceFailureIndication@1']);
-  });
 });
 
 describe('faults', () => {
@@ -215,6 +208,30 @@ describe('faults', () => {
     const notify = { ...unknownIe, criticality: 'notify' as const };
     const octets = encodeNgap({ ...down, ies: { ...down.ies, unknownIes: [notify] } } as NgapPdu);
     expect(told(ready().receive(2, 1, octets))).toEqual(['messageReceived', 'ErrorIndication@1']);
+  });
+
+  it('[TS38413 10.3.4.2] what a request is to be notified of is left to its response', () => {
+    const notify = { ...unknownIe, criticality: 'notify' as const };
+    const requests = [
+      'InitialContextSetupRequest',
+      'PDUSessionResourceSetupRequest',
+      'PDUSessionResourceModifyRequest',
+      'PDUSessionResourceReleaseCommand',
+      'UEContextModificationRequest',
+      'UEContextReleaseCommand',
+    ] as const;
+    for (const message of requests) {
+      const pdu = example(message);
+      const octets = encodeNgap({ ...pdu, ies: { ...pdu.ies, unknownIes: [notify] } } as NgapPdu);
+      const [output, ...others] = ready().receive(2, 1, octets);
+      expect(others).toEqual([]);
+      expect(output).toMatchObject({
+        event: {
+          type: 'messageReceived',
+          pdu: { diagnosis: { reaction: 'notify', items: [{ ieId: notify.id }] } },
+        },
+      });
+    }
   });
 
   it('three hundred unknown IEs are answered with the 256 that fit', () => {

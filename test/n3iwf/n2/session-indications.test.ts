@@ -158,6 +158,18 @@ describe('PDU Session Resource Notify', () => {
     expect(world.left()).toEqual({ ues: 1, teids: 1, addresses: 1 });
   });
 
+  it('[TS38413 8.2.4] tells the AMF of a session whose tunnel the UPF has lost', async () => {
+    const world = await attached();
+    world.core.upf.removeSession(1);
+    expect(await world.ping()).toBe(false);
+    const [released] = lastSent(world, 'PDUSessionResourceNotify').pduSessionResourceReleasedListNot ?? [];
+    expect(
+      opened('PDUSessionResourceNotifyReleasedTransfer', released?.pduSessionResourceNotifyReleasedTransfer)
+        .cause,
+    ).toEqual({ choice: 'transport', value: 'transport-resource-unavailable' });
+    expect(world.left()).toEqual({ ues: 1, teids: 0, addresses: 1 });
+  });
+
   it('is not sent when the IKE SA ends with the session: the release request names it', async () => {
     const world = await attached();
     world.ue.ue.disconnect();

@@ -77,9 +77,10 @@ describe('PDU Session Resource Modify', () => {
     const world = await attached();
     const { upf } = world.core;
     const dlTeid = session(world)?.dlTeid ?? 0;
-    upf.removeSession(1);
+    const address = Uint8Array.of(10, 60, 0, 1);
+    upf.addSession({ address, ulTeid: 1, qfi: 1 }); // takes packets in, lets none out
     upf.addSession({
-      address: Uint8Array.of(10, 60, 0, 1),
+      address,
       ulTeid: 99,
       qfi: 1,
       downlink: { teid: dlTeid, gateway: { address: '192.0.2.1', port: 2152 } },
