@@ -32,7 +32,13 @@ export {
 } from './etsi014/kme-server.ts';
 export { KME_QUIRKS, type KmeQuirkName, type KmeQuirks } from './etsi014/quirks.ts';
 export { type DeliveredKey, isKeyId, type Status } from './etsi014/types.ts';
-export { decodeKeyFile, encodeKeyFile, type KeyFile, KeyFileSource } from './file/key-file.ts';
+export {
+  decodeKeyFile,
+  encodeKeyFile,
+  type KeyFile,
+  KeyFileSource,
+  type SpentKeys,
+} from './file/key-file.ts';
 export { GYS_OPTICS, type LinkYield, linkYield, type Optics } from './link/decoy-bb84.ts';
 export { type AlarmChange, type AlarmSettings, DEFAULT_ALARM, LinkAlarm } from './link/link-alarm.ts';
 export {

@@ -140,25 +140,28 @@ function uuidOf(octets: Uint8Array): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
+/** Whether the store's own books know a key already. */
+export type SpentKeys = (keyId: string) => boolean | Promise<boolean>;
+
 /**
- * The keys of a file as a source. `isSpent` says which of them the store's own books know already: a file that is read
- * again after a restart gives only what was never taken.
+ * The keys of a file as a source. Those that the store's books know are left out, so that a file that is read again after
+ * a restart gives only what was never taken.
  */
 export class KeyFileSource implements KeySource {
   readonly #file: KeyFile;
-  readonly #isSpent: (keyId: string) => boolean;
+  readonly #isSpent: SpentKeys;
   readonly #left: Map<string, DeliveredKey>;
 
-  constructor(file: KeyFile, isSpent: (keyId: string) => boolean) {
+  constructor(file: KeyFile, isSpent: SpentKeys) {
     this.#file = file;
     this.#isSpent = isSpent;
     this.#left = new Map(file.keys.map((key) => [key.keyId, key]));
   }
 
   /** Keys that are left, those known to be spent not counted. */
-  get remaining(): number {
+  async remaining(): Promise<number> {
     let number = 0;
-    for (const keyId of this.#left.keys()) if (!this.#isSpent(keyId)) number++;
+    for (const keyId of [...this.#left.keys()]) if (!(await this.#isSpent(keyId))) number++;
     return number;
   }
 
@@ -167,10 +170,12 @@ export class KeyFileSource implements KeySource {
     if (slaveSaeId !== this.#file.slaveSaeId)
       return fail(refusal('bad-request', `no keys with ${slaveSaeId}`));
     const keys: DeliveredKey[] = [];
-    for (const key of this.#left.values()) {
-      if (keys.length >= number) break;
+    while (keys.length < number) {
+      const [key] = this.#left.values();
+      if (key === undefined) break;
+      // Taken before the question is answered, so that two calls at once cannot both have it.
       this.#left.delete(key.keyId);
-      if (this.#isSpent(key.keyId)) key.secret.wipe();
+      if (await this.#isSpent(key.keyId)) key.secret.wipe();
       else keys.push(key);
     }
     return keys.length > 0 ? ok(keys) : fail(refusal('unavailable', 'the file is used up'));
@@ -181,10 +186,11 @@ export class KeyFileSource implements KeySource {
     masterSaeId: string,
     keyIds: readonly string[],
   ): Promise<Result<readonly DeliveredKey[], ClientError>> {
-    const keys = keyIds.map((keyId) => this.#left.get(keyId.toLowerCase()));
-    const found = keys.filter((key) => key !== undefined);
-    const known = keyIds.every((keyId) => isKeyId(keyId) && !this.#isSpent(keyId.toLowerCase()));
-    if (masterSaeId !== this.#file.masterSaeId || found.length !== keyIds.length || !known)
+    const ids = keyIds.map((keyId) => keyId.toLowerCase());
+    const spent = await Promise.all(ids.map((keyId) => this.#isSpent(keyId)));
+    const found = ids.map((keyId) => this.#left.get(keyId)).filter((key) => key !== undefined);
+    const all = found.length === ids.length && ids.every(isKeyId) && !spent.includes(true);
+    if (masterSaeId !== this.#file.masterSaeId || !all)
       return fail(refusal('unknown-key', 'the file has no such key'));
     for (const key of found) this.#left.delete(key.keyId);
     return ok(found);

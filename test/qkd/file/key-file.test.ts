@@ -1,16 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  decodeKeyFile,
-  encodeKeyFile,
-  type KeyFile,
-  KeyFileSource,
-  KeyStore,
-  MemoryKeyStorage,
-  Secret,
-} from '#qkd';
-import { bytesOf, FakeClock, keyIdOf, keyOf, random } from '../store/fixtures.ts';
+import { decodeKeyFile, encodeKeyFile, type KeyFile, KeyFileSource, Secret } from '#qkd';
+import { bytesOf, keyIdOf, keyOf } from '../store/fixtures.ts';
 
 const TRANSPORT = Secret.copyOf(new Uint8Array(32).fill(9));
 const entropy = (length: number) => new Uint8Array(randomBytes(length));
@@ -83,23 +75,32 @@ describe('a key file', () => {
 });
 
 describe('a key file as a source', () => {
-  it('feeds the store of a UE, and gives no key a second time after a restart', async () => {
+  it('gives its keys in order, and none a second time after a restart', async () => {
     const bytes = encodeKeyFile(fileOf(5), TRANSPORT, entropy);
-    const storage = new MemoryKeyStorage();
-    const used: string[] = [];
+    const used = new Set<string>();
     for (let life = 0; life < 3; life++) {
-      const source = new KeyFileSource(opened(bytes), (keyId) => storage.find(keyId) !== undefined);
-      expect(source.remaining).toBe(5 - used.length);
-      const store = new KeyStore({ source, storage, clock: new FakeClock(), random });
-      for (let take = 0; take < 2; take++) {
-        const reply = await store.obtain('n3iwf');
-        if (reply.status === 'ok') used.push(reply.keyId);
-        else expect(reply.reason).toBe('unavailable');
+      const source = new KeyFileSource(opened(bytes), (keyId) => Promise.resolve(used.has(keyId)));
+      expect(await source.remaining()).toBe(5 - used.size);
+      const keys = await source.encKeys('n3iwf', 2);
+      if (!keys.ok) throw new Error(keys.error.detail);
+      for (const key of keys.value) {
+        expect(key.secret.equals(keyOf(key.keyId).secret)).toBe(true);
+        used.add(key.keyId);
       }
-      store.close();
       source.wipe();
     }
-    expect(used).toEqual([1, 2, 3, 4, 5].map(keyIdOf));
+    expect([...used]).toEqual([1, 2, 3, 4, 5].map(keyIdOf));
+    const source = new KeyFileSource(opened(bytes), (keyId) => used.has(keyId));
+    expect(await source.encKeys('n3iwf', 1)).toMatchObject({
+      error: { kind: 'unavailable', mayHaveBurnt: false },
+    });
+  });
+
+  it('gives no key to two who ask at once', async () => {
+    const source = new KeyFileSource(fileOf(4), async () => false);
+    const answers = await Promise.all([source.encKeys('n3iwf', 2), source.encKeys('n3iwf', 2)]);
+    const ids = answers.flatMap((answer) => (answer.ok ? answer.value.map((key) => key.keyId) : []));
+    expect(new Set(ids).size).toBe(4);
   });
 
   it('serves the slave by IDs, all or none, once', async () => {
@@ -110,6 +111,6 @@ describe('a key file as a source', () => {
     expect(keys.ok && keys.value.map((key) => key.keyId)).toEqual([keyIdOf(2), keyIdOf(1)]);
     expect(await source.decKeys('ue-1', [keyIdOf(1)])).toMatchObject({ error: { kind: 'unknown-key' } });
     expect(await source.encKeys('elsewhere', 1)).toMatchObject({ error: { kind: 'bad-request' } });
-    expect(source.remaining).toBe(1);
+    expect(await source.remaining()).toBe(1);
   });
 });
