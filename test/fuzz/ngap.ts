@@ -8,20 +8,9 @@ import {
   type TransferName,
 } from '../../ngap/index.ts';
 import { transfers } from '../../ngap/schema/transfers.ts';
-import { declaredMessages, example } from '../support/ngap-examples.ts';
+import { declaredMessages, example, randomFrom } from '../support/ngap-examples.ts';
 
 const slowMs = 200;
-
-/** mulberry32: the same seed gives the same run. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
 
 const corpus = declaredMessages.map((message) => encodeNgap(example(message)));
 

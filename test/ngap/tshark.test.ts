@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+// needs: tshark
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +8,6 @@ import { encodeNgap } from '../../ngap/index.ts';
 import { placeOf } from '../../ngap/schema/procedures.ts';
 import { declaredMessages, example } from '../support/ngap-examples.ts';
 import { crc32c, ngapPcap } from '../support/sctp-pcap.ts';
-
-const missing = spawnSync('tshark', ['--version']).error !== undefined;
 
 function dissect(octets: readonly Uint8Array[], ...fields: string[]): string[][] {
   const folder = mkdtempSync(join(tmpdir(), 'ngap-'));
@@ -34,8 +33,7 @@ it('CRC-32C of the SCTP checksum by its check value', () => {
   expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
 });
 
-// Without tshark these are left out by name, except where all tests must run.
-describe.skipIf(missing && process.env.CI !== 'true')('tshark, where it is installed', () => {
+describe('tshark', () => {
   it('reads one full example of every declared message, names its procedure and finds nothing malformed', () => {
     const rows = dissect(
       declaredMessages.map((message) => encodeNgap(example(message))),
