@@ -3,6 +3,8 @@ import type {
   Asn,
   AsnType,
   BitString,
+  ChoiceType,
+  ContainerType,
   Criticality,
   Field,
   IeRow,
@@ -96,6 +98,28 @@ export function choice<const A extends Record<string, Asn<unknown>>>(
 ): Asn<ChoiceValue<A>> {
   const root = Object.entries(alternatives).map(([name, type]): Alternative => ({ name, type }));
   return { kind: 'choice', root, indexOf: new Map(root.map(({ name }, at) => [name, at])), extensible };
+}
+
+type LaterValue<R> = {
+  [K in keyof R]: {
+    readonly choice: K;
+    readonly value: R[K] extends IeSpec<infer T, Presence> ? T : never;
+  };
+}[keyof R];
+
+/**
+ * CHOICE with alternatives that later releases put into its extension, an IE each [TS38413 9.4.5]. They are chosen by
+ * name like the others; an IE that is none of them shows as `choiceExtensions`.
+ */
+export function extendedChoice<
+  const A extends Record<string, Asn<unknown>>,
+  const R extends Record<string, IeSpec<unknown, Presence>>,
+>(
+  alternatives: A,
+  later: R,
+): Asn<ChoiceValue<A> | LaterValue<R> | { readonly choice: 'choiceExtensions'; readonly value: UnknownIe }> {
+  const made = choice({ ...alternatives, choiceExtensions }) as ChoiceType;
+  return { ...made, later: container(later) as ContainerType };
 }
 
 /** The last alternative of NGAP's choices: an IE that this release does not know. */

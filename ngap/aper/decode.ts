@@ -172,10 +172,20 @@ function decodeChoice(type: ChoiceType, reader: BitReader): { choice: string; va
   const alternative = type.root[readConstrained(reader, 0, type.root.length - 1)];
   if (alternative === undefined) throw new AperError('CHOICE', 'has no such alternative');
   try {
-    return { choice: alternative.name, value: decodeValue(alternative.type, reader) };
+    const value = decodeValue(alternative.type, reader);
+    const { later } = type;
+    if (later === undefined || alternative.type.kind !== 'single') return { choice: alternative.name, value };
+    return decodeLaterChoice(later, value as UnknownIe);
   } catch (error) {
     throw named(alternative.name, error);
   }
+}
+
+/** The alternative of a later release whose IE it is; an IE that nobody knows stays what it is. */
+function decodeLaterChoice({ byId }: ContainerType, frame: UnknownIe): { choice: string; value: unknown } {
+  const row = byId.get(frame.id);
+  if (row === undefined) return { choice: 'choiceExtensions', value: frame };
+  return { choice: row.name, value: decodeComplete(row.type, frame.value) };
 }
 
 function decodeCriticality(reader: BitReader): Criticality {

@@ -173,6 +173,10 @@ function encodeElements(
 function encodeChoice(type: ChoiceType, value: { choice: string; value: unknown }, writer: BitWriter): void {
   const index = type.indexOf.get(value.choice) ?? -1;
   const chosen = type.root[index];
+  if (chosen === undefined && type.later !== undefined) {
+    encodeLaterChoice(type, type.later, value, writer);
+    return;
+  }
   if (chosen === undefined) throw new AperError('CHOICE', `has no alternative ${value.choice}`);
   if (type.extensible) writer.bits(0, 1);
   writeConstrained(writer, index, 0, type.root.length - 1);
@@ -181,6 +185,19 @@ function encodeChoice(type: ChoiceType, value: { choice: string; value: unknown 
   } catch (error) {
     throw named(chosen.name, error);
   }
+}
+
+/** An alternative of a later release: an IE in the last alternative, which is there for that [TS38413 9.4.5]. */
+function encodeLaterChoice(
+  type: ChoiceType,
+  { rows }: ContainerType,
+  value: { choice: string; value: unknown },
+  writer: BitWriter,
+): void {
+  const row = rows.find(({ name }) => name === value.choice);
+  if (row === undefined) throw new AperError('CHOICE', `has no alternative ${value.choice}`);
+  writeConstrained(writer, type.root.length - 1, 0, type.root.length - 1);
+  encodeIe(row, value.value, writer);
 }
 
 function encodeIeFrame({ id, criticality, value }: UnknownIe, writer: BitWriter): void {

@@ -72,6 +72,8 @@ export interface ChoiceType {
   readonly root: readonly Alternative[];
   readonly indexOf: ReadonlyMap<string, number>;
   readonly extensible: boolean;
+  /** Alternatives of later releases, which travel as an IE in the last one of `root`; absent where there are none. */
+  readonly later?: ContainerType;
 }
 /** One alternative of a choice, in the order of the ASN.1 text: its place is its index on the wire. */
 export interface Alternative {

@@ -4,8 +4,10 @@ import {
   choice,
   choiceExtensions,
   enumerated,
+  extendedChoice,
   extensions,
   integer,
+  mandatory,
   octetString,
   optional,
   printable,
@@ -156,29 +158,59 @@ export type SNssai = ValueOf<typeof sNssai>;
 export const allowedNssai = sequenceOf(sequence({ sNssai, ieExtensions }), 1, 8); // 9.3.1.31
 const sliceSupportList = sequenceOf(sequence({ sNssai, ieExtensions }), 1, 1024); // 9.3.1.17
 
-export const globalRanNodeId = choice({
-  globalGnbId: sequence({
-    plmnIdentity,
-    gnbId: choice({ gnbId: bitString(22, 32), choiceExtensions }),
-    ieExtensions,
-  }),
-  globalNgEnbId: sequence({
-    plmnIdentity,
-    ngEnbId: choice({
-      macroNgEnbId: bitString(20),
-      shortMacroNgEnbId: bitString(18),
-      longMacroNgEnbId: bitString(21),
-      choiceExtensions,
+export const globalRanNodeId = extendedChoice(
+  {
+    globalGnbId: sequence({
+      plmnIdentity,
+      gnbId: choice({ gnbId: bitString(22, 32), choiceExtensions }),
+      ieExtensions,
     }),
-    ieExtensions,
-  }),
-  globalN3iwfId: sequence({
-    plmnIdentity,
-    n3iwfId: choice({ n3iwfId: bitString(16), choiceExtensions }),
-    ieExtensions,
-  }),
-  choiceExtensions,
-}); // 9.3.1.5
+    globalNgEnbId: sequence({
+      plmnIdentity,
+      ngEnbId: choice({
+        macroNgEnbId: bitString(20),
+        shortMacroNgEnbId: bitString(18),
+        longMacroNgEnbId: bitString(21),
+        choiceExtensions,
+      }),
+      ieExtensions,
+    }),
+    globalN3iwfId: sequence({
+      plmnIdentity,
+      n3iwfId: choice({ n3iwfId: bitString(16), choiceExtensions }),
+      ieExtensions,
+    }),
+  },
+  {
+    globalTngfId: mandatory(
+      240,
+      'reject',
+      sequence({
+        plmnIdentity,
+        tngfId: choice({ tngfId: bitString(32, 32, true), choiceExtensions }),
+        ieExtensions,
+      }),
+    ), // 9.3.1.161
+    globalTwifId: mandatory(
+      241,
+      'reject',
+      sequence({
+        plmnIdentity,
+        twifId: choice({ twifId: bitString(32, 32, true), choiceExtensions }),
+        ieExtensions,
+      }),
+    ), // 9.3.1.163
+    globalWAgfId: mandatory(
+      242,
+      'reject',
+      sequence({
+        plmnIdentity,
+        wAgfId: choice({ wAgfId: bitString(16, 16, true), choiceExtensions }),
+        ieExtensions,
+      }),
+    ), // 9.3.1.162
+  },
+); // 9.3.1.5
 export type GlobalRanNodeId = ValueOf<typeof globalRanNodeId>;
 
 export const supportedTaList = sequenceOf(
@@ -228,22 +260,63 @@ const timeStamp = octetString(4);
 const tai = sequence({ plmnIdentity, tac, ieExtensions }); // 9.3.3.11
 const eutraCgi = sequence({ plmnIdentity, eutraCellIdentity: bitString(28), ieExtensions }); // 9.3.1.9
 const nrCgi = sequence({ plmnIdentity, nrCellIdentity: bitString(36), ieExtensions }); // 9.3.1.7
-export const userLocationInformation = choice({
-  userLocationInformationEUTRA: sequence({
-    eutraCgi,
-    tai,
-    timeStamp: optional(timeStamp),
-    ieExtensions,
-  }),
-  userLocationInformationNR: sequence({
-    nrCgi,
-    tai,
-    timeStamp: optional(timeStamp),
-    ieExtensions,
-  }),
-  userLocationInformationN3IWF: sequence({ ipAddress: transportLayerAddress, portNumber, ieExtensions }),
-  choiceExtensions,
-});
+const hfcNodeId = octetString();
+const globalCableId = octetString();
+const userLocationInformationWAgf = extendedChoice(
+  {
+    globalLineId: sequence({
+      globalLineIdentity: octetString(),
+      lineType: optional(enumerated(['dsl', 'pon'], [])),
+      ieExtensions,
+    }),
+    hfcNodeId,
+  },
+  {
+    globalCableId: mandatory(275, 'ignore', globalCableId),
+    hfcNodeIdNew: mandatory(362, 'ignore', sequence({ hfcNodeId, tai, ieExtensions })),
+    globalCableIdNew: mandatory(363, 'ignore', sequence({ globalCableId, tai, ieExtensions })),
+  },
+);
+export const userLocationInformation = extendedChoice(
+  {
+    userLocationInformationEUTRA: sequence({
+      eutraCgi,
+      tai,
+      timeStamp: optional(timeStamp),
+      ieExtensions,
+    }),
+    userLocationInformationNR: sequence({
+      nrCgi,
+      tai,
+      timeStamp: optional(timeStamp),
+      ieExtensions,
+    }),
+    userLocationInformationN3IWF: sequence({ ipAddress: transportLayerAddress, portNumber, ieExtensions }),
+  },
+  {
+    userLocationInformationTNGF: mandatory(
+      244,
+      'ignore',
+      sequence({
+        tnapId: octetString(),
+        ipAddress: transportLayerAddress,
+        portNumber: optional(portNumber),
+        ieExtensions,
+      }),
+    ),
+    userLocationInformationTWIF: mandatory(
+      248,
+      'ignore',
+      sequence({
+        twapId: octetString(),
+        ipAddress: transportLayerAddress,
+        portNumber: optional(portNumber),
+        ieExtensions,
+      }),
+    ),
+    userLocationInformationWAGF: mandatory(243, 'ignore', userLocationInformationWAgf),
+  },
+); // 9.3.1.16
 export type UserLocationInformation = ValueOf<typeof userLocationInformation>;
 
 // Errors [TS38413 9.3.1.3]

@@ -90,6 +90,9 @@ function make(type: AsnType): fc.Arbitrary<unknown> {
         ...type.root.map(({ name, type: inner }) =>
           arbitraryOf(inner).map((value) => ({ choice: name, value })),
         ),
+        ...(type.later?.rows ?? []).map((row) =>
+          arbitraryOf(row.type).map((value) => ({ choice: row.name, value })),
+        ),
       );
     case 'container':
       return container(type);

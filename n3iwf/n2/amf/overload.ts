@@ -22,7 +22,6 @@ const refuses: Readonly<Record<Action, (cause: RRCEstablishmentCause) => boolean
 };
 
 const priority: ReadonlySet<RRCEstablishmentCause> = new Set([
-  'emergency',
   'mt-Access',
   'highPriorityAccess',
   'mps-PriorityAccess',
@@ -31,7 +30,7 @@ const priority: ReadonlySet<RRCEstablishmentCause> = new Set([
 
 /** What is turned away and how much of it: `share` is from 0 to 1, and 1 where the AMF named no percentage. */
 interface Limit {
-  readonly action: Action;
+  readonly refuses: (cause: RRCEstablishmentCause) => boolean;
   readonly share: number;
 }
 
@@ -41,12 +40,17 @@ export interface Overload {
   readonly slices: readonly { readonly keys: ReadonlySet<SliceKey>; readonly limit: Limit }[];
 }
 
-/** Without an action of its own a limit is the widest one that spares priority services. */
-const byDefault: Action = 'permit-high-priority-sessions-and-mobile-terminated-services-only';
+/** A limit without an action that we know is for all signalling but emergencies and priority services. */
+function byDefault(cause: RRCEstablishmentCause): boolean {
+  return cause !== 'emergency' && !priority.has(cause);
+}
 
 function limitOf(response: Response | undefined, percent: number | undefined): Limit {
-  const action = response?.choice === 'overloadAction' ? response.value : byDefault;
-  return { action: action in refuses ? action : byDefault, share: percent === undefined ? 1 : percent / 100 };
+  const action = response?.choice === 'overloadAction' ? response.value : undefined;
+  return {
+    refuses: (action === undefined ? undefined : refuses[action]) ?? byDefault,
+    share: percent === undefined ? 1 : percent / 100,
+  };
 }
 
 /** What an Overload Start asks for. One that lists slices and has no action for all leaves the other slices alone. */
@@ -79,5 +83,5 @@ export function admits(
     .filter(({ keys }) => requested.length > 0 && requested.every((key) => keys.has(key)))
     .map(({ limit }) => limit);
   const limits = all === undefined ? met : [all, ...met];
-  return !limits.some(({ action, share }) => draw < share && refuses[action](cause));
+  return !limits.some(({ refuses, share }) => draw < share && refuses(cause));
 }
