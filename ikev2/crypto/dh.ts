@@ -1,5 +1,5 @@
 /**
- * Key exchange methods: X25519 (RFC 8031), ECP-256 and ECP-384 (RFC 5903), MODP-2048 and MODP-3072 (RFC 3526).
+ * Key exchange methods: ML-KEM from its own file, X25519 (RFC 8031), ECP-256 and ECP-384 (RFC 5903), MODP-2048 and MODP-3072 (RFC 3526).
  * Private values come from the handed-in source, so that a run replays byte for byte.
  */
 
@@ -13,28 +13,48 @@ import {
 } from 'node:crypto';
 import { DecodeError, type Result } from '../wire/cursor.ts';
 import { der, derContents, derInteger, derSequence } from './der.ts';
+import { answerMlKem, createMlKem } from './ml-kem.ts';
 import { concatOctets, hexOctets } from './octets.ts';
 import { KE_ALGORITHMS } from './suites.ts';
-import type { KeName, KeyExchange, RandomSource } from './types.ts';
+import type { DhName, KeName, KeyAnswer, KeyExchange, MlKemName, RandomSource } from './types.ts';
 
-type Maker = (name: KeName, random: RandomSource) => KeyExchange;
+type Maker = (random: RandomSource) => KeyExchange;
 
+/** How each method's private value is drawn. */
 const MAKERS: Readonly<Record<KeName, Maker>> = {
-  x25519: makeX25519,
-  ecp256: (name, random) => makeEcp(name, 'prime256v1', random),
-  ecp384: (name, random) => makeEcp(name, 'secp384r1', random),
-  modp2048: (name, random) => makeModp(name, 'modp14', 40, random),
-  modp3072: (name, random) => makeModp(name, 'modp15', 52, random),
+  x25519: (random) => makeX25519('x25519', random),
+  ecp256: (random) => makeEcp('ecp256', 'prime256v1', random),
+  ecp384: (random) => makeEcp('ecp384', 'secp384r1', random),
+  modp2048: (random) => makeModp('modp2048', 'modp14', 40, random),
+  modp3072: (random) => makeModp('modp3072', 'modp15', 52, random),
+  mlkem512: (random) => createMlKem('mlkem512', random),
+  mlkem768: (random) => createMlKem('mlkem768', random),
+  mlkem1024: (random) => createMlKem('mlkem1024', random),
 };
 
 /** Draws a private value and computes the public one. */
 export function createKeyExchange(name: KeName, random: RandomSource): KeyExchange {
-  return MAKERS[name](name, random);
+  return MAKERS[name](random);
+}
+
+/**
+ * The responder's half: what it answers to the initiator's value, and the secret; an error for a value that the
+ * method's standard refuses. A Diffie-Hellman value owes nothing to the peer's, a KEM's ciphertext does.
+ */
+export function answerKeyExchange(name: KeName, peer: Uint8Array, random: RandomSource): Result<KeyAnswer> {
+  if (isMlKem(name)) return answerMlKem(name, peer);
+  const { method, publicValue, computeSecret } = createKeyExchange(name, random);
+  const secret = computeSecret(peer);
+  return secret.ok ? { ok: true, value: { method, publicValue, secret: secret.value } } : secret;
+}
+
+function isMlKem(name: KeName): name is MlKemName {
+  return name.startsWith('mlkem');
 }
 
 /** `compute` may throw: OpenSSL refuses points off the curve and all-zero X25519 results. [RFC6989 2.3] */
 function makeKeyExchange(
-  name: KeName,
+  name: DhName,
   publicValue: Uint8Array,
   compute: (peer: Uint8Array) => Uint8Array,
 ): KeyExchange {
@@ -68,7 +88,7 @@ function x25519Public(raw: Uint8Array): KeyObject {
   return createPublicKey(`-----BEGIN PUBLIC KEY-----\n${der}\n-----END PUBLIC KEY-----\n`);
 }
 
-function makeX25519(name: KeName, random: RandomSource): KeyExchange {
+function makeX25519(name: DhName, random: RandomSource): KeyExchange {
   const pkcs8 = asBuffer(concatOctets(X25519_PRIVATE, random(32)));
   const privateKey = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
   pkcs8.fill(0);
@@ -80,7 +100,7 @@ function makeX25519(name: KeName, random: RandomSource): KeyExchange {
 }
 
 /** The KE payload holds x | y without the point format octet; the secret is x alone. [RFC5903 7] */
-function makeEcp(name: KeName, curve: string, random: RandomSource): KeyExchange {
+function makeEcp(name: DhName, curve: string, random: RandomSource): KeyExchange {
   const ecdh = createECDH(curve);
   const { secretLength } = KE_ALGORITHMS[name];
   drawEcpPrivate(ecdh, secretLength, random);
@@ -108,7 +128,7 @@ function drawEcpPrivate(ecdh: ReturnType<typeof createECDH>, length: number, ran
  * `privateLength`: octets of the exponent, well above twice the group's strength (RFC 3526 section 8). Keys go in as
  * DER (PKCS #3): node's DiffieHellman object would test the prime anew, for 0.2 s and more, at every exchange.
  */
-function makeModp(name: KeName, group: string, privateLength: number, random: RandomSource): KeyExchange {
+function makeModp(name: DhName, group: string, privateLength: number, random: RandomSource): KeyExchange {
   const { prime, algorithm } = modpGroup(group);
   const { publicLength, secretLength } = KE_ALGORITHMS[name];
   const privateKey = modpPrivate(algorithm, random(privateLength));

@@ -1,11 +1,12 @@
 /**
  * Proposals as text, in the keywords that strongSwan's users know: `aes256gcm16-prfsha256-x25519` for an IKE SA,
- * `aes256gcm16` or `aes128-sha256-modp2048-esn` for a Child SA.
+ * `aes256gcm16-prfsha256-x25519-ke1_mlkem768` for one with an additional key exchange (RFC 9370), `aes256gcm16` or `aes128-sha256-modp2048-esn` for a Child SA.
  */
 
 import type { Result } from '../wire/cursor.ts';
 import { isAead, PRF_ALGORITHMS } from './suites.ts';
 import type {
+  AdditionalChoices,
   ChildProposalConfig,
   EncrName,
   IkeProposalConfig,
@@ -57,7 +58,13 @@ const KE_WORDS: Readonly<Record<string, KeName>> = {
   ecp384: 'ecp384',
   modp2048: 'modp2048',
   modp3072: 'modp3072',
+  mlkem512: 'mlkem512',
+  mlkem768: 'mlkem768',
+  mlkem1024: 'mlkem1024',
 };
+
+/** `ke1_` to `ke7_` in front of a method or of `none`. */
+const ADDITIONAL_WORD = /^ke([1-7])_(.+)$/;
 
 const ESN_WORDS: Readonly<Record<string, boolean>> = { esn: true, noesn: false };
 
@@ -67,6 +74,8 @@ interface Parsed {
   readonly prf: PrfName[];
   readonly ke: KeName[];
   readonly esn: boolean[];
+  /** By slot, ADDKE1 first; slots that nothing names stay empty. */
+  readonly additional: (KeName | 'none')[][];
 }
 
 /**
@@ -85,7 +94,7 @@ export function parseIkeProposal(text: string): Result<IkeProposalConfig, string
     (ke.length === 0 ? 'names no key exchange, e.g. x25519' : undefined) ??
     (esn.length > 0 ? 'esn is for ESP only' : undefined);
   if (complaint !== undefined) return { ok: false, error: `IKE proposal "${text}": ${complaint}` };
-  return { ok: true, value: { encr, integ, prf, ke } };
+  return { ok: true, value: { encr, integ, prf, ke, ...additionalOf(parsed.value) } };
 }
 
 /** An ESP proposal; without `esn` or `noesn` extended sequence numbers are off. */
@@ -95,7 +104,16 @@ export function parseEspProposal(text: string): Result<ChildProposalConfig, stri
   const { encr, integ, prf, ke, esn } = parsed.value;
   const complaint = cipherComplaint(parsed.value) ?? (prf.length > 0 ? 'a prf is for IKE only' : undefined);
   if (complaint !== undefined) return { ok: false, error: `ESP proposal "${text}": ${complaint}` };
-  return { ok: true, value: { encr, integ, ke, esn: esn.length > 0 ? esn : [false] } };
+  if (ke.length === 0 && parsed.value.additional.length > 0) {
+    return { ok: false, error: `ESP proposal "${text}": an additional key exchange needs a first one` };
+  }
+  const rows = { encr, integ, ke, esn: esn.length > 0 ? esn : [false] };
+  return { ok: true, value: { ...rows, ...additionalOf(parsed.value) } };
+}
+
+/** Left out where there is none, as proposals of one key exchange had it before. */
+function additionalOf({ additional }: Parsed): { additional?: AdditionalChoices } {
+  return additional.length === 0 ? {} : { additional };
 }
 
 /** The text that {@link parseIkeProposal} reads as `config`. */
@@ -105,6 +123,7 @@ export function formatIkeProposal(config: IkeProposalConfig): string {
     ...config.integ.map((name) => wordOf(INTEG_WORDS, name)),
     ...config.prf.map((name) => wordOf(PRF_WORDS, name)),
     ...config.ke.map((name) => wordOf(KE_WORDS, name)),
+    ...additionalWords(config.additional),
   ];
   return words.join('-');
 }
@@ -116,13 +135,20 @@ export function formatEspProposal(config: ChildProposalConfig): string {
     ...config.encr.map((name) => wordOf(ENCR_WORDS, name)),
     ...config.integ.map((name) => wordOf(INTEG_WORDS, name)),
     ...config.ke.map((name) => wordOf(KE_WORDS, name)),
+    ...additionalWords(config.additional),
     ...(plain ? [] : config.esn.map((esn) => wordOf(ESN_WORDS, esn))),
   ];
   return words.join('-');
 }
 
+function additionalWords(slots: AdditionalChoices = []): string[] {
+  return slots.flatMap((choices, slot) =>
+    choices.map((name) => `ke${slot + 1}_${name === 'none' ? name : wordOf(KE_WORDS, name)}`),
+  );
+}
+
 function parseWords(text: string): Result<Parsed, string> {
-  const parsed: Parsed = { encr: [], integ: [], prf: [], ke: [], esn: [] };
+  const parsed: Parsed = { encr: [], integ: [], prf: [], ke: [], esn: [], additional: [] };
   for (const word of text.trim().toLowerCase().split('-')) {
     if (!placeWord(parsed, word)) return { ok: false, error: `proposal "${text}": "${word}" is not known` };
   }
@@ -135,8 +161,17 @@ function placeWord(parsed: Parsed, word: string): boolean {
     place(parsed.integ, INTEG_WORDS, word) ||
     place(parsed.prf, PRF_WORDS, word) ||
     place(parsed.ke, KE_WORDS, word) ||
-    place(parsed.esn, ESN_WORDS, word)
+    place(parsed.esn, ESN_WORDS, word) ||
+    placeAdditional(parsed.additional, word)
   );
+}
+
+/** Slots are a dense list: those before the named one are made, empty. */
+function placeAdditional(slots: (KeName | 'none')[][], word: string): boolean {
+  const [, slot, method = ''] = ADDITIONAL_WORD.exec(word) ?? [];
+  if (slot === undefined) return false;
+  while (slots.length < Number(slot)) slots.push([]);
+  return place(slots[Number(slot) - 1] ?? [], { ...KE_WORDS, none: 'none' }, method);
 }
 
 function place<T>(list: T[], words: Readonly<Record<string, T>>, word: string): boolean {

@@ -1,9 +1,11 @@
 /** Between suites and SA payloads: what we offer, what we choose, and whether an answer fits. [RFC7296 2.7] */
 
-import { ESN, PROTOCOL, TRANSFORM } from '../wire/registry.ts';
+import { ESN, KE, PROTOCOL, TRANSFORM } from '../wire/registry.ts';
 import type { Proposal, Transform } from '../wire/types.ts';
 import { ENCR_ALGORITHMS, INTEG_ALGORITHMS, isAead, KE_ALGORITHMS, PRF_ALGORITHMS } from './suites.ts';
 import type {
+  AdditionalChoices,
+  AdditionalKe,
   ChildProposalConfig,
   EncrName,
   EspSuite,
@@ -64,7 +66,7 @@ export function chooseEsp(
     for (const proposal of offered.filter(({ protocol }) => protocol === PROTOCOL.ESP)) {
       const peers = withKe
         ? proposal.transforms
-        : proposal.transforms.filter(({ type }) => type !== TRANSFORM.KE);
+        : proposal.transforms.filter(({ type }) => type !== TRANSFORM.KE && !isAdditional(type));
       const transforms = intersect(espTransforms(config, withKe), peers);
       if (transforms === undefined) continue;
       return { proposal: { ...proposal, transforms }, suite: espSuiteOf(transforms) };
@@ -104,6 +106,7 @@ function ikeTransforms(config: IkeProposalConfig): Transform[] {
     ...config.prf.map((name) => ({ type: TRANSFORM.PRF, id: PRF_ALGORITHMS[name].id })),
     ...integTransforms(config.integ),
     ...keTransforms(config.ke),
+    ...additionalTransforms(config.additional),
   ];
 }
 
@@ -111,9 +114,16 @@ function espTransforms(config: ChildProposalConfig, withKe: boolean): Transform[
   return [
     ...encrTransforms(config.encr),
     ...integTransforms(config.integ),
-    ...(withKe ? keTransforms(config.ke) : []),
+    ...(withKe ? [...keTransforms(config.ke), ...additionalTransforms(config.additional)] : []),
     ...config.esn.map((esn) => ({ type: TRANSFORM.ESN, id: esn ? ESN.YES : ESN.NO })),
   ];
+}
+
+/** The same proposals with one key exchange each, for exchanges that have no room for more. */
+export function withoutAdditional<C extends IkeProposalConfig | ChildProposalConfig>(
+  configs: readonly C[],
+): readonly C[] {
+  return configs.map((config) => (config.additional === undefined ? config : { ...config, additional: [] }));
 }
 
 /** Key Length stands only with ciphers whose key varies. [RFC7296 3.3.5] */
@@ -136,19 +146,50 @@ function keTransforms(names: readonly KeName[]): Transform[] {
   return names.map((name) => ({ type: TRANSFORM.KE, id: KE_ALGORITHMS[name].id }));
 }
 
+/** ADDKE1 for the first slot and so on. NONE is said aloud there: it makes the slot optional. [RFC9370 2.2.1] */
+function additionalTransforms(slots: AdditionalChoices = []): Transform[] {
+  return slots.flatMap((choices, slot) =>
+    choices.map((name) => ({
+      type: TRANSFORM.ADDKE1 + slot,
+      id: name === 'none' ? KE.NONE : KE_ALGORITHMS[name].id,
+    })),
+  );
+}
+
+function isAdditional(type: number): boolean {
+  return type >= TRANSFORM.ADDKE1 && type <= TRANSFORM.ADDKE7;
+}
+
+/** All types whose transforms name key exchange methods. */
+function exchangesKeys(type: number): boolean {
+  return type === TRANSFORM.KE || isAdditional(type);
+}
+
 /**
  * One transform of each type, ours first; undefined if a type of either side finds none. A peer's NONE (id 0 of
- * INTEG or KE) stands for leaving the type out.
+ * INTEG or of a key exchange) stands for leaving the type out, and so does ours. No key exchange method is taken
+ * twice. [RFC9370 2.2.1]
  */
 function intersect(ours: readonly Transform[], theirs: readonly Transform[]): Transform[] | undefined {
   const chosen: Transform[] = [];
+  const isFresh = ({ type, id }: Transform) =>
+    !exchangesKeys(type) ||
+    id === KE.NONE ||
+    !chosen.some((each) => exchangesKeys(each.type) && each.id === id);
   for (const type of new Set([...ours, ...theirs].map((transform) => transform.type))) {
-    const choice = ours.find((own) => own.type === type && theirs.some((peer) => sameTransform(own, peer)));
-    const mayBeAbsent = !ours.some((own) => own.type === type) && theirs.some((peer) => isNone(peer, type));
-    if (choice === undefined && !mayBeAbsent) return undefined;
+    const choice = ours.find(
+      (own) => own.type === type && isFresh(own) && theirs.some((peer) => sameTransform(own, peer)),
+    );
+    if (choice === undefined && !(mayLack(ours, type) && mayLack(theirs, type))) return undefined;
     if (choice !== undefined) chosen.push(choice);
   }
   return chosen;
+}
+
+/** A side that names no transform of the type, or NONE among them. */
+function mayLack(transforms: readonly Transform[], type: number): boolean {
+  const own = transforms.filter((transform) => transform.type === type);
+  return own.length === 0 || own.some((transform) => isNone(transform, type));
 }
 
 /** An answer holds exactly one transform of each type that we offered. */
@@ -164,20 +205,30 @@ function sameTransform(a: Transform, b: Transform): boolean {
 }
 
 function isNone(transform: Transform, type: number): boolean {
-  const optional = type === TRANSFORM.INTEG || type === TRANSFORM.KE;
+  const optional = type === TRANSFORM.INTEG || exchangesKeys(type);
   return optional && transform.type === type && transform.id === 0;
 }
 
 function ikeSuiteOf(transforms: readonly Transform[]): IkeSuite {
   const { encr, integ } = cipherOf(transforms);
   const prf = nameOfId(PRF_ALGORITHMS, transforms, TRANSFORM.PRF) as PrfName;
-  return { encr, integ, prf, ke: nameOfId(KE_ALGORITHMS, transforms, TRANSFORM.KE) as KeName };
+  const ke = nameOfId(KE_ALGORITHMS, transforms, TRANSFORM.KE) as KeName;
+  return { encr, integ, prf, ke, ...additionalOf(transforms) };
 }
 
 function espSuiteOf(transforms: readonly Transform[]): EspSuite {
   const esn = transforms.some(({ type, id }) => type === TRANSFORM.ESN && id === ESN.YES);
   const ke = nameOfId(KE_ALGORITHMS, transforms, TRANSFORM.KE);
-  return { ...cipherOf(transforms), esn, ...(ke === undefined ? {} : { ke }) };
+  return { ...cipherOf(transforms), esn, ...(ke === undefined ? {} : { ke }), ...additionalOf(transforms) };
+}
+
+/** The agreed slots in order; empty where there is none, so that suites of one exchange keep their form. */
+function additionalOf(transforms: readonly Transform[]): { additional?: readonly AdditionalKe[] } {
+  const additional = transforms
+    .filter(({ type, id }) => isAdditional(type) && id !== KE.NONE)
+    .map(({ type }) => ({ slot: type, ke: nameOfId(KE_ALGORITHMS, transforms, type) as KeName }))
+    .sort((a, b) => a.slot - b.slot);
+  return additional.length === 0 ? {} : { additional };
 }
 
 function cipherOf(transforms: readonly Transform[]): { encr: EncrName; integ: IntegName } {

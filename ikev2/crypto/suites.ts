@@ -3,8 +3,8 @@
  * Adding an algorithm is adding a row.
  */
 
-import { ENCR, INTEG, KE, PRF } from '../wire/registry.ts';
-import type { EncrName, EspSuite, IkeSuite, IntegName, KeName, PrfName } from './types.ts';
+import { ENCR, INTEG, KE, PRF, TRANSFORM } from '../wire/registry.ts';
+import type { AdditionalKe, EncrName, EspSuite, IkeSuite, IntegName, KeName, PrfName } from './types.ts';
 
 /** `keyLength` without the salt; `blockSize` is what the padded plaintext is a multiple of. */
 export interface EncrAlgorithm {
@@ -85,19 +85,23 @@ export const PRF_ALGORITHMS: Readonly<Record<PrfName, PrfAlgorithm>> = {
   'hmac-sha2-512': { id: PRF.HMAC_SHA2_512, hash: 'sha512', length: 64 },
 };
 
-/** Lengths of the KE payload's data and of the shared secret. */
+/** Lengths of the KE payload's data, from the initiator and from the responder, and of the shared secret. */
 export interface KeAlgorithm {
   readonly id: number;
   readonly publicLength: number;
+  readonly answerLength: number;
   readonly secretLength: number;
 }
 
 export const KE_ALGORITHMS: Readonly<Record<KeName, KeAlgorithm>> = {
-  x25519: { id: KE.CURVE25519, publicLength: 32, secretLength: 32 },
-  ecp256: { id: KE.ECP_256, publicLength: 64, secretLength: 32 },
-  ecp384: { id: KE.ECP_384, publicLength: 96, secretLength: 48 },
-  modp2048: { id: KE.MODP_2048, publicLength: 256, secretLength: 256 },
-  modp3072: { id: KE.MODP_3072, publicLength: 384, secretLength: 384 },
+  x25519: { id: KE.CURVE25519, publicLength: 32, answerLength: 32, secretLength: 32 },
+  ecp256: { id: KE.ECP_256, publicLength: 64, answerLength: 64, secretLength: 32 },
+  ecp384: { id: KE.ECP_384, publicLength: 96, answerLength: 96, secretLength: 48 },
+  modp2048: { id: KE.MODP_2048, publicLength: 256, answerLength: 256, secretLength: 256 },
+  modp3072: { id: KE.MODP_3072, publicLength: 384, answerLength: 384, secretLength: 384 },
+  mlkem512: { id: KE.ML_KEM_512, publicLength: 800, answerLength: 768, secretLength: 32 },
+  mlkem768: { id: KE.ML_KEM_768, publicLength: 1184, answerLength: 1088, secretLength: 32 },
+  mlkem1024: { id: KE.ML_KEM_1024, publicLength: 1568, answerLength: 1568, secretLength: 32 },
 };
 
 /** Whether the cipher needs no separate integrity algorithm. */
@@ -110,17 +114,34 @@ export function keNameOf(method: number): KeName | undefined {
   return (Object.keys(KE_ALGORITHMS) as KeName[]).find((name) => KE_ALGORITHMS[name].id === method);
 }
 
-/** One line for logs and events, e.g. `aes256-gcm16/hmac-sha2-256/x25519`. */
+/** One line for logs and events, e.g. `aes256-gcm16/hmac-sha2-256/x25519/ke1_mlkem768`. */
 export function describeIkeSuite(suite: IkeSuite): string {
-  return [suite.encr, ...integPart(suite.integ), suite.prf, suite.ke].join('/');
+  return [
+    suite.encr,
+    ...integPart(suite.integ),
+    suite.prf,
+    suite.ke,
+    ...additionalPart(suite.additional),
+  ].join('/');
 }
 
 /** One line for logs and events, e.g. `aes128-cbc/hmac-sha2-256-128` or `aes256-gcm16/esn`. */
 export function describeEspSuite(suite: EspSuite): string {
   const ke = suite.ke === undefined ? [] : [suite.ke];
-  return [suite.encr, ...integPart(suite.integ), ...ke, ...(suite.esn ? ['esn'] : [])].join('/');
+  return [
+    suite.encr,
+    ...integPart(suite.integ),
+    ...ke,
+    ...additionalPart(suite.additional),
+    ...(suite.esn ? ['esn'] : []),
+  ].join('/');
 }
 
 function integPart(integ: IntegName): string[] {
   return integ === 'none' ? [] : [integ];
+}
+
+/** As strongSwan writes them: the slot's number, then the method. */
+function additionalPart(additional: readonly AdditionalKe[] = []): string[] {
+  return additional.map(({ slot, ke }) => `ke${slot - TRANSFORM.ADDKE1 + 1}_${ke}`);
 }

@@ -18,7 +18,15 @@ export type IntegName =
   | 'hmac-sha2-384-192'
   | 'hmac-sha2-512-256';
 export type PrfName = 'hmac-sha1' | 'hmac-sha2-256' | 'hmac-sha2-384' | 'hmac-sha2-512';
-export type KeName = 'x25519' | 'ecp256' | 'ecp384' | 'modp2048' | 'modp3072';
+export type DhName = 'x25519' | 'ecp256' | 'ecp384' | 'modp2048' | 'modp3072';
+export type MlKemName = 'mlkem512' | 'mlkem768' | 'mlkem1024';
+export type KeName = DhName | MlKemName;
+
+/** A slot of additional key exchanges: transform type 6 to 12, and the method agreed on for it. [RFC9370 2.2.1] */
+export interface AdditionalKe {
+  readonly slot: number;
+  readonly ke: KeName;
+}
 
 /** The algorithms of an IKE SA; `integ` is 'none' with an AEAD. */
 export interface IkeSuite {
@@ -26,6 +34,8 @@ export interface IkeSuite {
   readonly integ: IntegName;
   readonly prf: PrfName;
   readonly ke: KeName;
+  /** Key exchanges after the first, in the order of their slots. */
+  readonly additional?: readonly AdditionalKe[];
 }
 
 /** The algorithms of a Child SA; `ke` only where keys were exchanged for it (PFS). */
@@ -34,7 +44,12 @@ export interface EspSuite {
   readonly integ: IntegName;
   readonly esn: boolean;
   readonly ke?: KeName;
+  /** Key exchanges after the first, in the order of their slots. */
+  readonly additional?: readonly AdditionalKe[];
 }
+
+/** Choices for ADDKE1, ADDKE2, …; 'none' among them lets the peer leave that slot out. [RFC9370 2.2.1] */
+export type AdditionalChoices = readonly (readonly (KeName | 'none')[])[];
 
 /** One proposal of an IKE SA: choices in order of preference. */
 export interface IkeProposalConfig {
@@ -42,6 +57,7 @@ export interface IkeProposalConfig {
   readonly integ: readonly IntegName[];
   readonly prf: readonly PrfName[];
   readonly ke: readonly KeName[];
+  readonly additional?: AdditionalChoices;
 }
 
 /** One ESP proposal: `ke` empty means no PFS; `esn` lists the accepted choices, preferred first. */
@@ -50,6 +66,7 @@ export interface ChildProposalConfig {
   readonly integ: readonly IntegName[];
   readonly ke: readonly KeName[];
   readonly esn: readonly boolean[];
+  readonly additional?: AdditionalChoices;
 }
 
 /** Keys of one direction of a Child SA: `encr` ends with the salt of an AEAD, `integ` is empty with an AEAD. */
@@ -64,7 +81,14 @@ export type CipherProvider = 'node' | 'noble';
 /** Source of fresh octets, handed in so that a run replays byte for byte. */
 export type RandomSource = (length: number) => Uint8Array;
 
-/** One side of a key exchange with its private value. */
+/** What the responder of a key exchange sends and keeps. */
+export interface KeyAnswer {
+  readonly method: number;
+  readonly publicValue: Uint8Array;
+  readonly secret: Uint8Array;
+}
+
+/** The initiator's side of a key exchange with its private value. */
 export interface KeyExchange {
   readonly name: KeName;
   /** Transform id, as in the KE payload. */

@@ -1,9 +1,9 @@
 /** CREATE_CHILD_SA for Child SAs, new or in place of an old one, started by either side. [RFC7296 1.3] */
 
-import { createKeyExchange } from '../../crypto/dh.ts';
-import { acceptEsp, chooseEsp, offerEsp } from '../../crypto/proposals.ts';
+import { answerKeyExchange, createKeyExchange } from '../../crypto/dh.ts';
+import { acceptEsp, chooseEsp, offerEsp, withoutAdditional } from '../../crypto/proposals.ts';
 import { KE_ALGORITHMS, keNameOf } from '../../crypto/suites.ts';
-import type { EspSuite, KeName, KeyExchange } from '../../crypto/types.ts';
+import type { EspSuite, KeName, KeyAnswer, KeyExchange } from '../../crypto/types.ts';
 import type { AuthorizeAnswer, ChildSaRequest } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
@@ -208,14 +208,14 @@ export function answerCreateChild(sa: IkeSa, payloads: readonly Payload[]): void
   const { suite } = chosen;
   const nonceInitiator = Uint8Array.from(find(payloads, 'Nonce')?.data ?? NO_OCTETS);
   if (nonceInitiator.length < 16) throw new IkeError('the nonce is too short');
-  const exchange = answerKeyExchange(sa, suite, payloads);
+  const exchange = answerOwnExchange(sa, suite, payloads);
   const spiIn = sa.node.reserveEspSpi();
   const nonceResponder = Uint8Array.from(sa.node.random(NONCE_LENGTH));
   const { trafficSelectorsInitiator, trafficSelectorsResponder } = admission;
   sa.respond(EXCHANGE.CREATE_CHILD_SA, [
     { type: 'SA', proposals: [withSpi(chosen.proposal, spiIn)] },
     { type: 'Nonce', data: nonceResponder },
-    ...kePayload(exchange?.own),
+    ...kePayload(exchange),
     { type: 'TSi', selectors: trafficSelectorsInitiator },
     { type: 'TSr', selectors: trafficSelectorsResponder },
     ...asPayloads(admission.notifies),
@@ -272,11 +272,7 @@ function rekeyAdmission(old: ChildRecord): Exclude<AuthorizeAnswer, { refuse: nu
 }
 
 /** Our half of a PFS key exchange, or INVALID_KE_PAYLOAD when the peer guessed another group. */
-function answerKeyExchange(
-  sa: IkeSa,
-  suite: EspSuite,
-  payloads: readonly Payload[],
-): { own: KeyExchange; secret: Uint8Array } | undefined {
+function answerOwnExchange(sa: IkeSa, suite: EspSuite, payloads: readonly Payload[]): KeyAnswer | undefined {
   if (suite.ke === undefined) return undefined;
   const { id } = KE_ALGORITHMS[suite.ke];
   const peer = find(payloads, 'KE');
@@ -287,18 +283,17 @@ function answerKeyExchange(
       Uint8Array.of(id >> 8, id),
     );
   }
-  const own = createKeyExchange(suite.ke, (length) => sa.node.random(length));
-  const secret = own.computeSecret(peer.data);
-  if (!secret.ok) throw new IkeError(secret.error.message);
-  return { own, secret: secret.value };
+  const answer = answerKeyExchange(suite.ke, peer.data, (length) => sa.node.random(length));
+  if (!answer.ok) throw new IkeError(answer.error.message);
+  return answer.value;
 }
 
 /** An SA that we started has its own proposals, for what either side begins on it. */
 function childConfigs(sa: IkeSa): IkeSa['node']['config']['childProposals'] {
-  return sa.profile?.childProposals ?? sa.node.config.childProposals;
+  return withoutAdditional(sa.profile?.childProposals ?? sa.node.config.childProposals);
 }
 
-function kePayload(exchange: KeyExchange | undefined): Payload[] {
+function kePayload(exchange: Pick<KeyExchange, 'method' | 'publicValue'> | undefined): Payload[] {
   return exchange === undefined ? [] : [{ type: 'KE', method: exchange.method, data: exchange.publicValue }];
 }
 

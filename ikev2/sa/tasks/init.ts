@@ -1,6 +1,6 @@
 /** IKE_SA_INIT, both sides. [RFC7296 1.2] */
 
-import { createKeyExchange } from '../../crypto/dh.ts';
+import { answerKeyExchange, createKeyExchange } from '../../crypto/dh.ts';
 import { Keymat } from '../../crypto/keymat.ts';
 import { acceptIke, type Chosen, chooseIke, offerIke } from '../../crypto/proposals.ts';
 import { OFFERED_SIGNATURE_HASHES, parseSignatureHashes } from '../../crypto/sign.ts';
@@ -69,16 +69,16 @@ export function answerInit(
 ): InitResult {
   const { node, channel } = sa;
   const { config } = node;
-  const exchange = createKeyExchange(accepted.suite.ke, (length) => node.random(length));
-  const secret = exchange.computeSecret(accepted.peerValue);
-  if (!secret.ok) throw new IkeError(secret.error.message);
+  const exchange = answerKeyExchange(accepted.suite.ke, accepted.peerValue, (length) => node.random(length));
+  if (!exchange.ok) throw new IkeError(exchange.error.message);
+  const { method, publicValue, secret } = exchange.value;
   const nonceResponder = Uint8Array.from(node.random(NONCE_LENGTH));
   const ppkAgreed = config.ppk !== 'off' && findNotify(payloads, NOTIFY.USE_PPK) !== undefined;
   noteNat(sa, payloads, NO_SPI);
   channel.window.accept(datagram);
   const responseOctets = sa.respond(EXCHANGE.IKE_SA_INIT, [
     { type: 'SA', proposals: [accepted.proposal] },
-    { type: 'KE', method: exchange.method, data: exchange.publicValue },
+    { type: 'KE', method, data: publicValue },
     { type: 'Nonce', data: nonceResponder },
     ...commonNotifies(sa, config.forceUdpEncapsulation === true, ppkAgreed, agreeFragments(sa, payloads)),
     ...(config.childless === true ? [notify(NOTIFY.CHILDLESS_IKEV2_SUPPORTED)] : []),
@@ -94,7 +94,7 @@ export function answerInit(
     ppkAgreed,
     peerSignatureHashes: signatureHashes(payloads),
   };
-  completeInit(sa, accepted.suite, result, secret.value);
+  completeInit(sa, accepted.suite, result, secret);
   return result;
 }
 

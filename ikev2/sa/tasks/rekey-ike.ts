@@ -1,7 +1,7 @@
 /** CREATE_CHILD_SA that replaces the IKE SA: new SPIs, keys and message IDs under the same handle. [RFC7296 1.3.2] */
 
-import { createKeyExchange } from '../../crypto/dh.ts';
-import { acceptIke, chooseIke, offerIke } from '../../crypto/proposals.ts';
+import { answerKeyExchange, createKeyExchange } from '../../crypto/dh.ts';
+import { acceptIke, chooseIke, offerIke, withoutAdditional } from '../../crypto/proposals.ts';
 import { describeIkeSuite, KE_ALGORITHMS, keNameOf } from '../../crypto/suites.ts';
 import type { IkeProposalConfig, KeyExchange } from '../../crypto/types.ts';
 import { IkeError } from '../../wire/errors.ts';
@@ -127,19 +127,19 @@ export function answerRekeyIke(sa: IkeSa, payloads: readonly Payload[]): void {
   }
   const nonceInitiator = Uint8Array.from(find(payloads, 'Nonce')?.data ?? NO_OCTETS);
   if (nonceInitiator.length < 16) throw new IkeError('the nonce is too short');
-  const exchange = createKeyExchange(suite.ke, (length) => sa.node.random(length));
-  const secret = exchange.computeSecret(ke.data);
-  if (!secret.ok) throw new IkeError(secret.error.message);
+  const exchange = answerKeyExchange(suite.ke, ke.data, (length) => sa.node.random(length));
+  if (!exchange.ok) throw new IkeError(exchange.error.message);
+  const { method, publicValue, secret } = exchange.value;
   const spiResponder = sa.node.newIkeSpi();
   const nonceResponder = Uint8Array.from(sa.node.random(NONCE_LENGTH));
   sa.respond(EXCHANGE.CREATE_CHILD_SA, [
     { type: 'SA', proposals: [{ ...proposal, spi: spiResponder }] },
     { type: 'Nonce', data: nonceResponder },
-    { type: 'KE', method: exchange.method, data: exchange.publicValue },
+    { type: 'KE', method, data: publicValue },
   ]);
   const inputs = { nonceInitiator, nonceResponder, spiInitiator, spiResponder };
   const channel = new Channel(false, spiInitiator, spiResponder);
-  channel.protect(sa.keymat.deriveRekeyed(suite, inputs, secret.value));
+  channel.protect(sa.keymat.deriveRekeyed(suite, inputs, secret));
   if (sa.replacing) sa.beside.challenge(channel, lowestNonce(nonceInitiator, nonceResponder));
   else sa.beside.retire(replaceChannel(sa, channel));
 }
@@ -174,5 +174,5 @@ function replaceChannel(sa: IkeSa, channel: Channel): Channel {
 }
 
 function ikeConfigs(sa: IkeSa): readonly IkeProposalConfig[] {
-  return sa.profile?.proposals ?? sa.node.config.proposals;
+  return withoutAdditional(sa.profile?.proposals ?? sa.node.config.proposals);
 }

@@ -16,7 +16,7 @@ interface DhVector {
   secret: string;
 }
 
-const NAMES = Object.keys(KE_ALGORITHMS) as KeName[];
+const NAMES = (Object.keys(KE_ALGORITHMS) as KeName[]).filter((name) => !name.startsWith('mlkem'));
 
 describe('[RFC5903 7] published vectors', () => {
   it.each(vectors<DhVector[]>('dh'))('[RFC5903 7] $name ($origin)', (vector) => {

@@ -13,6 +13,7 @@ import {
   chooseIke,
   offerEsp,
   offerIke,
+  withoutAdditional,
 } from '../../../ikev2/crypto/proposals.ts';
 import { describeEspSuite, describeIkeSuite } from '../../../ikev2/crypto/suites.ts';
 import type { ChildProposalConfig, IkeProposalConfig } from '../../../ikev2/crypto/types.ts';
@@ -209,5 +210,66 @@ describe('ESP proposals', () => {
     expect(
       chooseEsp(esp('aes128-sha256-esn'), offerEsp(both.slice(0, 0), SPI, false), false),
     ).toBeUndefined();
+  });
+});
+
+describe('additional key exchanges', () => {
+  const offer = (words: string) => offerIke(ike(words), new Uint8Array(0));
+  const answerTo = (ours: string, theirs: string) => {
+    const chosen = chooseIke(ike(ours), offer(theirs));
+    return chosen && describeIkeSuite(chosen.suite);
+  };
+
+  it('are read and written as strongSwan does', () => {
+    const text = 'aes256gcm16-prfsha256-x25519-ke1_mlkem768-ke1_none-ke3_mlkem1024';
+    const parsed = parseIkeProposal(text);
+    expect(parsed.ok && parsed.value.additional).toEqual([['mlkem768', 'none'], [], ['mlkem1024']]);
+    expect(parsed.ok && formatIkeProposal(parsed.value)).toBe(text);
+    expect(parseIkeProposal('aes256gcm16-prfsha256-x25519-ke8_mlkem768').ok).toBe(false);
+    expect(parseIkeProposal('aes256gcm16-prfsha256-x25519-ke1_rsa').ok).toBe(false);
+    expect(parseEspProposal('aes256gcm16-ke1_mlkem768').ok).toBe(false);
+    const esp = parseEspProposal('aes256gcm16-x25519-ke1_mlkem768');
+    expect(esp.ok && formatEspProposal(esp.value)).toBe('aes256gcm16-x25519-ke1_mlkem768');
+  });
+
+  it('[RFC9370 2.2.1] are agreed on slot by slot, ours first', () => {
+    const base = 'aes256gcm16-prfsha256-x25519';
+    const suite = 'aes256-gcm16/hmac-sha2-256/x25519';
+    const both = answerTo(`${base}-ke1_mlkem1024-ke1_mlkem768`, `${base}-ke1_mlkem768-ke1_mlkem1024`);
+    expect(both).toBe(`${suite}/ke1_mlkem1024`);
+    expect(answerTo(`${base}-ke1_mlkem768`, base)).toBeUndefined();
+    expect(answerTo(base, `${base}-ke1_mlkem768`)).toBeUndefined();
+    expect(answerTo(`${base}-ke2_mlkem768`, `${base}-ke1_mlkem768`)).toBeUndefined();
+  });
+
+  it('[RFC9370 2.2.1] may be left out where one side says NONE and the other nothing', () => {
+    const base = 'aes256gcm16-prfsha256-x25519';
+    const suite = 'aes256-gcm16/hmac-sha2-256/x25519';
+    expect(answerTo(`${base}-ke1_mlkem768-ke1_none`, base)).toBe(suite);
+    expect(answerTo(base, `${base}-ke1_mlkem768-ke1_none`)).toBe(suite);
+    const hybrid = answerTo(`${base}-ke1_mlkem768-ke1_none`, `${base}-ke1_mlkem768-ke1_none`);
+    expect(hybrid).toBe(`${suite}/ke1_mlkem768`);
+    const config = ike(`${base}-ke1_mlkem768-ke1_none`);
+    const chosen = chooseIke(ike(base), offerIke(config, new Uint8Array(0)));
+    const accepted = acceptIke(config, chosen === undefined ? [] : [{ ...chosen.proposal, number: 1 }]);
+    expect(accepted && describeIkeSuite(accepted)).toBe(suite);
+  });
+
+  it('[RFC9370 2.2.1] never repeat a method', () => {
+    const base = 'aes256gcm16-prfsha256-mlkem768';
+    expect(answerTo(`${base}-ke1_mlkem768`, `${base}-ke1_mlkem768`)).toBeUndefined();
+    const other = answerTo(`${base}-ke1_mlkem768-ke1_x25519`, `${base}-ke1_mlkem768-ke1_x25519`);
+    expect(other).toBe('aes256-gcm16/hmac-sha2-256/mlkem768/ke1_x25519');
+  });
+
+  it('[RFC7296 1.2] have no place in IKE_AUTH', () => {
+    const parsed = parseEspProposal('aes256gcm16-x25519-ke1_mlkem768');
+    if (!parsed.ok) throw new Error(parsed.error);
+    const offered = offerEsp([parsed.value], new Uint8Array(4), true);
+    const chosen = chooseEsp([parsed.value], offered, false);
+    expect(chosen && describeEspSuite(chosen.suite)).toBe('aes256-gcm16');
+    const whole = chooseEsp([parsed.value], offered, true);
+    expect(whole && describeEspSuite(whole.suite)).toBe('aes256-gcm16/x25519/ke1_mlkem768');
+    expect(withoutAdditional([parsed.value])[0]?.additional).toEqual([]);
   });
 });
