@@ -46,6 +46,7 @@ const updateFailure = {
 const location = maybe(121, 'ignore', ie.userLocationInformation);
 
 export const messages = {
+  // 9.2.6.1, node → AMF
   NGSetupRequest: container({
     globalRanNodeId: mandatory(27, 'reject', ie.globalRanNodeId),
     ranNodeName: maybe(82, 'ignore', ie.ranNodeName),
@@ -53,6 +54,7 @@ export const messages = {
     defaultPagingDrx: mandatory(21, 'ignore', ie.pagingDrx),
     ueRetentionInformation: maybe(147, 'ignore', ie.ueRetentionInformation),
   }),
+  // 9.2.6.2, AMF → node
   NGSetupResponse: container({
     amfName: mandatory(1, 'reject', ie.amfName),
     servedGuamiList: mandatory(96, 'reject', ie.servedGuamiList),
@@ -61,19 +63,23 @@ export const messages = {
     criticalityDiagnostics: diagnostics,
     ueRetentionInformation: maybe(147, 'ignore', ie.ueRetentionInformation),
   }),
+  // 9.2.6.3, AMF → node
   NGSetupFailure: container({
     cause: mandatory(15, 'ignore', ie.cause),
     timeToWait: maybe(107, 'ignore', ie.timeToWait),
     criticalityDiagnostics: diagnostics,
   }),
+  // 9.2.6.11, either way
   NGReset: container({
     cause: mandatory(15, 'ignore', ie.cause),
     resetType: mandatory(88, 'reject', ie.resetType),
   }),
+  // 9.2.6.12, either way
   NGResetAcknowledge: container({
     ueAssociatedLogicalNgConnectionList: maybe(111, 'ignore', ie.logicalConnectionList),
     criticalityDiagnostics: diagnostics,
   }),
+  // 9.2.6.13, either way
   ErrorIndication: container({
     amfUeNgapId: maybe(10, 'ignore', ie.amfUeNgapId),
     ranUeNgapId: maybe(85, 'ignore', ie.ranUeNgapId),
@@ -81,6 +87,7 @@ export const messages = {
     criticalityDiagnostics: diagnostics,
     fiveGSTmsi: maybe(26, 'ignore', ie.fiveGSTmsi),
   }),
+  // 9.2.5.1, node → AMF
   InitialUEMessage: container({
     ranUeNgapId: mandatory(85, 'reject', ie.ranUeNgapId),
     nasPdu: mandatory(38, 'reject', nasPdu),
@@ -96,6 +103,7 @@ export const messages = {
     ceModeBSupportIndicator: maybe(224, 'reject', anyValue),
     npnAccessInformation: maybe(259, 'reject', anyValue),
   }),
+  // 9.2.5.2, AMF → node
   DownlinkNASTransport: container({
     ...bothIds,
     oldAmf: maybe(48, 'reject', ie.amfName),
@@ -107,6 +115,7 @@ export const messages = {
     allowedNssai: maybe(0, 'reject', ie.allowedNssai),
     ueRadioCapabilityId: maybe(264, 'reject', ie.ueRadioCapabilityId),
   }),
+  // 9.2.5.3, node → AMF
   UplinkNASTransport: container({
     ...bothIds,
     nasPdu: mandatory(38, 'reject', nasPdu),
@@ -115,6 +124,7 @@ export const messages = {
     tngfIdentityInformation: maybe(246, 'reject', octetString()),
     twifIdentityInformation: maybe(247, 'reject', octetString()),
   }),
+  // 9.2.2.1, AMF → node
   InitialContextSetupRequest: container({
     ...bothIds,
     oldAmf: maybe(48, 'reject', ie.amfName),
@@ -150,18 +160,21 @@ export const messages = {
     locationReportingRequestType: maybe(33, 'ignore', ie.locationReportingRequestType),
     ueRadioCapabilityId: maybe(264, 'reject', ie.ueRadioCapabilityId),
   }),
+  // 9.2.2.2, node → AMF
   InitialContextSetupResponse: container({
     ...bothIdsBack,
     pduSessionResourceSetupListCxtRes: maybe(72, 'ignore', sessions(done)),
     pduSessionResourceFailedToSetupListCxtRes: maybe(55, 'ignore', sessions(failed)),
     criticalityDiagnostics: diagnostics,
   }),
+  // 9.2.2.3, node → AMF
   InitialContextSetupFailure: container({
     ...bothIdsBack,
     pduSessionResourceFailedToSetupListCxtFail: maybe(132, 'ignore', sessions(failed)),
     cause: mandatory(15, 'ignore', ie.cause),
     criticalityDiagnostics: diagnostics,
   }),
+  // 9.2.1.1, AMF → node
   PDUSessionResourceSetupRequest: container({
     ...bothIds,
     ranPagingPriority: maybe(83, 'ignore', ie.ranPagingPriority),
@@ -181,6 +194,7 @@ export const messages = {
     ),
     ueAggregateMaximumBitRate: maybe(110, 'ignore', ie.ueAggregateMaximumBitRate),
   }),
+  // 9.2.1.2, node → AMF
   PDUSessionResourceSetupResponse: container({
     ...bothIdsBack,
     pduSessionResourceSetupListSURes: maybe(75, 'ignore', sessions(done)),
@@ -188,6 +202,7 @@ export const messages = {
     criticalityDiagnostics: diagnostics,
     userLocationInformation: location,
   }),
+  // 9.2.1.3, AMF → node
   PDUSessionResourceReleaseCommand: container({
     ...bothIds,
     ranPagingPriority: maybe(83, 'ignore', ie.ranPagingPriority),
@@ -198,6 +213,7 @@ export const messages = {
       sessions(sequence({ pduSessionId, pduSessionResourceReleaseCommandTransfer: transfer, ieExtensions })),
     ),
   }),
+  // 9.2.1.4, node → AMF
   PDUSessionResourceReleaseResponse: container({
     ...bothIdsBack,
     pduSessionResourceReleasedListRelRes: mandatory(
@@ -208,15 +224,18 @@ export const messages = {
     userLocationInformation: location,
     criticalityDiagnostics: diagnostics,
   }),
+  // 9.2.2.4, node → AMF
   UEContextReleaseRequest: container({
     ...bothIds,
     pduSessionResourceListCxtRelReq: maybe(133, 'reject', sessions(named)),
     cause: mandatory(15, 'ignore', ie.cause),
   }),
+  // 9.2.2.5, AMF → node
   UEContextReleaseCommand: container({
     ueNgapIds: mandatory(114, 'reject', ie.ueNgapIds),
     cause: mandatory(15, 'ignore', ie.cause),
   }),
+  // 9.2.2.6, node → AMF
   UEContextReleaseComplete: container({
     ...bothIdsBack,
     userLocationInformation: location,
@@ -224,6 +243,7 @@ export const messages = {
     pduSessionResourceListCxtRelCpl: maybe(60, 'reject', sessions(named)),
     criticalityDiagnostics: diagnostics,
   }),
+  // 9.2.1.5, AMF → node
   PDUSessionResourceModifyRequest: container({
     ...bothIds,
     ranPagingPriority: maybe(83, 'ignore', ie.ranPagingPriority),
@@ -240,6 +260,7 @@ export const messages = {
       ),
     ),
   }),
+  // 9.2.1.6, node → AMF
   PDUSessionResourceModifyResponse: container({
     ...bothIdsBack,
     pduSessionResourceModifyListModRes: maybe(
@@ -257,6 +278,7 @@ export const messages = {
     userLocationInformation: location,
     criticalityDiagnostics: diagnostics,
   }),
+  // 9.2.1.7, node → AMF
   PDUSessionResourceNotify: container({
     ...bothIds,
     pduSessionResourceNotifyList: maybe(
@@ -271,6 +293,7 @@ export const messages = {
     ),
     userLocationInformation: location,
   }),
+  // 9.2.1.8, node → AMF
   PDUSessionResourceModifyIndication: container({
     ...bothIds,
     pduSessionResourceModifyListModInd: mandatory(
@@ -282,6 +305,7 @@ export const messages = {
     ),
     userLocationInformation: location,
   }),
+  // 9.2.1.9, AMF → node
   PDUSessionResourceModifyConfirm: container({
     ...bothIdsBack,
     pduSessionResourceModifyListModCfm: maybe(
@@ -302,6 +326,7 @@ export const messages = {
     ),
     criticalityDiagnostics: diagnostics,
   }),
+  // 9.2.2.7, AMF → node
   UEContextModificationRequest: container({
     ...bothIds,
     ranPagingPriority: maybe(83, 'ignore', ie.ranPagingPriority),
@@ -316,17 +341,20 @@ export const messages = {
     newGuami: maybe(162, 'reject', ie.guami),
     ueRadioCapabilityId: maybe(264, 'reject', ie.ueRadioCapabilityId),
   }),
+  // 9.2.2.8, node → AMF
   UEContextModificationResponse: container({
     ...bothIdsBack,
     rrcState: maybe(92, 'ignore', ie.rrcState),
     userLocationInformation: location,
     criticalityDiagnostics: diagnostics,
   }),
+  // 9.2.2.9, node → AMF
   UEContextModificationFailure: container({
     ...bothIdsBack,
     cause: mandatory(15, 'ignore', ie.cause),
     criticalityDiagnostics: diagnostics,
   }),
+  // 9.2.6.7, AMF → node
   AMFConfigurationUpdate: container({
     amfName: maybe(1, 'reject', ie.amfName),
     servedGuamiList: maybe(96, 'reject', ie.servedGuamiList),
@@ -336,12 +364,15 @@ export const messages = {
     amfTnlAssociationToRemoveList: maybe(7, 'ignore', ie.amfTnlAssociationToRemoveList),
     amfTnlAssociationToUpdateList: maybe(8, 'ignore', ie.amfTnlAssociationToUpdateList),
   }),
+  // 9.2.6.8, node → AMF
   AMFConfigurationUpdateAcknowledge: container({
     amfTnlAssociationSetupList: maybe(5, 'ignore', ie.amfTnlAssociationSetupList),
     amfTnlAssociationFailedToSetupList: maybe(4, 'ignore', ie.tnlAssociationList),
     criticalityDiagnostics: diagnostics,
   }),
+  // 9.2.6.9, node → AMF
   AMFConfigurationUpdateFailure: container(updateFailure),
+  // 9.2.6.4, node → AMF
   RANConfigurationUpdate: container({
     ranNodeName: maybe(82, 'ignore', ie.ranNodeName),
     supportedTaList: maybe(102, 'reject', ie.supportedTaList),
@@ -349,22 +380,29 @@ export const messages = {
     globalRanNodeId: maybe(27, 'ignore', ie.globalRanNodeId),
     ngranTnlAssociationToRemoveList: maybe(167, 'reject', ie.ngranTnlAssociationToRemoveList),
   }),
+  // 9.2.6.5, AMF → node
   RANConfigurationUpdateAcknowledge: container({ criticalityDiagnostics: diagnostics }),
+  // 9.2.6.6, AMF → node
   RANConfigurationUpdateFailure: container(updateFailure),
+  // 9.2.6.14, AMF → node
   OverloadStart: container({
     amfOverloadResponse: maybe(2, 'reject', ie.overloadResponse),
     amfTrafficLoadReductionIndication: maybe(9, 'ignore', ie.trafficLoadReductionIndication),
     overloadStartNssaiList: maybe(49, 'ignore', ie.overloadStartNssaiList),
   }),
+  // 9.2.6.15, AMF → node
   OverloadStop: container({}),
+  // 9.2.6.10, AMF → node
   AMFStatusIndication: container({
     unavailableGuamiList: mandatory(120, 'reject', ie.unavailableGuamiList),
   }),
+  // 9.2.5.4, node → AMF
   NASNonDeliveryIndication: container({
     ...bothIds,
     nasPdu: mandatory(38, 'ignore', nasPdu),
     cause: mandatory(15, 'ignore', ie.cause),
   }),
+  // 9.2.5.5, AMF → node
   RerouteNASRequest: container({
     ranUeNgapId: mandatory(85, 'reject', ie.ranUeNgapId),
     amfUeNgapId: maybe(10, 'ignore', ie.amfUeNgapId),
@@ -373,25 +411,33 @@ export const messages = {
     allowedNssai: maybe(0, 'reject', ie.allowedNssai),
     sourceToTargetAmfInformationReroute: maybe(171, 'ignore', anyValue),
   }),
+  // 9.2.12.1, AMF → node
   UETNLABindingReleaseRequest: container(bothIds),
+  // 9.2.11.1, AMF → node
   LocationReportingControl: container({
     ...bothIds,
     locationReportingRequestType: mandatory(33, 'ignore', ie.locationReportingRequestType),
   }),
+  // 9.2.11.2, node → AMF
   LocationReportingFailureIndication: container({ ...bothIds, cause: mandatory(15, 'ignore', ie.cause) }),
+  // 9.2.11.3, node → AMF
   LocationReport: container({
     ...bothIds,
     userLocationInformation: mandatory(121, 'ignore', ie.userLocationInformation),
     uePresenceInAreaOfInterestList: maybe(116, 'ignore', ie.uePresenceInAreaOfInterestList),
     locationReportingRequestType: mandatory(33, 'ignore', ie.locationReportingRequestType),
   }),
+  // 9.2.10.1, AMF → node
   TraceStart: container({ ...bothIds, traceActivation: mandatory(108, 'ignore', ie.traceActivation) }),
+  // 9.2.10.2, node → AMF
   TraceFailureIndication: container({
     ...bothIds,
     ngranTraceId: mandatory(44, 'ignore', ie.ngranTraceId),
     cause: mandatory(15, 'ignore', ie.cause),
   }),
+  // 9.2.10.3, AMF → node
   DeactivateTrace: container({ ...bothIds, ngranTraceId: mandatory(44, 'ignore', ie.ngranTraceId) }),
+  // 9.2.4.1, AMF → node
   Paging: container({
     uePagingIdentity: mandatory(115, 'ignore', ie.uePagingIdentity),
     pagingDrx: maybe(50, 'ignore', ie.pagingDrx),
@@ -403,78 +449,151 @@ export const messages = {
   }),
 
   // Messages that TS 29.413 keeps from non-3GPP access: the outer structure, every IE as it came.
+  // 9.2.10.4, node → AMF
   CellTrafficTrace: opaque,
+  // 9.2.9.3, AMF → node
   DownlinkNonUEAssociatedNRPPaTransport: opaque,
+  // 9.2.7.2, AMF → node
   DownlinkRANConfigurationTransfer: opaque,
+  // 9.2.3.14, AMF → node
   DownlinkRANStatusTransfer: opaque,
+  // 9.2.9.1, AMF → node
   DownlinkUEAssociatedNRPPaTransport: opaque,
+  // 9.2.3.11, node → AMF
   HandoverCancel: opaque,
+  // 9.2.3.12, AMF → node
   HandoverCancelAcknowledge: opaque,
+  // 9.2.3.7, node → AMF
   HandoverNotify: opaque,
+  // 9.2.3.1, node → AMF
   HandoverRequired: opaque,
+  // 9.2.3.2, AMF → node
   HandoverCommand: opaque,
+  // 9.2.3.3, AMF → node
   HandoverPreparationFailure: opaque,
+  // 9.2.3.4, AMF → node
   HandoverRequest: opaque,
+  // 9.2.3.5, node → AMF
   HandoverRequestAcknowledge: opaque,
+  // 9.2.3.6, node → AMF
   HandoverFailure: opaque,
+  // 9.2.3.8, node → AMF
   PathSwitchRequest: opaque,
+  // 9.2.3.9, AMF → node
   PathSwitchRequestAcknowledge: opaque,
+  // 9.2.3.10, AMF → node
   PathSwitchRequestFailure: opaque,
+  // 9.2.8.3, AMF → node
   PWSCancelRequest: opaque,
+  // 9.2.8.4, node → AMF
   PWSCancelResponse: opaque,
+  // 9.2.8.6, node → AMF
   PWSFailureIndication: opaque,
+  // 9.2.8.5, node → AMF
   PWSRestartIndication: opaque,
+  // 9.2.2.10, node → AMF
   RRCInactiveTransitionReport: opaque,
+  // 9.2.13.2, AMF → node
   UERadioCapabilityCheckRequest: opaque,
+  // 9.2.13.3, node → AMF
   UERadioCapabilityCheckResponse: opaque,
+  // 9.2.13.1, node → AMF
   UERadioCapabilityInfoIndication: opaque,
+  // 9.2.9.4, node → AMF
   UplinkNonUEAssociatedNRPPaTransport: opaque,
+  // 9.2.7.1, node → AMF
   UplinkRANConfigurationTransfer: opaque,
+  // 9.2.3.13, node → AMF
   UplinkRANStatusTransfer: opaque,
+  // 9.2.9.2, node → AMF
   UplinkUEAssociatedNRPPaTransport: opaque,
+  // 9.2.8.1, AMF → node
   WriteReplaceWarningRequest: opaque,
+  // 9.2.8.2, node → AMF
   WriteReplaceWarningResponse: opaque,
+  // 9.2.14.1
   SecondaryRATDataUsageReport: opaque,
+  // 9.2.15.1
   UplinkRIMInformationTransfer: opaque,
+  // 9.2.15.2, AMF → node
   DownlinkRIMInformationTransfer: opaque,
+  // 9.2.2.14, node → AMF
   RetrieveUEInformation: opaque,
+  // 9.2.2.15, AMF → node
   UEInformationTransfer: opaque,
+  // 9.2.2.13, node → AMF
   RANCPRelocationIndication: opaque,
+  // 9.2.2.19, node → AMF
   UEContextResumeRequest: opaque,
+  // 9.2.2.20, AMF → node
   UEContextResumeResponse: opaque,
+  // 9.2.2.21, AMF → node
   UEContextResumeFailure: opaque,
+  // 9.2.2.16, node → AMF
   UEContextSuspendRequest: opaque,
+  // 9.2.2.17, AMF → node
   UEContextSuspendResponse: opaque,
+  // 9.2.2.18, AMF → node
   UEContextSuspendFailure: opaque,
+  // 9.2.13.4, node → AMF
   UERadioCapabilityIDMappingRequest: opaque,
+  // 9.2.13.5, AMF → node
   UERadioCapabilityIDMappingResponse: opaque,
+  // 9.2.3.15, AMF → node
   HandoverSuccess: opaque,
+  // 9.2.3.16, node → AMF
   UplinkRANEarlyStatusTransfer: opaque,
+  // 9.2.3.17, AMF → node
   DownlinkRANEarlyStatusTransfer: opaque,
+  // 9.2.2.12, AMF → node
   AMFCPRelocationIndication: opaque,
+  // 9.2.2.11, AMF → node
   ConnectionEstablishmentIndication: opaque,
+  // 9.2.16.4, AMF → node
   BroadcastSessionModificationRequest: opaque,
+  // 9.2.16.5, node → AMF
   BroadcastSessionModificationResponse: opaque,
+  // 9.2.16.6, node → AMF
   BroadcastSessionModificationFailure: opaque,
+  // 9.2.16.7, AMF → node
   BroadcastSessionReleaseRequest: opaque,
+  // 9.2.16.8, node → AMF
   BroadcastSessionReleaseResponse: opaque,
+  // 9.2.16.1, AMF → node
   BroadcastSessionSetupRequest: opaque,
+  // 9.2.16.2, node → AMF
   BroadcastSessionSetupResponse: opaque,
+  // 9.2.16.3, node → AMF
   BroadcastSessionSetupFailure: opaque,
+  // 9.2.17.1, node → AMF
   DistributionSetupRequest: opaque,
+  // 9.2.17.2, AMF → node
   DistributionSetupResponse: opaque,
+  // 9.2.17.3, AMF → node
   DistributionSetupFailure: opaque,
+  // 9.2.17.4, node → AMF
   DistributionReleaseRequest: opaque,
+  // 9.2.17.5, AMF → node
   DistributionReleaseResponse: opaque,
+  // 9.2.17.6, AMF → node
   MulticastSessionActivationRequest: opaque,
+  // 9.2.17.7, node → AMF
   MulticastSessionActivationResponse: opaque,
+  // 9.2.17.8, node → AMF
   MulticastSessionActivationFailure: opaque,
+  // 9.2.17.9, AMF → node
   MulticastSessionDeactivationRequest: opaque,
+  // 9.2.17.10, node → AMF
   MulticastSessionDeactivationResponse: opaque,
+  // 9.2.17.11, AMF → node
   MulticastSessionUpdateRequest: opaque,
+  // 9.2.17.12, node → AMF
   MulticastSessionUpdateResponse: opaque,
+  // 9.2.17.13, node → AMF
   MulticastSessionUpdateFailure: opaque,
+  // 9.2.4.2, AMF → node
   MulticastGroupPaging: opaque,
+  // 9.2.16.9, node → AMF
   BroadcastSessionReleaseRequired: opaque,
 } as const;
 

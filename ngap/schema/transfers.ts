@@ -104,7 +104,9 @@ const modifyIes = container({
 
 /** Each transfer by its name in TS 38.413; those that are protocol IE lists say so. */
 export const transfers = {
+  // 9.3.4.1
   PDUSessionResourceSetupRequestTransfer: sequence({ ies: requestIes }),
+  // 9.3.4.2
   PDUSessionResourceSetupResponseTransfer: sequence({
     dlQosFlowPerTnlInformation: qosFlowPerTnlInformation,
     additionalDlQosFlowPerTnlInformation: optional(qosFlowPerTnlInformationList),
@@ -112,12 +114,15 @@ export const transfers = {
     qosFlowFailedToSetupList: optional(qosFlowListWithCause),
     ieExtensions,
   }),
+  // 9.3.4.16
   PDUSessionResourceSetupUnsuccessfulTransfer: sequence({
     cause: ie.cause,
     criticalityDiagnostics: optional(ie.criticalityDiagnostics),
     ieExtensions,
   }),
+  // 9.3.4.3
   PDUSessionResourceModifyRequestTransfer: sequence({ ies: modifyIes }),
+  // 9.3.4.4
   PDUSessionResourceModifyResponseTransfer: sequence({
     dlNguUpTnlInformation: optional(ie.upTransportLayerInformation),
     ulNguUpTnlInformation: optional(ie.upTransportLayerInformation),
@@ -126,11 +131,13 @@ export const transfers = {
     qosFlowFailedToAddOrModifyList: optional(qosFlowListWithCause),
     ieExtensions,
   }),
+  // 9.3.4.17
   PDUSessionResourceModifyUnsuccessfulTransfer: sequence({
     cause: ie.cause,
     criticalityDiagnostics: optional(ie.criticalityDiagnostics),
     ieExtensions,
   }),
+  // 9.3.4.5
   PDUSessionResourceNotifyTransfer: sequence({
     qosFlowNotifyList: optional(
       sequenceOf(
@@ -146,12 +153,15 @@ export const transfers = {
     qosFlowReleasedList: optional(qosFlowListWithCause),
     ieExtensions,
   }),
+  // 9.3.4.13
   PDUSessionResourceNotifyReleasedTransfer: sequence({ cause: ie.cause, ieExtensions }),
+  // 9.3.4.6
   PDUSessionResourceModifyIndicationTransfer: sequence({
     dlQosFlowPerTnlInformation: qosFlowPerTnlInformation,
     additionalDlQosFlowPerTnlInformation: optional(qosFlowPerTnlInformationList),
     ieExtensions,
   }),
+  // 9.3.4.7
   PDUSessionResourceModifyConfirmTransfer: sequence({
     qosFlowModifyConfirmList: flows,
     ulNguUpTnlInformation: ie.upTransportLayerInformation,
@@ -169,8 +179,11 @@ export const transfers = {
     qosFlowFailedToModifyList: optional(qosFlowListWithCause),
     ieExtensions,
   }),
+  // 9.3.4.22
   PDUSessionResourceModifyIndicationUnsuccessfulTransfer: sequence({ cause: ie.cause, ieExtensions }),
+  // 9.3.4.12
   PDUSessionResourceReleaseCommandTransfer: sequence({ cause: ie.cause, ieExtensions }),
+  // 9.3.4.21
   PDUSessionResourceReleaseResponseTransfer: sequence({ ieExtensions }),
 } as const;
 
