@@ -77,10 +77,21 @@ export { Secret } from './secret.ts';
 export { SkipClient } from './skip/client.ts';
 export { type SkipCapabilities, skipIdOfUuid, uuidOfSkipId } from './skip/messages.ts';
 export { type SkipAnswer, SkipServer, type SkipServerOptions } from './skip/server.ts';
-export { type AuditFault, type AuditHead, verifyAudit } from './store/audit.ts';
-export type { AuditRow, KeyRole, KeyRow, KeyStorage } from './store/key-storage.ts';
+export { keyReference } from './store/audit.ts';
+export { type AuditFault, type AuditVerdict, type TreeHead, verifyAudit } from './store/audit-verify.ts';
+export type {
+  AuditRow,
+  Change,
+  Done,
+  EpochRow,
+  KeyRole,
+  KeyRow,
+  KeyStorage,
+  MaybePromise,
+  Selection,
+} from './store/key-storage.ts';
 export { type KeyCounts, type KeySource, KeyStore, type KeyStoreParts } from './store/key-store.ts';
-export { KEY_STATES, type KeyState } from './store/lifecycle.ts';
+export { KEY_STATES, type KeyState, SEALED_STATES } from './store/lifecycle.ts';
 export type { PoolMarks } from './store/master-pool.ts';
 export { MemoryKeyStorage } from './store/memory-key-storage.ts';
 export {
@@ -90,4 +101,5 @@ export {
   REFUSAL_REASONS,
   type RefusalReason,
 } from './store/reply.ts';
+export { KeyStorageError, type StorageFault } from './store/storage-error.ts';
 export type { Clock } from './store/store-clock.ts';

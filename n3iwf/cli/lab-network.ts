@@ -88,7 +88,7 @@ export class LabNetwork {
   }
 
   /** Keys that the N3IWF's store was given, used and lost. */
-  keyCounts(): { delivered: number; used: number; burnt: number } {
+  keyCounts(): Promise<{ delivered: number; used: number; burnt: number }> {
     return this.parts.quantum.counts();
   }
 

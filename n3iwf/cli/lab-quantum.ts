@@ -52,7 +52,7 @@ export class LabQuantum {
       const storage = new SqliteKeyStorage(join(folder, `${sae}.db`));
       storages.push(storage);
       const clock = { wallMs: () => Date.now(), monotonicMs };
-      return new KeyStore({ source: await kmes.client(sae), storage, clock, random: randomOctets });
+      return await KeyStore.open({ source: await kmes.client(sae), storage, clock, random: randomOctets });
     };
     return new LabQuantum(kmes, folder, storages, [await open(n3iwfSae), await open(ueSae)]);
   }
@@ -67,8 +67,8 @@ export class LabQuantum {
   }
 
   /** Keys of both ends, counted at the N3IWF. */
-  counts(): { delivered: number; used: number; burnt: number } {
-    const { delivered, used, burnt } = this.n3iwf.counts();
+  async counts(): Promise<{ delivered: number; used: number; burnt: number }> {
+    const { delivered, used, burnt } = await this.n3iwf.counts();
     return { delivered, used, burnt };
   }
 

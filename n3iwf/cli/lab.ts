@@ -60,7 +60,7 @@ async function run(options: LabOptions, summary: LabSummary, progress: LabProgre
     await runUes(options, network, summary, progress);
     summary.errors.push(...(await network.settle()));
   } finally {
-    summary.qkd = network.keyCounts();
+    summary.qkd = await network.keyCounts();
     await network.close();
   }
 }

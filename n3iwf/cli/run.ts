@@ -67,6 +67,9 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
 /** Time for Deletes to be answered before the sockets close, in ms. */
 const drainMs = 500;
 
+/** How often the key store expires what is too old, in ms. */
+const upkeepMs = 1000;
+
 type QkdConfig = NonNullable<Config['qkd']>;
 
 /** Opens the key store and asks the KME for its status once, so that a wrong KME is known at start. */
@@ -85,10 +88,18 @@ async function openKeys(config: QkdConfig): Promise<{ store: KeyStore; close(): 
   }
   const storage = new SqliteKeyStorage(config.store);
   const clock = { wallMs: () => Date.now(), monotonicMs };
-  const store = new KeyStore({ source: client, storage, clock, random: randomOctets });
+  const store = await KeyStore.open({
+    source: client,
+    storage,
+    clock,
+    random: randomOctets,
+    later: setImmediate,
+  });
+  const upkeep = setInterval(() => void store.maintain(), upkeepMs);
   return {
     store,
     close: () => {
+      clearInterval(upkeep);
       store.close();
       storage.close();
       transport.close();

@@ -52,7 +52,7 @@ type UeFile = z.infer<typeof ueSchema>;
 export async function runUe(path: string): Promise<number> {
   const file = parseDocument(ueSchema, readYaml(path), path);
   const { SimulatedUe } = await import('#peers');
-  const keys = file.qkd === undefined ? undefined : openKeys(file.qkd);
+  const keys = file.qkd === undefined ? undefined : await openKeys(file.qkd);
   const { address, ikePort: port, natTraversalPort } = file;
   const at = {
     local: { address, port },
@@ -107,7 +107,7 @@ function ueConfig(file: UeFile) {
   };
 }
 
-function openKeys(config: NonNullable<UeFile['qkd']>) {
+async function openKeys(config: NonNullable<UeFile['qkd']>) {
   const tls = {
     certificate: text(readNamedFile('qkd.certificate', config.certificate)),
     privateKey: text(readNamedFile('qkd.key', config.key)),
@@ -116,7 +116,7 @@ function openKeys(config: NonNullable<UeFile['qkd']>) {
   const transport = new KmeHttpsTransport({ url: config.kme, kmeId: config.kmeId, tls });
   const source = new Etsi014Client(transport, { keySizeBits: 256 });
   const clock = { wallMs: () => Date.now(), monotonicMs };
-  const store = new KeyStore({ source, storage: new MemoryKeyStorage(), clock, random: randomOctets });
+  const store = await KeyStore.open({ source, storage: new MemoryKeyStorage(), clock, random: randomOctets });
   return {
     draw: async () => {
       const reply = await store.obtain(config.n3iwfSaeId);

@@ -3,11 +3,25 @@
  * survives a power cut. Opening refuses a file that is no database of this form; it never repairs or empties one.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import type { AuditRow, KeyRole, KeyRow, KeyState, KeyStorage } from '#qkd';
-import { KEY_STATES } from '#qkd';
+import {
+  type AuditRow,
+  type Change,
+  type Done,
+  type EpochRow,
+  KEY_STATES,
+  type KeyRole,
+  type KeyRow,
+  type KeyState,
+  type KeyStorage,
+  KeyStorageError,
+  SEALED_STATES,
+  type Selection,
+  type StorageFault,
+} from '#qkd';
+import { KEY_COLUMNS, selectionSql } from './key-selection-sql.ts';
 
 /** Written as user_version; a file of another form is refused. */
-const FORM = 1;
+const FORM = 2;
 /** The partial index holds only keys that wait, so that choosing the oldest costs the same after a million used ones. */
 const SCHEMA = `
   CREATE TABLE keys (
@@ -21,7 +35,11 @@ const SCHEMA = `
     received_at INTEGER NOT NULL,
     changed_at INTEGER NOT NULL
   ) STRICT;
-  CREATE INDEX keys_stored ON keys (peer, role, sequence) WHERE state = 'stored';
+  CREATE INDEX keys_waiting ON keys (state, peer, role, sequence) WHERE sealed IS NOT NULL;
+  CREATE TABLE epochs (
+    epoch TEXT PRIMARY KEY,
+    wrapped BLOB
+  ) STRICT;
   CREATE TABLE audit (
     sequence INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
@@ -30,50 +48,68 @@ const SCHEMA = `
   ) STRICT;
   PRAGMA user_version = ${FORM};
 `;
-const KEY_COLUMNS = 'key_id, peer, role, state, sealed, epoch, received_at, changed_at';
 
-/** One line: which file and what is wrong with it. */
-export class KeyStorageError extends Error {
-  constructor(path: string, reason: string) {
-    super(`key storage ${path}: ${reason}`);
-    this.name = 'KeyStorageError';
-  }
-}
+/** SQLite's primary result codes that the operator must tell apart. */
+const FAULTS: Readonly<Record<number, StorageFault>> = {
+  5: 'busy',
+  6: 'busy',
+  11: 'damaged',
+  13: 'full',
+  26: 'damaged',
+};
 
 /** Statements are prepared at their first use and kept, since preparing costs more than running most of them. */
 export class SqliteKeyStorage implements KeyStorage {
+  readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
   /** Opens or makes the file at `path`. Throws {@link KeyStorageError}. */
   constructor(path: string) {
+    this.#path = path;
     try {
       this.#database = new DatabaseSync(path, { timeout: 5000 });
     } catch (error) {
-      throw new KeyStorageError(path, reasonOf(error));
+      throw asStorageError(path, error);
     }
     try {
       this.#prepareFile();
     } catch (error) {
       this.#database.close();
-      throw new KeyStorageError(path, reasonOf(error));
+      throw asStorageError(path, error);
     }
   }
 
   /** secure_delete overwrites a key's sealed bytes in its page when the key is used. */
   #prepareFile(): void {
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;');
-    this.transact(() => {
+    // A larger log between checkpoints: each page of the index then goes to its place once for many transactions.
+    this.#database.exec('PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -65536;');
+    this.#transact(() => {
       const form = this.#one('PRAGMA user_version')?.user_version;
       if (form === 0) this.#database.exec(SCHEMA);
-      else if (form !== FORM) throw new Error(`its form is ${String(form)}, not ${FORM}`);
+      else if (form !== FORM)
+        throw new KeyStorageError(this.#path, `its form is ${String(form)}, not ${FORM}`);
     });
     const check = this.#one('PRAGMA quick_check')?.quick_check;
-    if (check !== 'ok') throw new Error(`it is damaged: ${String(check)}`);
+    if (check !== 'ok') throw new KeyStorageError(this.#path, `it is damaged: ${String(check)}`, 'damaged');
+  }
+
+  commit(
+    changes: readonly Change[],
+    record: (done: Done, last: AuditRow | undefined) => readonly AuditRow[],
+  ): Done {
+    return this.#guarded(() =>
+      this.#transact(() => {
+        const done = changes.map((change) => this.#carryOut(change));
+        for (const row of record(done, this.lastAudit())) this.#appendAudit(row);
+        return done;
+      }),
+    );
   }
 
   /** IMMEDIATE takes the write lock before the first read: two processes cannot both choose the same key. */
-  transact<T>(work: () => T): T {
+  #transact<T>(work: () => T): T {
     this.#run('BEGIN IMMEDIATE');
     try {
       const value = work();
@@ -85,50 +121,17 @@ export class SqliteKeyStorage implements KeyStorage {
     }
   }
 
-  find(keyId: string): KeyRow | undefined {
-    return asKeyRow(this.#one(`SELECT ${KEY_COLUMNS} FROM keys WHERE key_id = ?`, keyId));
+  #carryOut(change: Change): readonly KeyRow[] {
+    if (change.do === 'insert') return change.rows.filter((row) => this.#insert(row));
+    if (change.do === 'epoch') return this.#writeEpoch(change.row);
+    const rows = this.select(change.where);
+    if (rows.length > 0) this.#move(change.where, change.to, change.atMs);
+    return rows;
   }
 
-  oldestStored(peer: string, role: KeyRole): KeyRow | undefined {
-    return asKeyRow(
-      this.#one(
-        `SELECT ${KEY_COLUMNS} FROM keys WHERE state = 'stored' AND peer = ? AND role = ? ORDER BY sequence LIMIT 1`,
-        peer,
-        role,
-      ),
-    );
-  }
-
-  storedCount(peer: string, role: KeyRole): number {
-    const row = this.#one(
-      "SELECT count(*) AS n FROM keys WHERE state = 'stored' AND peer = ? AND role = ?",
-      peer,
-      role,
-    );
-    return Number(row?.n ?? 0);
-  }
-
-  /** By order of arrival, which is the order of age. */
-  storedBefore(receivedBeforeMs: number, limit: number): readonly KeyRow[] {
-    return this.#all(
-      `SELECT ${KEY_COLUMNS} FROM keys WHERE state = 'stored' AND received_at < ? ORDER BY sequence LIMIT ?`,
-      receivedBeforeMs,
-      limit,
-    ).flatMap((row) => asKeyRow(row) ?? []);
-  }
-
-  receivedBetween(fromMs: number, untilMs: number, peer?: string): readonly KeyRow[] {
-    return this.#all(
-      `SELECT ${KEY_COLUMNS} FROM keys WHERE received_at >= ? AND received_at < ? AND peer = coalesce(?, peer) ORDER BY sequence`,
-      fromMs,
-      untilMs,
-      peer ?? null,
-    ).flatMap((row) => asKeyRow(row) ?? []);
-  }
-
-  insert(row: KeyRow): void {
-    this.#run(
-      `INSERT INTO keys (${KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  #insert(row: KeyRow): boolean {
+    const changes = this.#run(
+      `INSERT INTO keys (${KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
       row.keyId,
       row.peer,
       row.role,
@@ -138,28 +141,72 @@ export class SqliteKeyStorage implements KeyStorage {
       row.receivedAtMs,
       row.changedAtMs,
     );
+    return changes === 1;
   }
 
-  /** The sealed bytes go unless they are given anew. */
-  update(keyId: string, state: KeyState, changedAtMs: number, sealed?: Uint8Array): void {
-    const changes = this.#run(
-      'UPDATE keys SET state = ?, changed_at = ?, sealed = ? WHERE key_id = ?',
+  /** The same rows that the selection has just given: nobody else writes within the transaction. */
+  #move(where: Selection, state: KeyState, changedAtMs: number): void {
+    const { text, values } = selectionSql(where, () => '?');
+    const erase = SEALED_STATES.includes(state) ? '' : ', sealed = NULL';
+    this.#run(
+      `UPDATE keys SET state = ?, changed_at = ?${erase} WHERE sequence IN (SELECT sequence FROM keys WHERE ${text})`,
       state,
       changedAtMs,
-      sealed ?? null,
-      keyId,
+      ...values,
     );
-    if (changes !== 1) throw new Error(`key ${keyId} is not there`);
+  }
+
+  /** A destroyed epoch stays as a row without a key, so that no late writer brings it back. */
+  #writeEpoch({ epoch, wrapped }: EpochRow): readonly KeyRow[] {
+    const sql =
+      wrapped === undefined
+        ? 'INSERT INTO epochs (epoch, wrapped) VALUES (?, ?) ON CONFLICT (epoch) DO UPDATE SET wrapped = NULL'
+        : 'INSERT INTO epochs (epoch, wrapped) VALUES (?, ?) ON CONFLICT (epoch) DO NOTHING';
+    this.#run(sql, epoch, wrapped ?? null);
+    return [];
+  }
+
+  find(keyId: string): KeyRow | undefined {
+    return this.#guarded(() =>
+      asKeyRow(this.#one(`SELECT ${KEY_COLUMNS} FROM keys WHERE key_id = ?`, keyId)),
+    );
+  }
+
+  select(where: Selection): readonly KeyRow[] {
+    const { text, values } = selectionSql(where, () => '?');
+    return this.#guarded(() =>
+      this.#all(`SELECT ${KEY_COLUMNS} FROM keys WHERE ${text}`, ...values).flatMap(
+        (row) => asKeyRow(row) ?? [],
+      ),
+    );
+  }
+
+  storedCount(peer: string, role: KeyRole): number {
+    const row = this.#guarded(() =>
+      this.#one(
+        "SELECT count(*) AS n FROM keys WHERE state = 'stored' AND sealed IS NOT NULL AND peer = ? AND role = ?",
+        peer,
+        role,
+      ),
+    );
+    return Number(row?.n ?? 0);
   }
 
   countsByState(): ReadonlyMap<KeyState, number> {
     const counts = new Map<KeyState, number>();
-    for (const row of this.#all('SELECT state, count(*) AS n FROM keys GROUP BY state'))
-      counts.set(asState(row.state), Number(row.n));
+    const rows = this.#guarded(() => this.#all('SELECT state, count(*) AS n FROM keys GROUP BY state'));
+    for (const row of rows) counts.set(asState(row.state), Number(row.n));
     return counts;
   }
 
-  appendAudit(row: AuditRow): void {
+  epochs(): readonly EpochRow[] {
+    return this.#guarded(() => this.#all('SELECT epoch, wrapped FROM epochs')).map((row) => ({
+      epoch: String(row.epoch),
+      wrapped: row.wrapped instanceof Uint8Array ? row.wrapped : undefined,
+    }));
+  }
+
+  #appendAudit(row: AuditRow): void {
     this.#run(
       'INSERT INTO audit (sequence, at, event, hash) VALUES (?, ?, ?, ?)',
       row.sequence,
@@ -170,23 +217,34 @@ export class SqliteKeyStorage implements KeyStorage {
   }
 
   lastAudit(): AuditRow | undefined {
-    return asAuditRow(
-      this.#one('SELECT sequence, at, event, hash FROM audit ORDER BY sequence DESC LIMIT 1'),
+    return this.#guarded(() =>
+      asAuditRow(this.#one('SELECT sequence, at, event, hash FROM audit ORDER BY sequence DESC LIMIT 1')),
     );
   }
 
   auditRows(fromSequence: number, limit: number): readonly AuditRow[] {
-    return this.#all(
-      'SELECT sequence, at, event, hash FROM audit WHERE sequence >= ? ORDER BY sequence LIMIT ?',
-      fromSequence,
-      limit,
-    ).flatMap((row) => asAuditRow(row) ?? []);
+    return this.#guarded(() =>
+      this.#all(
+        'SELECT sequence, at, event, hash FROM audit WHERE sequence >= ? ORDER BY sequence LIMIT ?',
+        fromSequence,
+        limit,
+      ).flatMap((row) => asAuditRow(row) ?? []),
+    );
   }
 
   /** Calling it again does nothing. */
   close(): void {
     this.#statements.clear();
     if (this.#database.isOpen) this.#database.close();
+  }
+
+  /** Whatever the engine throws goes out as one kind of error that names the file. */
+  #guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw asStorageError(this.#path, error);
+    }
   }
 
   /** The texts are a fixed set of this file's, so the map stays small. */
@@ -241,6 +299,9 @@ function asAuditRow(row: SqlRow | undefined): AuditRow | undefined {
   return { sequence: Number(row.sequence), atMs: Number(row.at), event: String(row.event), hash };
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Extended result codes have the primary one in their low octet. */
+function asStorageError(path: string, error: unknown): KeyStorageError {
+  if (error instanceof KeyStorageError) return error;
+  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0;
+  return new KeyStorageError(path, error instanceof Error ? error.message : String(error), FAULTS[code]);
 }

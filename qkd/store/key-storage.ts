@@ -1,26 +1,64 @@
 /**
- * What the key store needs of a disk. Synchronous, because choosing a key, marking it used and writing the audit row are
- * one transaction that nothing may interleave with; the adapter over node:sqlite lives with the product's descriptors.
+ * What the key store needs of a disk or a database. Changes are declared, not programmed: an adapter carries a list of
+ * them out in one durable transaction together with the audit rows that follow from them. So a local file answers at once,
+ * a database on the network needs a few round trips for hundreds of keys, and several processes may share one storage.
  */
-import type { KeyState } from './lifecycle.ts';
+import { type KeyState, mayBecome } from './lifecycle.ts';
 
 /** Which side this store's SAE is on: it drew the key (enc_keys) or fetched it by its ID (dec_keys). */
 export type KeyRole = 'master' | 'slave';
 
-/** One key as the disk knows it: a row stays for ever, its sealed bytes only while the key waits. */
+/** A value at once (a file), or later (a network): `await` takes both. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** One key as the storage knows it: a row stays for ever, its sealed bytes only while the key waits. */
 export interface KeyRow {
   /** UUID text, lower case; unique over all peers and roles. */
   readonly keyId: string;
   readonly peer: string;
   readonly role: KeyRole;
   readonly state: KeyState;
-  /** The key sealed under the epoch's key, only while `stored`. */
+  /** The key sealed under the epoch's key, only while `stored` or `reserved`. */
   readonly sealed: Uint8Array | undefined;
   readonly epoch: string;
   /** Store time (see StoreClock), ms. */
   readonly receivedAtMs: number;
   readonly changedAtMs: number;
 }
+
+/** Keys that all given conditions hold for, oldest first. */
+export interface Selection {
+  readonly states: readonly KeyState[];
+  /** At most so many; without it all. */
+  readonly limit?: number;
+  readonly keyId?: string;
+  readonly peer?: string;
+  readonly role?: KeyRole;
+  /** Received at this moment of store time or later. */
+  readonly receivedFromMs?: number;
+  /** Received before this moment. */
+  readonly receivedBeforeMs?: number;
+  /** In its state since before this moment. */
+  readonly changedBeforeMs?: number;
+  readonly epoch?: string;
+  /** Sealed in none of these epochs. */
+  readonly notEpochs?: readonly string[];
+}
+
+/** The key of an epoch, wrapped under the key-encryption key; undefined once it is destroyed. */
+export interface EpochRow {
+  readonly epoch: string;
+  readonly wrapped: Uint8Array | undefined;
+}
+
+/** One step of a transaction. */
+export type Change =
+  /** Gives the rows that are new; a key ID that is there already is left as it is. */
+  | { readonly do: 'insert'; readonly rows: readonly KeyRow[] }
+  /** Gives the rows as they were before; rows that another process is changing are passed over, not waited for. */
+  | { readonly do: 'move'; readonly where: Selection; readonly to: KeyState; readonly atMs: number }
+  /** Writes an epoch's key, or destroys it when `wrapped` is undefined. A destroyed one is never written again. */
+  | { readonly do: 'epoch'; readonly row: EpochRow };
 
 /** One link of the audit chain. */
 export interface AuditRow {
@@ -29,32 +67,37 @@ export interface AuditRow {
   readonly atMs: number;
   /** Canonical JSON of the event: what the hash covers. Never key bytes. */
   readonly event: string;
-  /** SHA-256 over the hash of the row before and the event. */
+  /** SHA-256 over the hash of the row before and the event's leaf hash. */
   readonly hash: Uint8Array;
 }
 
-/** Calls other than `transact` and the lookers are made within a transaction. Any call may throw. */
+/** What the changes gave, in their order; nothing for an `epoch`. */
+export type Done = readonly (readonly KeyRow[])[];
+
+/** Any call may throw or reject with a {@link KeyStorageError}. */
 export interface KeyStorage {
   /**
-   * Runs `work` in one transaction that excludes every other writer. When it returns, what `work` wrote survives a power
-   * cut; when it throws, nothing was written.
+   * Carries out `changes` in order, then writes the audit rows that `record` makes of their results and of the youngest
+   * audit row, all in one transaction. When it returns or resolves, the whole survives a power cut; when it throws or
+   * rejects, nothing was written. `record` is called once at most and must not throw.
    */
-  transact<T>(work: () => T): T;
-  find(keyId: string): KeyRow | undefined;
-  /** The key of this pair and role that is `stored` for the longest time. */
-  oldestStored(peer: string, role: KeyRole): KeyRow | undefined;
-  storedCount(peer: string, role: KeyRole): number;
-  /** Keys that are `stored` and were received before a moment, oldest first. */
-  storedBefore(receivedBeforeMs: number, limit: number): readonly KeyRow[];
-  /** Keys of the states received in a span of store time, of one peer or all. */
-  receivedBetween(fromMs: number, untilMs: number, peer?: string): readonly KeyRow[];
-  /** Writes a new row; throws when the key ID is there already. */
-  insert(row: KeyRow): void;
-  /** Changes state, sealed bytes and time of change of a row that is there. */
-  update(keyId: string, state: KeyState, changedAtMs: number, sealed?: Uint8Array): void;
-  countsByState(): ReadonlyMap<KeyState, number>;
-  appendAudit(row: AuditRow): void;
-  lastAudit(): AuditRow | undefined;
-  auditRows(fromSequence: number, limit: number): readonly AuditRow[];
-  close(): void;
+  commit(
+    changes: readonly Change[],
+    record: (done: Done, last: AuditRow | undefined) => readonly AuditRow[],
+  ): MaybePromise<Done>;
+  find(keyId: string): MaybePromise<KeyRow | undefined>;
+  select(where: Selection): MaybePromise<readonly KeyRow[]>;
+  storedCount(peer: string, role: KeyRole): MaybePromise<number>;
+  countsByState(): MaybePromise<ReadonlyMap<KeyState, number>>;
+  epochs(): MaybePromise<readonly EpochRow[]>;
+  lastAudit(): MaybePromise<AuditRow | undefined>;
+  auditRows(fromSequence: number, limit: number): MaybePromise<readonly AuditRow[]>;
+  close(): MaybePromise<void>;
+}
+
+/** Declares a move; throws when the table of states has no such way, which is a fault of the caller. */
+export function move(where: Selection, to: KeyState, atMs: number): Change {
+  for (const from of where.states)
+    if (!mayBecome(from, to)) throw new Error(`a key cannot go from ${from} to ${to}`);
+  return { do: 'move', where, to, atMs };
 }

@@ -1,7 +1,7 @@
 /**
  * The local key store of one SAE. It asks its KME for keys, keeps the ones that were asked for ahead of need, and gives
- * each key out at most once over all its lives: {choose, mark used, audit row} is one durable transaction, and only when
- * it is written does the key leave this class. A crash in between burns the key; it never gives it twice.
+ * each key out at most once over all its lives: {choose, mark delivered, audit row} is one durable transaction, and only
+ * when it is written does the key leave this class. A crash in between burns the key; it never gives it twice.
  *
  * Methods that give a key resolve, always, to a {@link KeyReply}. {@link KeyStore.maintain} is called by the shell now and
  * then; {@link KeyStore.counts} only looks.
@@ -11,11 +11,13 @@ import { type DeliveredKey, isKeyId } from '../etsi014/types.ts';
 import type { Result } from '../result.ts';
 import { Secret } from '../secret.ts';
 import { CommitGroup } from './commit-group.ts';
-import type { KeyRow, KeyStorage } from './key-storage.ts';
+import type { KeyStorage } from './key-storage.ts';
 import { Ledger, type Pair } from './ledger.ts';
+import { type KeyState, SEALED_STATES } from './lifecycle.ts';
 import { MasterPool, type PoolMarks } from './master-pool.ts';
 import { type KeyReply, refused } from './reply.ts';
 import { Sealer } from './sealer.ts';
+import { storageReason } from './storage-error.ts';
 import { type Clock, StoreClock } from './store-clock.ts';
 
 /** Where keys come from: an ETSI 014 client, or anything that behaves like one. */
@@ -34,8 +36,8 @@ export interface KeyStoreParts {
   readonly clock: Clock;
   readonly random: (length: number) => Uint8Array;
   /**
-   * Seals prefetched keys on disk, 32 octets; taken over and wiped by the store. Without it a fresh one is made, so that
-   * keys prefetched by an earlier process are burnt.
+   * Wraps the keys of the epochs that seal prefetched keys, 32 octets; taken over and wiped by the store. Without it a
+   * fresh one is made, so that keys prefetched by an earlier process are burnt; stores that share a storage need the same.
    */
   readonly keyEncryptionKey?: Secret;
   readonly maxAgeMs?: number;
@@ -43,57 +45,70 @@ export interface KeyStoreParts {
   readonly pool?: Partial<PoolMarks>;
   /** Names keys in the audit record by a keyed hash instead of their ID. */
   readonly auditIdKey?: Secret;
+  /** Runs a transaction a moment later, so that more callers share it: `setImmediate`. A microtask when absent. */
+  readonly later?: (flush: () => void) => void;
+  /** Reservations older than this are given back to the pool. */
+  readonly reserveMs?: number;
 }
 
 /** The books: every key received is in exactly one of the states. */
 export interface KeyCounts {
-  /** Keys that came from the KME: the sum of all that follow, `used` holding those retired since. */
+  /** Keys that came from the KME: the sum of all that follow. */
   readonly delivered: number;
+  /** Given out: delivered, in use, or retired since. */
   readonly used: number;
   readonly burnt: number;
   readonly stored: number;
+  readonly reserved: number;
+  readonly destroyed: number;
   readonly expired: number;
   readonly quarantined: number;
   /** Keys that the KME may have spent on an answer that never came; not part of `delivered`. */
   readonly suspected: number;
 }
 
+/** How far the wall clock may part from store time until it is written down as a step, ms. */
+const CLOCK_STEP_MS = 5000;
+
+/** One store; made by {@link KeyStore.open}. */
 export class KeyStore {
   readonly #source: KeySource;
   readonly #storage: KeyStorage;
   readonly #clock: StoreClock;
   readonly #ledger: Ledger;
-  readonly #commits: CommitGroup;
   readonly #pools = new Map<string, MasterPool>();
   readonly #fetching = new Map<string, Promise<KeyReply>>();
   readonly #announced = new Map<string, Promise<number>>();
   readonly #parts: KeyStoreParts;
-  readonly #maxAgeMs: number;
   readonly #sealer: Sealer;
   #suspected = 0;
-  #unrecorded = 0;
+  #stepMs = 0;
   #closed = false;
 
-  /** Throws when `storage` cannot be read. Keys sealed in another epoch are burnt here. */
-  constructor(parts: KeyStoreParts) {
+  private constructor(parts: KeyStoreParts, clock: StoreClock, sealer: Sealer) {
     this.#parts = parts;
     this.#source = parts.source;
     this.#storage = parts.storage;
-    this.#maxAgeMs = parts.maxAgeMs ?? Number.POSITIVE_INFINITY;
-    this.#clock = new StoreClock(parts.clock, parts.storage.lastAudit()?.atMs ?? 0);
-    const kek = parts.keyEncryptionKey ?? Secret.own(parts.random(32));
-    const sealer = new Sealer(kek, parts.random);
-    kek.wipe();
+    this.#clock = clock;
     this.#sealer = sealer;
-    this.#ledger = new Ledger({
-      storage: parts.storage,
-      clock: this.#clock,
-      sealer,
-      maxAgeMs: this.#maxAgeMs,
-      auditIdKey: parts.auditIdKey,
-    });
-    this.#commits = new CommitGroup(parts.storage);
-    this.#changeStored((row) => row.epoch !== sealer.epoch, 'burnt', 'sealed in another epoch');
+    const { storage, auditIdKey, later, maxAgeMs = Number.POSITIVE_INFINITY } = parts;
+    const commits = new CommitGroup({ storage, auditIdKey, later });
+    this.#ledger = new Ledger({ storage, commits, clock, sealer, maxAgeMs });
+  }
+
+  /** Rejects when the storage cannot be read. Waiting keys of epochs that the key-encryption key does not open are burnt. */
+  static async open(parts: KeyStoreParts): Promise<KeyStore> {
+    const { storage, random } = parts;
+    const kek = parts.keyEncryptionKey ?? Secret.own(random(32));
+    const sealer = new Sealer(kek, random);
+    kek.wipe();
+    const clock = new StoreClock(parts.clock, (await storage.lastAudit())?.atMs ?? 0);
+    for (const row of await storage.epochs()) sealer.load(row);
+    const store = new KeyStore(parts, clock, sealer);
+    const lost = { states: SEALED_STATES, notEpochs: sealer.epochs };
+    if ((await storage.select({ ...lost, limit: 1 })).length > 0)
+      await store.#ledger.moveAll(lost, 'burnt', 'sealed in another epoch');
+    return store;
   }
 
   /** A key to share with `peerSae`, this SAE being the master: from the pool, or asked for now. */
@@ -101,7 +116,7 @@ export class KeyStore {
     if (this.#closed) return refused('closed');
     const pool = this.#pool(peerSae);
     try {
-      const reply = await this.#fromPool({ peer: peerSae, role: 'master' });
+      const reply = await this.#fromPool({ peer: peerSae, role: 'master' }, pool);
       if (reply === undefined) return await pool.wait();
       pool.taken();
       return reply;
@@ -111,9 +126,14 @@ export class KeyStore {
   }
 
   /** A look before the transaction, so that a store without a pool pays for one transaction per key, not two. */
-  async #fromPool(pair: Pair): Promise<KeyReply | undefined> {
-    if (this.#storage.oldestStored(pair.peer, pair.role) === undefined) return undefined;
-    return await this.#commit(() => this.#ledger.useOldest(pair), refused('storage-failed'));
+  async #fromPool(pair: Pair, pool: MasterPool): Promise<KeyReply | undefined> {
+    if (!pool.likely) {
+      const waiting = await this.#storage.select({ ...pair, states: ['stored'], limit: 1 });
+      if (waiting.length === 0) return undefined;
+    }
+    const reply = await this.#ledger.takeOldest(pair);
+    if (reply === undefined) pool.miscounted();
+    return reply;
   }
 
   /**
@@ -143,31 +163,12 @@ export class KeyStore {
   /** A key that is announced meanwhile is waited for; a second question to the KME would find it gone. */
   async #fetchOnce(pair: Pair, keyId: string): Promise<KeyReply> {
     await this.#announced.get(keyId);
-    const known = this.#ledger.knownRefusal(pair, keyId);
-    if (known !== undefined) return known;
-    if (this.#storage.find(keyId) !== undefined) return await this.#useStored(pair, keyId);
+    const row = await this.#storage.find(keyId);
+    if (row !== undefined) return await this.#ledger.takeKnown(pair, row);
     const answer = await this.#source.decKeys(pair.peer, [keyId]);
     if (!answer.ok) return await this.#sourceFailed(pair, answer.error, 1, keyId);
-    const [key] = answer.value;
-    if (key === undefined) return refused('bad-answer', keyId);
-    const lost = (): void => this.#lose([key]);
-    return await this.#commit(
-      () => this.#ledger.useReceived(pair, key.keyId, key.secret),
-      refused('storage-failed', keyId),
-      lost,
-    );
-  }
-
-  /** Looks again within the transaction: another process may have taken the key since. */
-  #useStored(pair: Pair, keyId: string): Promise<KeyReply> {
-    return this.#commit(
-      () => {
-        const refusal = this.#ledger.knownRefusal(pair, keyId);
-        const row = this.#storage.find(keyId);
-        return refusal ?? (row === undefined ? refused('unknown-key', keyId) : this.#ledger.useStored(row));
-      },
-      refused('storage-failed', keyId),
-    );
+    const [reply] = await this.#ledger.receive(pair, answer.value, 1);
+    return reply ?? refused('bad-answer', keyId);
   }
 
   /**
@@ -175,53 +176,82 @@ export class KeyStore {
    * number that is now in the store.
    */
   async announce(peerSae: string, keyIds: readonly string[]): Promise<number> {
-    if (this.#closed) return 0;
-    const fresh = [...new Set(keyIds.map((keyId) => keyId.toLowerCase()))].filter((keyId) =>
-      this.#isNew(keyId),
-    );
-    if (fresh.length === 0) return 0;
-    const coming = this.#fetchAhead({ peer: peerSae, role: 'slave' }, fresh);
-    for (const keyId of fresh) this.#announced.set(keyId, coming);
+    const unique = [...new Set(keyIds.map((keyId) => keyId.toLowerCase()))];
+    const free = unique.filter((id) => isKeyId(id) && !this.#fetching.has(id) && !this.#announced.has(id));
+    if (this.#closed || free.length === 0) return 0;
+    const coming = this.#fetchAhead({ peer: peerSae, role: 'slave' }, free).catch(() => 0);
+    for (const keyId of free) this.#announced.set(keyId, coming);
     try {
       return await coming;
     } finally {
-      for (const keyId of fresh) this.#announced.delete(keyId);
+      for (const keyId of free) this.#announced.delete(keyId);
     }
   }
 
-  /** Worth asking the KME for: a key ID, not in the books, not on its way. */
-  #isNew(keyId: string): boolean {
-    if (!isKeyId(keyId) || this.#fetching.has(keyId) || this.#announced.has(keyId)) return false;
-    return this.#read(() => this.#storage.find(keyId) === undefined, false);
-  }
-
-  /** All of the keys or none, as the KME delivers them. */
+  /** All of the keys that are not in the books, or none, as the KME delivers them. */
   async #fetchAhead(pair: Pair, keyIds: readonly string[]): Promise<number> {
-    const answer = await this.#source.decKeys(pair.peer, keyIds);
+    const known = await Promise.all(keyIds.map((keyId) => this.#storage.find(keyId)));
+    const fresh = keyIds.filter((_keyId, index) => known[index] === undefined);
+    if (fresh.length === 0) return 0;
+    const answer = await this.#source.decKeys(pair.peer, fresh);
     if (!answer.ok) {
-      await this.#sourceFailed(pair, answer.error, keyIds.length);
+      await this.#sourceFailed(pair, answer.error, fresh.length);
       return 0;
     }
-    const store = (): number => {
-      for (const key of answer.value) this.#ledger.store(pair, key.keyId, key.secret);
-      return answer.value.length;
-    };
-    return await this.#commit(store, 0, () => this.#lose(answer.value));
+    await this.#ledger.receive(pair, answer.value, 0);
+    return answer.value.length;
+  }
+
+  /**
+   * Sets keys of the pool aside so that their IDs can be offered to `peerSae` before one of them is chosen. Gives at most
+   * `count`, oldest first; each is then taken by {@link deliver} or given back by {@link release}.
+   */
+  async reserve(peerSae: string, count: number): Promise<readonly { keyId: string; ageMs: number }[]> {
+    if (this.#closed) return [];
+    const rows = await this.#ledger.reserve({ peer: peerSae, role: 'master' }, count);
+    this.#pool(peerSae).refill();
+    return rows.map((row) => ({ keyId: row.keyId, ageMs: this.#clock.now() - row.receivedAtMs }));
+  }
+
+  /** A key that was reserved for `peerSae`. */
+  async deliver(peerSae: string, keyId: string): Promise<KeyReply> {
+    if (this.#closed) return refused('closed', keyId);
+    try {
+      const row = await this.#storage.find(keyId.toLowerCase());
+      if (row === undefined) return refused('unknown-key', keyId);
+      return await this.#ledger.takeKnown({ peer: peerSae, role: 'master' }, row);
+    } catch (error) {
+      return storageFailed(error, keyId);
+    }
+  }
+
+  /** Gives a reserved key back to its pool; false when it is not reserved. */
+  release(keyId: string): Promise<boolean> {
+    return this.#one(keyId, ['reserved'], 'stored', 'given back');
+  }
+
+  /** A delivered key has entered a prf: what it protects is up. */
+  confirm(keyId: string): Promise<boolean> {
+    return this.#one(keyId, ['delivered'], 'in-use', 'in use');
   }
 
   /** The SA that a key went into is gone. */
-  async retire(keyId: string): Promise<boolean> {
-    return await this.#commit(() => {
-      const row = this.#storage.find(keyId.toLowerCase());
-      if (row?.state !== 'used') return false;
-      this.#ledger.change(row, 'retired', 'no longer in use');
-      return true;
-    }, false);
+  retire(keyId: string): Promise<boolean> {
+    return this.#one(keyId, ['delivered', 'in-use'], 'retired', 'no longer in use');
+  }
+
+  async #one(keyId: string, states: readonly KeyState[], to: KeyState, reason: string): Promise<boolean> {
+    try {
+      return (await this.#ledger.moveAll({ keyId: keyId.toLowerCase(), states }, to, reason)).length === 1;
+    } catch {
+      return false;
+    }
   }
 
   /**
    * Distrusts every key received from `fromMs` on and before `untilMs` (store time), of one peer or all. Stored ones are
-   * never used; the IDs of used ones are given back, so that what they protect can be rekeyed. `incident` goes into the audit.
+   * never used; the IDs of used ones are given back, so that what they protect can be rekeyed. `incident` goes into the
+   * audit. Rejects when the storage fails: an alarm that is not written down must be seen.
    */
   async quarantine(
     fromMs: number,
@@ -229,27 +259,40 @@ export class KeyStore {
     incident: string,
     peer?: string,
   ): Promise<readonly string[]> {
-    return await this.#commit(() => {
-      const rows = this.#storage.receivedBetween(fromMs, untilMs, peer);
-      const used: string[] = [];
-      for (const row of rows) {
-        if (row.state !== 'stored' && row.state !== 'used') continue;
-        if (row.state === 'used') used.push(row.keyId);
-        this.#ledger.change(row, 'quarantined', incident);
-      }
-      return used;
-    }, []);
+    const span = { receivedFromMs: fromMs, receivedBeforeMs: untilMs };
+    const where = peer === undefined ? span : { ...span, peer };
+    const states = ['stored', 'reserved', 'delivered', 'in-use'] as const;
+    const rows = await this.#ledger.moveAll({ ...where, states }, 'quarantined', incident);
+    return rows.filter((row) => !SEALED_STATES.includes(row.state)).map((row) => row.keyId);
   }
 
-  /** Expires what is too old and fills pools that are below their low mark. */
+  /**
+   * Expires what is too old, gives forgotten reservations back, writes down a step of the wall clock, and fills pools that
+   * are below their low mark. Never rejects: what could not be written is tried again the next time.
+   */
   async maintain(): Promise<void> {
     if (this.#closed) return;
-    const limit = this.#clock.now() - this.#maxAgeMs;
-    await this.#commit(() => {
-      for (const row of this.#storage.storedBefore(limit, 10_000))
-        this.#ledger.change(row, 'expired', 'older than the policy allows');
-    }, undefined);
-    for (const pool of this.#pools.values()) pool.refill();
+    try {
+      await this.#ledger.expire();
+      await this.#ledger.moveAll(
+        { states: ['reserved'], changedBeforeMs: this.#clock.now() - (this.#parts.reserveMs ?? 60_000) },
+        'stored',
+        'reserved for too long',
+      );
+      await this.#noteClockStep();
+    } catch {
+      return;
+    } finally {
+      for (const pool of this.#pools.values()) pool.refill();
+    }
+  }
+
+  /** Store time is not touched by a step, but whoever reads the record later should know of it. */
+  async #noteClockStep(): Promise<void> {
+    const stepMs = this.#clock.stepMs();
+    if (Math.abs(stepMs - this.#stepMs) < CLOCK_STEP_MS) return;
+    this.#stepMs = stepMs;
+    await this.#ledger.note('clock-step', `the wall clock is ${stepMs} ms ahead of the store's`);
   }
 
   /** Starts filling the pool of a peer before the first need of it. */
@@ -262,30 +305,48 @@ export class KeyStore {
     return this.#clock.now();
   }
 
-  /** Counts rows on each call; throws when the storage is closed or cannot be read. */
-  counts(): KeyCounts {
-    const states = this.#storage.countsByState();
-    const of = (state: Parameters<typeof states.get>[0]): number => states.get(state) ?? 0;
+  /** Counts rows on each call; rejects when the storage is closed or cannot be read. */
+  async counts(): Promise<KeyCounts> {
+    const states = await this.#storage.countsByState();
+    const of = (state: KeyState): number => states.get(state) ?? 0;
+    const { unrecorded } = this.#ledger;
     let recorded = 0;
     for (const count of states.values()) recorded += count;
     return {
-      delivered: recorded + this.#unrecorded,
-      used: of('used') + of('retired'),
-      burnt: of('burnt') + this.#unrecorded,
+      delivered: recorded + unrecorded,
+      used: of('delivered') + of('in-use') + of('retired'),
+      burnt: of('burnt') + unrecorded,
       stored: of('stored'),
+      reserved: of('reserved'),
+      destroyed: of('destroyed'),
       expired: of('expired'),
       quarantined: of('quarantined'),
       suspected: this.#suspected,
     };
   }
 
-  /** Destroys every stored key at once and closes the store: for a tamper signal. */
-  zeroise(reason: string): void {
-    this.#changeStored(() => true, 'burnt', reason);
-    this.close();
+  /** Seals under a new epoch's key from now on; keys of earlier epochs stay usable. Gives its name. */
+  beginEpoch(): Promise<string> {
+    return this.#ledger.beginEpoch();
   }
 
-  /** Gives no key from now on and forgets the sealing key; the storage stays the caller's to close. */
+  /** Destroys an epoch's key: its waiting keys can never be opened again, wherever copies of them lie. Gives their number. */
+  destroyEpoch(epoch: string, reason: string): Promise<number> {
+    return this.#ledger.destroyEpoch(epoch, reason);
+  }
+
+  /**
+   * For a tamper signal: forgets every sealing key at once, before it returns, then destroys what waits in the storage.
+   * Rejects when the storage fails, with the keys sealed for good.
+   */
+  async zeroise(reason: string): Promise<void> {
+    this.close();
+    for (const { epoch, wrapped } of await this.#storage.epochs())
+      if (wrapped !== undefined) await this.#ledger.destroyEpoch(epoch, reason);
+    await this.#ledger.moveAll({ states: SEALED_STATES }, 'destroyed', reason);
+  }
+
+  /** Gives no key from now on and forgets the sealing keys; the storage stays the caller's to close. */
   close(): void {
     this.#closed = true;
     for (const pool of this.#pools.values()) pool.close();
@@ -298,8 +359,13 @@ export class KeyStore {
     if (known !== undefined) return known;
     const pair: Pair = { peer, role: 'master' };
     const pool = new MasterPool(this.#parts.pool ?? {}, {
-      // A storage that cannot be read counts as full: a refill could not be written down either.
-      stored: () => this.#read(() => this.#storage.storedCount(peer, 'master'), Number.POSITIVE_INFINITY),
+      stored: async () => {
+        try {
+          return await this.#storage.storedCount(peer, 'master');
+        } catch {
+          return Number.POSITIVE_INFINITY;
+        }
+      },
       draw: (number) => this.#source.encKeys(peer, number),
       accept: (keys, wanted) => this.#accept(pair, keys, wanted),
       failed: (error, number) => this.#sourceFailed(pair, error, number),
@@ -311,76 +377,29 @@ export class KeyStore {
   }
 
   /** Grants the first `wanted` keys of a draw and puts the rest away, in one transaction. */
-  #accept(pair: Pair, keys: readonly DeliveredKey[], wanted: number): Promise<readonly KeyReply[]> {
-    return this.#commit(
-      () => {
-        for (const key of keys.slice(wanted)) this.#ledger.store(pair, key.keyId, key.secret);
-        return keys.slice(0, wanted).map((key) => this.#ledger.useReceived(pair, key.keyId, key.secret));
-      },
-      keys.slice(0, wanted).map((key) => refused('storage-failed', key.keyId)),
-      () => this.#lose(keys),
-    );
+  async #accept(pair: Pair, keys: readonly DeliveredKey[], wanted: number): Promise<readonly KeyReply[]> {
+    try {
+      return await this.#ledger.receive(pair, keys, wanted);
+    } catch (error) {
+      return keys.slice(0, wanted).map((key) => storageFailed(error, key.keyId));
+    }
   }
 
   /** Accounts for what the source's failure may have cost and turns it into a refusal. */
   async #sourceFailed(pair: Pair, error: ClientError, number: number, keyId?: string): Promise<KeyReply> {
-    const uncertain = error.mayHaveBurnt && error.burntKeyIds.length === 0;
-    if (uncertain) this.#suspected += number;
-    if (uncertain || error.burntKeyIds.length > 0)
-      await this.#commit(() => {
-        for (const burnt of error.burntKeyIds) this.#ledger.burn(pair, burnt, error.detail);
-        if (uncertain) this.#ledger.noteSuspectedBurn(pair, number, error.detail);
-      }, undefined);
+    const suspected = error.mayHaveBurnt && error.burntKeyIds.length === 0 ? number : 0;
+    this.#suspected += suspected;
+    try {
+      await this.#ledger.burn(pair, error.burntKeyIds, suspected, error.detail);
+    } catch {
+      // The refusal stands whether or not the loss could be written down; the counter above holds it.
+    }
     return refused(error.kind, keyId, error.detail);
   }
-
-  /** Keys that came but could not be written down: wiped and counted, never given out. */
-  #lose(keys: readonly DeliveredKey[]): void {
-    this.#unrecorded += keys.length;
-    for (const key of keys) key.secret.wipe();
-  }
-
-  async #commit<T>(work: () => T, otherwise: T, lost: () => void = () => {}): Promise<T> {
-    try {
-      return await this.#commits.run(work, (value) => {
-        if (isGranted(value)) value.secret.wipe();
-      });
-    } catch (error) {
-      lost();
-      return withDetail(otherwise, error);
-    }
-  }
-
-  #read<T>(look: () => T, otherwise: T): T {
-    try {
-      return look();
-    } catch {
-      return otherwise;
-    }
-  }
-
-  /** One transaction of its own, at once: used where nothing else may come first. */
-  #changeStored(choose: (row: KeyRow) => boolean, state: 'burnt', reason: string): void {
-    const rows = this.#storage.storedBefore(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER).filter(choose);
-    if (rows.length === 0) return;
-    this.#storage.transact(() => {
-      for (const row of rows) this.#ledger.change(row, state, reason);
-    });
-  }
 }
 
-function isGranted(value: unknown): value is { readonly secret: Secret } {
-  return typeof value === 'object' && value !== null && 'secret' in value && value.secret instanceof Secret;
-}
-
+/** A refusal that says what the storage said. */
 function storageFailed(error: unknown, keyId?: string): KeyReply {
-  return withDetail(refused('storage-failed', keyId), error);
-}
-
-/** A refusal says what the storage said; other results stay as they are. */
-function withDetail<T>(otherwise: T, error: unknown): T {
-  const refusal = typeof otherwise === 'object' && otherwise !== null && 'reason' in otherwise;
-  return refusal && error instanceof Error
-    ? { ...otherwise, detail: `the storage: ${error.message}` }
-    : otherwise;
+  const detail = error instanceof Error ? error.message : String(error);
+  return refused(storageReason(error), keyId, `the storage: ${detail}`);
 }

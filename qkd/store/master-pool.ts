@@ -22,7 +22,8 @@ const DEFAULT_MARKS: PoolMarks = { low: 0, high: 0, maxPerRequest: 64, backOffMs
 
 /** What the pool asks of the store that it belongs to. */
 export interface PoolPorts {
-  stored(): number;
+  /** Keys that wait; Infinity when the storage cannot be read, since a refill could not be written down either. */
+  stored(): Promise<number>;
   draw(number: number): Promise<Result<readonly DeliveredKey[], ClientError>>;
   accept(keys: readonly DeliveredKey[], wanted: number): Promise<readonly KeyReply[]>;
   failed(error: ClientError, number: number): Promise<KeyReply>;
@@ -58,20 +59,26 @@ export class MasterPool {
     });
   }
 
+  /** Whether the stock is known to hold a key, so that a look can be spared. */
+  get likely(): boolean {
+    return this.#stock !== undefined && this.#stock > 0;
+  }
+
   /** One key was taken from the stock. */
   taken(): void {
     if (this.#stock !== undefined) this.#stock--;
-    this.#fillIfLow();
+    if (this.#mayBeLow()) void this.#run();
+  }
+
+  /** The stock held less than it was thought to: another process took from it. */
+  miscounted(): void {
+    this.#stock = undefined;
   }
 
   /** Counts, and fills up to the high mark when below the low one, unless the last try failed a short time ago. */
   refill(): void {
     this.#stock = undefined;
-    this.#fillIfLow();
-  }
-
-  #fillIfLow(): void {
-    if (!this.#closed && this.#missing() > 0) void this.#run();
+    if (this.#mayBeLow()) void this.#run();
   }
 
   /** A request under way still ends in the books; nobody waits for it any more. */
@@ -80,10 +87,18 @@ export class MasterPool {
     for (const resolve of this.#waiters.splice(0)) resolve(refused('closed'));
   }
 
-  #missing(): number {
+  /** Without a count. */
+  #mayBeLow(): boolean {
     const { low, high } = this.#marks;
-    if (high === 0 || this.#ports.now() < this.#notBeforeMs) return 0;
-    if (this.#stock === undefined || this.#stock < low) this.#stock = this.#ports.stored();
+    if (this.#closed || high === 0 || this.#ports.now() < this.#notBeforeMs) return false;
+    return this.#stock === undefined || this.#stock < low;
+  }
+
+  /** Keys up to the high mark; 0 while the stock is above the low one. */
+  async #missing(): Promise<number> {
+    if (!this.#mayBeLow()) return 0;
+    const { low, high } = this.#marks;
+    this.#stock = await this.#ports.stored();
     return this.#stock < low ? high - this.#stock : 0;
   }
 
@@ -94,12 +109,12 @@ export class MasterPool {
     try {
       // Everyone who asked in this turn shares the first request.
       await Promise.resolve();
-      let filling = this.#missing();
+      let filling = await this.#missing();
       while (!this.#closed && (this.#waiters.length > 0 || filling > 0)) {
         const gained = await this.#request(
           Math.min(this.#marks.maxPerRequest, this.#waiters.length + filling),
         );
-        filling = gained ? Math.max(0, this.#filling(filling)) : 0;
+        filling = gained ? Math.max(0, await this.#filling(filling)) : 0;
       }
     } finally {
       this.#busy = false;
@@ -107,9 +122,9 @@ export class MasterPool {
   }
 
   /** Once begun, filling goes on to the high mark, not only to the low one. */
-  #filling(before: number): number {
-    if (before === 0) return this.#missing();
-    this.#stock = this.#ports.stored();
+  async #filling(before: number): Promise<number> {
+    if (before === 0) return await this.#missing();
+    this.#stock = await this.#ports.stored();
     return this.#marks.high - this.#stock;
   }
 

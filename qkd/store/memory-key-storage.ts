@@ -1,70 +1,114 @@
 /**
- * A {@link KeyStorage} in memory: for a store whose keys need not outlive the process, and as the model that the disk
- * adapters are tested against. A transaction that throws is undone.
+ * A {@link KeyStorage} in memory: for a store whose keys need not outlive the process, and as the model that the adapters
+ * over a disk and a database are tested against. A transaction that throws is undone.
  */
-import type { AuditRow, KeyRole, KeyRow, KeyStorage } from './key-storage.ts';
-import type { KeyState } from './lifecycle.ts';
+import type {
+  AuditRow,
+  Change,
+  Done,
+  EpochRow,
+  KeyRole,
+  KeyRow,
+  KeyStorage,
+  Selection,
+} from './key-storage.ts';
+import { type KeyState, SEALED_STATES } from './lifecycle.ts';
 
+/** Everything answers at once. */
 export class MemoryKeyStorage implements KeyStorage {
   readonly #rows = new Map<string, KeyRow>();
   /** IDs of stored keys by pair, in the order of their coming. */
   readonly #stored = new Map<string, Set<string>>();
+  readonly #epochs = new Map<string, EpochRow>();
   readonly #audit: AuditRow[] = [];
-  #undo: (() => void)[] | undefined;
+  #undo: (() => void)[] = [];
 
-  transact<T>(work: () => T): T {
-    if (this.#undo !== undefined) throw new Error('a transaction within a transaction');
+  commit(
+    changes: readonly Change[],
+    record: (done: Done, last: AuditRow | undefined) => readonly AuditRow[],
+  ): Done {
     this.#undo = [];
     try {
-      return work();
+      const done = changes.map((change) => this.#carryOut(change));
+      for (const row of record(done, this.lastAudit())) this.appendAudit(row);
+      this.beforeCommit();
+      return done;
     } catch (error) {
       for (const undo of this.#undo.reverse()) undo();
       throw error;
-    } finally {
-      this.#undo = undefined;
     }
+  }
+
+  /** The last moment at which a transaction can fail; a subclass throws here to act a full disk. */
+  protected beforeCommit(): void {}
+
+  #carryOut(change: Change): readonly KeyRow[] {
+    if (change.do === 'insert') return change.rows.filter((row) => this.#insert(row));
+    if (change.do === 'epoch') return this.#writeEpoch(change.row);
+    const rows = this.select(change.where);
+    for (const row of rows) this.#move(row, change.to, change.atMs);
+    return rows;
+  }
+
+  #insert(row: KeyRow): boolean {
+    if (this.#rows.has(row.keyId)) return false;
+    this.#write(row);
+    this.#undo.push(() => {
+      this.#rows.delete(row.keyId);
+      this.#stored.get(pairName(row.peer, row.role))?.delete(row.keyId);
+    });
+    return true;
+  }
+
+  #move(row: KeyRow, state: KeyState, changedAtMs: number): void {
+    const sealed = SEALED_STATES.includes(state) ? row.sealed : undefined;
+    this.#write({ ...row, state, changedAtMs, sealed });
+    this.#undo.push(() => this.#write(row));
+  }
+
+  #writeEpoch(row: EpochRow): readonly KeyRow[] {
+    const before = this.#epochs.get(row.epoch);
+    if (before !== undefined && row.wrapped !== undefined) return [];
+    this.#epochs.set(row.epoch, row);
+    this.#undo.push(() => {
+      if (before === undefined) this.#epochs.delete(row.epoch);
+      else this.#epochs.set(row.epoch, before);
+    });
+    return [];
   }
 
   find(keyId: string): KeyRow | undefined {
     return this.#rows.get(keyId);
   }
 
-  oldestStored(peer: string, role: KeyRole): KeyRow | undefined {
-    for (const keyId of this.#stored.get(pairName(peer, role)) ?? []) return this.#rows.get(keyId);
-    return undefined;
+  select(where: Selection): readonly KeyRow[] {
+    const limit = where.limit ?? Number.POSITIVE_INFINITY;
+    const found: KeyRow[] = [];
+    for (const row of this.#candidates(where)) {
+      if (found.length >= limit) break;
+      if (matches(row, where)) found.push(row);
+    }
+    return found;
+  }
+
+  /** Keys as they came; the waiting ones of one pair have an index of their own, as they have on disk. */
+  *#candidates(where: Selection): Iterable<KeyRow> {
+    const { keyId, peer, role, states } = where;
+    const oneState = states.length === 1 && states[0] === 'stored';
+    const ids =
+      keyId !== undefined
+        ? [keyId]
+        : peer !== undefined && role !== undefined && oneState
+          ? (this.#stored.get(pairName(peer, role)) ?? [])
+          : this.#rows.keys();
+    for (const id of ids) {
+      const row = this.#rows.get(id);
+      if (row !== undefined) yield row;
+    }
   }
 
   storedCount(peer: string, role: KeyRole): number {
     return this.#stored.get(pairName(peer, role))?.size ?? 0;
-  }
-
-  storedBefore(receivedBeforeMs: number, limit: number): readonly KeyRow[] {
-    return [...this.#rows.values()]
-      .filter((row) => row.state === 'stored' && row.receivedAtMs < receivedBeforeMs)
-      .slice(0, limit);
-  }
-
-  receivedBetween(fromMs: number, untilMs: number, peer?: string): readonly KeyRow[] {
-    return [...this.#rows.values()].filter(
-      (row) =>
-        row.receivedAtMs >= fromMs && row.receivedAtMs < untilMs && (peer === undefined || row.peer === peer),
-    );
-  }
-
-  insert(row: KeyRow): void {
-    if (this.#rows.has(row.keyId)) throw new Error(`key ${row.keyId} is there already`);
-    this.#write(row);
-    this.#undo?.push(() => {
-      this.#rows.delete(row.keyId);
-      this.#stored.get(pairName(row.peer, row.role))?.delete(row.keyId);
-    });
-  }
-
-  update(keyId: string, state: KeyState, changedAtMs: number, sealed?: Uint8Array): void {
-    const row = this.#rows.get(keyId);
-    if (row === undefined) throw new Error(`key ${keyId} is not there`);
-    this.#write({ ...row, state, changedAtMs, sealed });
-    this.#undo?.push(() => this.#write(row));
   }
 
   #write(row: KeyRow): void {
@@ -82,9 +126,14 @@ export class MemoryKeyStorage implements KeyStorage {
     return counts;
   }
 
+  epochs(): readonly EpochRow[] {
+    return [...this.#epochs.values()];
+  }
+
+  /** Writes a row as it is, even one that breaks the chain: how a test acts a forger. */
   appendAudit(row: AuditRow): void {
     this.#audit.push(row);
-    this.#undo?.push(() => this.#audit.pop());
+    this.#undo.push(() => this.#audit.pop());
   }
 
   lastAudit(): AuditRow | undefined {
@@ -97,7 +146,23 @@ export class MemoryKeyStorage implements KeyStorage {
 
   close(): void {
     this.#rows.clear();
+    this.#stored.clear();
   }
+}
+
+/** Every condition that is given, in the order of the type. */
+function matches(row: KeyRow, where: Selection): boolean {
+  return (
+    where.states.includes(row.state) &&
+    (where.keyId === undefined || row.keyId === where.keyId) &&
+    (where.peer === undefined || row.peer === where.peer) &&
+    (where.role === undefined || row.role === where.role) &&
+    row.receivedAtMs >= (where.receivedFromMs ?? Number.NEGATIVE_INFINITY) &&
+    row.receivedAtMs < (where.receivedBeforeMs ?? Number.POSITIVE_INFINITY) &&
+    row.changedAtMs < (where.changedBeforeMs ?? Number.POSITIVE_INFINITY) &&
+    (where.epoch === undefined || row.epoch === where.epoch) &&
+    !(where.notEpochs?.includes(row.epoch) ?? false)
+  );
 }
 
 function pairName(peer: string, role: KeyRole): string {

@@ -6,6 +6,7 @@ export const REFUSAL_REASONS = {
   'already-used': 'this key ID was given out before, in this run or an earlier one',
   'unknown-key': 'neither the store nor the KME has a key of this ID for this pair',
   expired: 'the key is older than the policy allows',
+  destroyed: 'the key was destroyed before it was used',
   quarantined: 'the link that made the key is distrusted',
   unauthorised: 'the KME does not let this SAE have the key',
   unavailable: 'the KME has no key at the moment',
@@ -14,9 +15,14 @@ export const REFUSAL_REASONS = {
   'bad-request': 'the KME does not accept the request',
   'bad-answer': 'the KME answered something that is no key as asked for',
   'storage-failed': 'the store could not write down that the key is used',
+  'storage-full': 'the disk of the store is full, so that no use can be written down',
+  'storage-damaged': 'the store is damaged and must be restored or made anew',
+  'storage-busy': 'another process holds the store for too long',
+  'storage-unreachable': 'the database that several nodes share does not answer',
   closed: 'the store is closed',
 } as const satisfies Readonly<Record<string, string>>;
 
+/** One of {@link REFUSAL_REASONS}. */
 export type RefusalReason = keyof typeof REFUSAL_REASONS;
 
 /** `ageMs`: time since the store received the key. The receiver owns `secret` and wipes it after use. */
@@ -36,8 +42,10 @@ export interface KeyRefused {
   readonly detail: string;
 }
 
+/** What every request for a key resolves to. */
 export type KeyReply = KeyGranted | KeyRefused;
 
+/** Makes a refusal; `detail` is the reason's own text unless something more exact is known. */
 export function refused(
   reason: RefusalReason,
   keyId?: string,

@@ -1,30 +1,37 @@
 /**
- * Seals keys that wait on disk: AES-256-GCM under a key-encryption key. The additional data binds the sealed bytes to the
- * key's ID, pair, role and epoch, so that rows cannot be swapped; losing the key of an epoch destroys its keys for good.
+ * Seals keys that wait in a storage: AES-256-GCM under the key of an epoch, which is itself kept wrapped under the
+ * key-encryption key. The additional data binds the sealed bytes to the key's ID, pair, role, epoch and state version, so
+ * that rows cannot be swapped; destroying the key of an epoch destroys its keys for good, wherever copies of them lie.
  */
-import { createCipheriv, createDecipheriv, createHash, createSecretKey, type KeyObject } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { Secret } from '../secret.ts';
-import type { KeyRole } from './key-storage.ts';
+import type { EpochRow, KeyRole } from './key-storage.ts';
 
 const IV_OCTETS = 12;
 const TAG_OCTETS = 16;
+const OVERHEAD = 1 + IV_OCTETS + TAG_OCTETS;
 const FORMAT = 1;
+/** Counts the forms of what is bound to a sealed key; part of the additional data. */
+const STATE_VERSION = 'waiting 1';
 /** Drawn at once, because a call for randomness costs more than the sealing of a key. */
-const IVS_AHEAD = 64;
+const IVS_AHEAD = 256;
+const encoder = new TextEncoder();
 
 /** What a sealed key belongs to. */
 export interface SealContext {
   readonly keyId: string;
   readonly peer: string;
   readonly role: KeyRole;
+  readonly epoch: string;
 }
 
+/** Holds the keys of the epochs that the key-encryption key opens. */
 export class Sealer {
-  /** Names the key-encryption key without telling it. */
-  readonly epoch: string;
-  /** Set up once; its copy of the bytes is in OpenSSL's memory, which cleans it when the object goes. */
+  /** Set up once; OpenSSL's copy of the bytes is cleaned when the object goes. */
   #kek: KeyObject | undefined;
+  readonly #epochs = new Map<string, KeyObject>();
   readonly #random: (length: number) => Uint8Array;
+  #current: string | undefined;
   #ivs = new Uint8Array(0);
 
   /** `kek`: 32 octets; may be wiped once this returns. */
@@ -32,50 +39,71 @@ export class Sealer {
     if (kek.length !== 32) throw new Error('a key-encryption key has 32 octets');
     this.#kek = kek.use((bytes) => createSecretKey(bytes));
     this.#random = random;
-    this.epoch = kek.use((bytes) =>
-      createHash('sha256').update('qn3iwf key epoch').update(bytes).digest('hex').slice(0, 16),
-    );
   }
 
-  /** Gives format, IV, ciphertext and tag in one piece; `secret` stays as it is. */
+  /** The epoch that new keys are sealed in; undefined before the first. */
+  get epoch(): string | undefined {
+    return this.#current;
+  }
+
+  /** Epochs whose keys can be opened. */
+  get epochs(): readonly string[] {
+    return [...this.#epochs.keys()];
+  }
+
+  /** Takes an epoch from the storage; false when it is destroyed or wrapped under another key-encryption key. */
+  load(row: EpochRow): boolean {
+    if (row.wrapped === undefined) return false;
+    const key = decrypt(this.#kekKey(), epochData(row.epoch), row.wrapped);
+    if (key === undefined) return false;
+    this.#take(row.epoch, key);
+    return true;
+  }
+
+  /** Begins an epoch with a key of its own; the row goes to the storage. */
+  begin(): EpochRow & { readonly wrapped: Uint8Array } {
+    const epoch = Buffer.from(this.#random(8)).toString('hex');
+    const key = Uint8Array.from(this.#random(32));
+    const wrapped = encrypt(this.#kekKey(), this.#nextIv(), epochData(epoch), key);
+    this.#take(epoch, key);
+    return { epoch, wrapped };
+  }
+
+  #take(epoch: string, key: Uint8Array): void {
+    this.#epochs.set(epoch, createSecretKey(key));
+    key.fill(0);
+    this.#current = epoch;
+  }
+
+  /** Forgets the key of one epoch. The next seal needs a new one when it was the current. */
+  forget(epoch: string): void {
+    this.#epochs.delete(epoch);
+    if (this.#current === epoch) this.#current = undefined;
+  }
+
+  /** Gives format, IV, ciphertext and tag in one piece; `secret` stays as it is. Throws when the epoch is unknown. */
   seal(context: SealContext, secret: Secret): Uint8Array {
-    const iv = this.#nextIv();
-    const cipher = createCipheriv('aes-256-gcm', this.#key(), iv);
-    cipher.setAAD(this.#additionalData(context));
-    const body = secret.use((bytes) => cipher.update(bytes));
-    cipher.final();
-    const sealed = new Uint8Array(1 + IV_OCTETS + body.length + TAG_OCTETS);
-    sealed[0] = FORMAT;
-    sealed.set(iv, 1);
-    sealed.set(body, 1 + IV_OCTETS);
-    sealed.set(cipher.getAuthTag(), 1 + IV_OCTETS + body.length);
-    return sealed;
+    const key = this.#epochs.get(context.epoch);
+    if (key === undefined) throw new Error('the sealer is closed or has no such epoch');
+    return secret.use((bytes) => encrypt(key, this.#nextIv(), additionalData(context), bytes));
   }
 
-  /** The key, or undefined when the bytes were changed, moved to another row, or sealed in another epoch. */
+  /** The key, or undefined when the bytes were changed, moved to another row, or sealed in an epoch that is gone. */
   open(context: SealContext, sealed: Uint8Array): Secret | undefined {
-    if (sealed[0] !== FORMAT || sealed.length < 1 + IV_OCTETS + TAG_OCTETS) return undefined;
-    const iv = sealed.subarray(1, 1 + IV_OCTETS);
-    const decipher = createDecipheriv('aes-256-gcm', this.#key(), iv);
-    decipher.setAAD(this.#additionalData(context));
-    decipher.setAuthTag(sealed.subarray(sealed.length - TAG_OCTETS));
-    const bytes = decipher.update(sealed.subarray(1 + IV_OCTETS, sealed.length - TAG_OCTETS));
-    try {
-      decipher.final();
-      return Secret.copyOf(bytes);
-    } catch {
-      return undefined;
-    } finally {
-      bytes.fill(0);
-    }
+    const key = this.#epochs.get(context.epoch);
+    if (key === undefined) return undefined;
+    const bytes = decrypt(key, additionalData(context), sealed);
+    return bytes === undefined ? undefined : Secret.own(bytes);
   }
 
-  /** Forgets the key-encryption key: what is sealed stays sealed. Sealing and opening throw from now on. */
+  /** Forgets every key: what is sealed stays sealed. */
   close(): void {
     this.#kek = undefined;
+    this.#epochs.clear();
+    this.#current = undefined;
   }
 
-  #key(): KeyObject {
+  #kekKey(): KeyObject {
     if (this.#kek === undefined) throw new Error('the sealer is closed');
     return this.#kek;
   }
@@ -87,10 +115,45 @@ export class Sealer {
     this.#ivs = this.#ivs.subarray(IV_OCTETS);
     return iv;
   }
+}
 
-  /** Length before each text, so that no two contexts give the same octets. */
-  #additionalData(context: SealContext): Uint8Array {
-    const parts = [this.epoch, context.keyId, context.peer, context.role];
-    return new TextEncoder().encode(parts.map((part) => `${part.length}:${part}`).join(''));
+function encrypt(key: KeyObject, iv: Uint8Array, data: Uint8Array, plain: Uint8Array): Uint8Array {
+  const cipher = createCipheriv('aes-256-gcm', key, iv);
+  cipher.setAAD(data);
+  const sealed = new Uint8Array(OVERHEAD + plain.length);
+  sealed[0] = FORMAT;
+  sealed.set(iv, 1);
+  sealed.set(cipher.update(plain), 1 + IV_OCTETS);
+  cipher.final();
+  sealed.set(cipher.getAuthTag(), 1 + IV_OCTETS + plain.length);
+  return sealed;
+}
+
+/** A buffer of its own, or undefined when anything was changed. */
+function decrypt(key: KeyObject, data: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
+  if (sealed[0] !== FORMAT || sealed.length < OVERHEAD) return undefined;
+  const end = sealed.length - TAG_OCTETS;
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(1, 1 + IV_OCTETS));
+  decipher.setAAD(data);
+  decipher.setAuthTag(sealed.subarray(end));
+  const bytes = decipher.update(sealed.subarray(1 + IV_OCTETS, end));
+  try {
+    decipher.final();
+    return Uint8Array.from(bytes);
+  } catch {
+    return undefined;
+  } finally {
+    bytes.fill(0);
   }
+}
+
+/** Length before each text, so that no two contexts give the same octets. */
+function additionalData({ keyId, peer, role, epoch }: SealContext): Uint8Array {
+  return encoder.encode(
+    `${keyId.length}:${keyId}${peer.length}:${peer}${role.length}:${role}${epoch.length}:${epoch}${STATE_VERSION}`,
+  );
+}
+
+function epochData(epoch: string): Uint8Array {
+  return encoder.encode(`qn3iwf epoch ${epoch}`);
 }

@@ -10,6 +10,7 @@ export interface Clock {
   monotonicMs(): number;
 }
 
+/** Time that only goes forward. */
 export class StoreClock {
   readonly #clock: Clock;
   readonly #offsetMs: number;
@@ -20,7 +21,13 @@ export class StoreClock {
     this.#offsetMs = Math.max(clock.wallMs(), lastWrittenMs) - clock.monotonicMs();
   }
 
+  /** Store time in ms. */
   now(): number {
     return Math.floor(this.#clock.monotonicMs() + this.#offsetMs);
+  }
+
+  /** How far the wall clock is ahead of store time, ms; negative: behind. Only a step of it, or drift, makes it differ. */
+  stepMs(): number {
+    return Math.round(this.#clock.wallMs() - this.now());
   }
 }

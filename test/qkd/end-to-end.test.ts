@@ -19,7 +19,7 @@ async function storeOf(saeId: string, file: string, pool = {}): Promise<KeyStore
   const storage = new SqliteKeyStorage(join(folder, file));
   open.push(storage);
   const source = await kmes.client(saeId);
-  return new KeyStore({
+  return await KeyStore.open({
     source,
     storage,
     clock: CLOCK,
@@ -66,8 +66,8 @@ describe('a KME pair with two stores', () => {
       reason: 'already-used',
       keyId: drawn.keyId,
     });
-    expect(ue.counts()).toMatchObject({ delivered: 1, used: 1, burnt: 0 });
-    expect(n3iwf.counts()).toMatchObject({ delivered: 1, used: 1, burnt: 0 });
+    expect(await ue.counts()).toMatchObject({ delivered: 1, used: 1, burnt: 0 });
+    expect(await n3iwf.counts()).toMatchObject({ delivered: 1, used: 1, burnt: 0 });
   });
 
   it('refuses a key ID used in an earlier life of the store', async () => {
@@ -79,7 +79,7 @@ describe('a KME pair with two stores', () => {
     open.at(-1)?.close();
     const after = await storeOf('n3iwf-1', 'again.db');
     expect(await after.fetch('ue-1', drawn.keyId)).toMatchObject({ reason: 'already-used' });
-    expect(verifyAudit(open.at(-1)!)).toBeUndefined();
+    expect(await verifyAudit(open.at(-1)!)).toMatchObject({ ok: true });
   });
 
   it('prefetches for many who ask at once, and no key goes to two', async () => {
@@ -87,7 +87,7 @@ describe('a KME pair with two stores', () => {
     const replies = await Promise.all(Array.from({ length: 50 }, () => ue.obtain('n3iwf-1')));
     const keyIds = replies.map((reply) => granted(reply).keyId);
     expect(new Set(keyIds).size).toBe(50);
-    const { delivered, used, stored } = ue.counts();
+    const { delivered, used, stored } = await ue.counts();
     expect({ used, sum: used + stored }).toEqual({ used: 50, sum: delivered });
   });
 
@@ -106,6 +106,6 @@ describe('a KME pair with two stores', () => {
     const keyId = '6d3f6a0e-7c57-4f0a-9b5e-0d9c4f2c8a11';
     expect(await n3iwf.fetch('ue-1', keyId)).toMatchObject({ reason: 'unknown-key', keyId });
     expect(await n3iwf.fetch('ue-1', 'no uuid')).toMatchObject({ reason: 'unknown-key' });
-    expect(n3iwf.counts()).toMatchObject({ delivered: 0, used: 0, burnt: 0, suspected: 0 });
+    expect(await n3iwf.counts()).toMatchObject({ delivered: 0, used: 0, burnt: 0, suspected: 0 });
   });
 });

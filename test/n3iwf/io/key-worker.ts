@@ -7,7 +7,7 @@ import { SqliteKeyStorage } from '../../../n3iwf/io/sqlite-key-storage.ts';
 import { FakeKme } from '../../qkd/store/fixtures.ts';
 
 const [path = '', round = '0'] = process.argv.slice(2);
-const store = new KeyStore({
+const store = await KeyStore.open({
   source: new FakeKme(1 + Number(round) * 1_000_000),
   storage: new SqliteKeyStorage(path),
   clock: { wallMs: () => Date.now(), monotonicMs: () => performance.now() },

@@ -5,7 +5,6 @@ import {
   type Clock,
   type DeliveredKey,
   type KeySource,
-  type KeyStorage,
   KeyStore,
   type KeyStoreParts,
   MemoryKeyStorage,
@@ -98,15 +97,10 @@ export class FakeKme implements KeySource {
 export class FailingStorage extends MemoryKeyStorage {
   failures = 0;
 
-  override transact<T>(work: () => T): T {
-    return super.transact(() => {
-      const value = work();
-      if (this.failures > 0) {
-        this.failures--;
-        throw new Error('database or disk is full');
-      }
-      return value;
-    });
+  protected override beforeCommit(): void {
+    if (this.failures === 0) return;
+    this.failures--;
+    throw new Error('database or disk is full');
   }
 }
 
@@ -114,7 +108,7 @@ export interface Bench {
   readonly store: KeyStore;
   readonly kme: FakeKme;
   readonly clock: FakeClock;
-  readonly storage: KeyStorage;
+  readonly storage: MemoryKeyStorage;
 }
 
 let counter = 0;
@@ -125,10 +119,16 @@ export function random(length: number): Uint8Array {
   return new Uint8Array(octets);
 }
 
-export function bench(parts: Partial<KeyStoreParts> & { kme?: FakeKme; fakeClock?: FakeClock } = {}): Bench {
+type BenchParts = Partial<KeyStoreParts> & {
+  kme?: FakeKme;
+  fakeClock?: FakeClock;
+  storage?: MemoryKeyStorage;
+};
+
+export async function bench(parts: BenchParts = {}): Promise<Bench> {
   const kme = parts.kme ?? new FakeKme();
   const clock = parts.fakeClock ?? new FakeClock();
   const storage = parts.storage ?? new MemoryKeyStorage();
-  const store = new KeyStore({ source: kme, storage, clock, random, ...parts });
+  const store = await KeyStore.open({ source: kme, clock, random, ...parts, storage });
   return { store, kme, clock, storage };
 }
