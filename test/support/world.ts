@@ -153,13 +153,15 @@ export class World {
       this.now = Math.max(this.now + 1, due);
       this.gateway.tick();
       for (const { ue } of this.ues) ue.tick();
+      for (const core of this.cores) core.tick();
       await this.settle();
     }
     this.now = Math.max(this.now, end);
   }
 
   private nextDeadline(): number {
-    const all = [this.gateway.deadline(), ...this.ues.map(({ ue }) => ue.deadline())];
+    const peers = [...this.ues.map(({ ue }) => ue), ...this.cores];
+    const all = [this.gateway.deadline(), ...peers.map((peer) => peer.deadline())];
     return Math.min(...all.map((at) => at ?? Number.POSITIVE_INFINITY));
   }
 
@@ -265,6 +267,7 @@ export class World {
       ...own,
     };
     return new SimulatedCore(config, address, {
+      now: () => this.now,
       random: (length) => this.random.octets(length),
       sendN2: (_, data) => {
         const pdu = decodeNgap(data);

@@ -32,7 +32,12 @@ export interface AmfUe {
   rand: Uint8Array;
   xresStar: Uint8Array;
   kAmf: Uint8Array;
+  kN3iwf: Uint8Array;
   security: NasSecurity | undefined;
+  /** The N3IWF asked for a context with the UE's first message. */
+  wantsContext: boolean;
+  /** Times that T3550 ran out. */
+  retries: number;
   /** When the AMF goes on without the UE's answer, in ms of its clock. */
   deadline: number | undefined;
 }

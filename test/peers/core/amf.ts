@@ -4,6 +4,7 @@ import { type CoreConfig, type Quirk, sNssaiOf } from './config.ts';
 import { GmmProcedures } from './gmm.ts';
 import { SimulatedSmf } from './smf.ts';
 import type { SimulatedUpf } from './upf.ts';
+import { WorkerPool } from './worker-pool.ts';
 
 /** What a test or the lab may want to know. */
 export type CoreEvent =
@@ -62,6 +63,7 @@ export class SimulatedAmf {
   readonly gmm: GmmProcedures;
   readonly smf: SimulatedSmf;
   private readonly ues = new Map<number, AmfUe>();
+  private readonly workers: WorkerPool;
   private nextId = 1;
   private isSetUp = false;
   /** Ended by a fault of its own: it takes and sends nothing until `revive`. */
@@ -78,6 +80,10 @@ export class SimulatedAmf {
       sendToUe: (ue, nasPdu) => this.sendToUe(ue, nasPdu),
     });
     this.gmm = new GmmProcedures(this);
+    this.workers = new WorkerPool(
+      (pdu) => this.process(pdu),
+      () => ports.now(),
+    );
   }
 
   /** True when it shows that departure from the standard. */
@@ -87,6 +93,11 @@ export class SimulatedAmf {
 
   receive(pdu: NgapPdu): void {
     if (this.dead || (this.has('q10') && !this.isSetUp && pdu.message !== 'NGSetupRequest')) return;
+    if (this.has('q8')) this.workers.receive(pdu);
+    else this.process(pdu);
+  }
+
+  private process(pdu: NgapPdu): void {
     const handler = handlers[pdu.message] as ((amf: SimulatedAmf, ies: object) => void) | undefined;
     handler?.(this, pdu.ies);
   }
@@ -183,12 +194,14 @@ export class SimulatedAmf {
 
   /** When `tick` is due: the first of the UEs' deadlines. */
   deadline(): number | undefined {
-    const all = [...this.ues.values()].flatMap(({ deadline }) => deadline ?? []);
+    const ofUes = [...this.ues.values()].map(({ deadline }) => deadline);
+    const all = [this.workers.deadline(), ...ofUes].flatMap((at) => at ?? []);
     return all.length === 0 ? undefined : Math.min(...all);
   }
 
   tick(): void {
     const now = this.ports.now();
+    this.workers.tick();
     for (const ue of [...this.ues.values()]) {
       if (ue.deadline !== undefined && ue.deadline <= now) this.gmm.expired(ue);
     }
@@ -216,7 +229,7 @@ export class SimulatedAmf {
     const { ranUeNgapId, nasPdu, fiveGSTmsi } = ies;
     const isRegistration = nasPdu[2] === registrationRequest && (nasPdu[3] ?? 0) % 8 === initialRegistration;
     if (!this.has('q4') || isRegistration || fiveGSTmsi !== undefined) {
-      this.gmm.initial(ranUeNgapId, nasPdu);
+      this.gmm.initial(ranUeNgapId, nasPdu, ies.ueContextRequest !== undefined);
       return;
     }
     const amfUeNgapId = this.allocateId();

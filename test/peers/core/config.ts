@@ -14,11 +14,16 @@ export type Refusal = 'ngSetup' | 'registration' | 'pduSession';
  * Ways of free5GC's AMF that depart from the standard, by their numbers in this project's notes on cores; the AMF shows
  * each one only when it is asked to.
  *
+ * - `q3` every Initial Context Setup Response is followed by a NAS message, which has no octets when none is due
  * - `q4` a first message other than an initial registration without 5G-S-TMSI costs the UE its context
+ * - `q5` what a UE ciphers in a container of its first message is read with the wrong bearer, and the UE refused
+ * - `q6` T3550 runs from the Initial Context Setup Request on: the accept goes out again before the context is up
+ * - `q7` a UE that offers no integrity but NIA0 is refused
+ * - `q8` messages for different workers that come right behind each other are done in the other order
  * - `q10` before NG Setup nothing is answered, not even by an Error Indication
  * - `q11` a subscriber without an AMBR ends the AMF at the first PDU session
  */
-export type Quirk = 'q4' | 'q10' | 'q11';
+export type Quirk = 'q3' | 'q4' | 'q5' | 'q6' | 'q7' | 'q8' | 'q10' | 'q11';
 
 export interface CoreConfig {
   readonly plmn: { readonly mcc: string; readonly mnc: string };

@@ -12,7 +12,7 @@ import {
 } from '../nas/index.ts';
 import { deriveAlgorithmKey, deriveKn3iwf, homeEnvironment } from '../usim/index.ts';
 import type { AmfUe } from './amf-ue.ts';
-import { type CoreConfig, type Subscriber, sNssaiOf } from './config.ts';
+import { type CoreConfig, type Quirk, type Subscriber, sNssaiOf } from './config.ts';
 import type { SimulatedSmf } from './smf.ts';
 
 /** The AMF around the procedures. */
@@ -29,6 +29,7 @@ export interface GmmHost {
         | { readonly type: 'rejected'; readonly imsi: string; readonly reason: string },
     ): void;
   };
+  has(quirk: Quirk): boolean;
   allocateId(): number;
   add(ue: AmfUe): void;
   sendToUe(ue: AmfUe, nasPdu: Uint8Array): void;
@@ -63,6 +64,13 @@ const illegalUe = 3;
 /** How long the UE may take over a network's deregistration request, in ms (T3522). */
 const deregistrationLimitMs = 6000;
 const synchFailure = 21;
+/** T3550, and how often the accept goes out again when it runs out. */
+const acceptLimitMs = 6000;
+const mostRetries = 4;
+const capabilitiesMismatch = 23;
+const identityUnderivable = 9;
+/** NIA1 to NIA3 in the second octet of a UE's security capability. */
+const realIntegrity = 0x70;
 
 /** Mobility management of the simulated AMF: registration by 5G-AKA over non-3GPP access, and its end. */
 export class GmmProcedures {
@@ -83,12 +91,17 @@ export class GmmProcedures {
   }
 
   /** The first message of a UE: only a registration that names a known subscriber leads on. */
-  initial(ranUeNgapId: number, nasPdu: Uint8Array): void {
+  initial(ranUeNgapId: number, nasPdu: Uint8Array, wantsContext = true): void {
     const decoded = decodeNas(nasPdu);
     const request = decoded.ok && decoded.value.message === 'RegistrationRequest' ? decoded.value : undefined;
     const imsi = request === undefined ? undefined : imsiOfIdentity(request.mobileIdentity);
     const subscriber = this.amf.config.subscribers.find((candidate) => candidate.imsi === imsi);
     const ue = this.newUe(ranUeNgapId, subscriber ?? unknownSubscriber(imsi), request?.ueSecurityCapability);
+    ue.wantsContext = wantsContext;
+    if (this.amf.has('q5') && isProtected(nasPdu)) {
+      this.refuse(ue, identityUnderivable, 'the container of the first message cannot be read');
+      return;
+    }
     if (subscriber === undefined || this.amf.config.refuse === 'registration') {
       this.amf.sendToUe(ue, encodeNas({ message: 'RegistrationReject', cause: illegalUe }));
       this.amf.ports.event({ type: 'rejected', imsi: imsi ?? 'unknown', reason: 'registration refused' });
@@ -114,11 +127,19 @@ export class GmmProcedures {
       rand: none,
       xresStar: none,
       kAmf: none,
+      kN3iwf: none,
       security: undefined,
+      wantsContext: true,
+      retries: 0,
       deadline: undefined,
     };
     this.amf.add(ue);
     return ue;
+  }
+
+  private refuse(ue: AmfUe, cause: number, reason: string): void {
+    this.amf.sendToUe(ue, encodeNas({ message: 'RegistrationReject', cause }));
+    this.reject(ue, reason);
   }
 
   private challenge(ue: AmfUe): void {
@@ -164,6 +185,10 @@ export class GmmProcedures {
       this.reject(ue, 'RES* is wrong');
       return;
     }
+    if (this.amf.has('q7') && ((ue.capability[1] ?? 0) & realIntegrity) === 0) {
+      this.refuse(ue, capabilitiesMismatch, 'the UE offers no integrity but NIA0');
+      return;
+    }
     const { ciphering } = this.amf.config;
     ue.state = 'securing';
     ue.security = new NasSecurity({
@@ -193,7 +218,12 @@ export class GmmProcedures {
   securityModeComplete(ue: AmfUe): void {
     if (ue.state !== 'securing' || ue.security === undefined) return;
     ue.state = 'contextSetup';
-    const key = deriveKn3iwf(ue.kAmf, ue.security.uplinkCount);
+    ue.kN3iwf = deriveKn3iwf(ue.kAmf, ue.security.uplinkCount);
+    if (this.amf.has('q6')) ue.deadline = this.amf.ports.now() + acceptLimitMs;
+    this.requestContext(ue);
+  }
+
+  private requestContext(ue: AmfUe, nasPdu?: Uint8Array): void {
     const { amfUeNgapId, ranUeNgapId } = ue;
     const algorithms = (octet: number | undefined) => ({
       bits: Uint8Array.of((octet ?? 0) << 1, 0),
@@ -213,7 +243,8 @@ export class GmmProcedures {
             eutraEncryptionAlgorithms: algorithms(ue.capability[2]),
             eutraIntegrityProtectionAlgorithms: algorithms(ue.capability[3]),
           },
-          securityKey: { bits: key, length: 256 },
+          securityKey: { bits: Uint8Array.from(ue.kN3iwf), length: 256 },
+          ...(nasPdu === undefined ? {} : { nasPdu }),
         },
       },
       1,
@@ -221,20 +252,40 @@ export class GmmProcedures {
   }
 
   contextIsSetUp(ue: AmfUe): void {
-    if (ue.state !== 'contextSetup') return;
-    ue.state = 'accepting';
+    if (ue.state === 'contextSetup') {
+      ue.state = 'accepting';
+      this.sendProtected(ue, this.accept(ue));
+    } else if (this.amf.has('q3')) {
+      this.amf.sendToUe(ue, new Uint8Array(0));
+    }
+  }
+
+  private accept(ue: AmfUe): Uint8Array {
     const non3gppAccess = 2;
-    const accept = encodeNas({
+    return encodeNas({
       message: 'RegistrationAccept',
       registrationResult: non3gppAccess,
       guti: guti5g(this.plmn, this.amf.config, ue.amfUeNgapId),
     });
-    this.sendProtected(ue, accept);
+  }
+
+  /** T3550 ran out: the accept goes in another context request when one was asked for, in a message of its own otherwise. */
+  private acceptAgain(ue: AmfUe): void {
+    if (++ue.retries > mostRetries) {
+      this.reject(ue, 'the UE did not take the Registration Accept');
+      return;
+    }
+    ue.deadline = this.amf.ports.now() + acceptLimitMs;
+    const accept = ue.security?.protect(this.accept(ue), headers.integrityAndCiphering);
+    if (accept === undefined) return;
+    if (ue.wantsContext && ue.state === 'contextSetup') this.requestContext(ue, accept);
+    else this.amf.sendToUe(ue, accept);
   }
 
   registrationComplete(ue: AmfUe): void {
     if (ue.state !== 'accepting') return;
     ue.state = 'registered';
+    ue.deadline = undefined;
     this.sendProtected(ue, encodeNas({ message: 'ConfigurationUpdateCommand' }));
     this.amf.ports.event({ type: 'registered', imsi: ue.subscriber.imsi });
   }
@@ -263,6 +314,7 @@ export class GmmProcedures {
   /** Called when a UE's deadline is over. */
   expired(ue: AmfUe): void {
     ue.deadline = undefined;
+    if (ue.state === 'contextSetup' || ue.state === 'accepting') this.acceptAgain(ue);
     this.deregistrationAccepted(ue);
   }
 

@@ -27,6 +27,8 @@ export interface UeConfig {
   readonly holdDownlink?: number;
   /** EAP-Success is held back in the same way, until `SimulatedUe.resume`. */
   readonly holdEapSuccess?: boolean;
+  /** Algorithms that the UE offers, EA then IA octet; NEA0, NEA2 and NIA2 without it. */
+  readonly capability?: Uint8Array;
   /** PDU sessions whose Child SA, or change of flows, the UE refuses, for tests. */
   readonly refusesSessions?: readonly number[];
 }

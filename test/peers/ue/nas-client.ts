@@ -39,7 +39,7 @@ const handlers: Handlers = {
 
 const headers = { integrityAndCiphering: 2, newContextCiphered: 4 } as const;
 /** NEA0, NEA2 and NIA2; no EUTRA algorithms. */
-const capability = Uint8Array.of(0xa0, 0x20);
+const usualCapability = Uint8Array.of(0xa0, 0x20);
 const initialRegistration = 1;
 const macFailure = 20;
 
@@ -61,7 +61,11 @@ export class NasClient {
 
   /** The first message, in clear: nothing but what it takes to be found. */
   registrationRequest(): Uint8Array {
-    return encodeNas({ ...this.request(), ueSecurityCapability: capability });
+    return encodeNas({ ...this.request(), ueSecurityCapability: this.capability });
+  }
+
+  private get capability(): Uint8Array {
+    return this.config.capability ?? usualCapability;
   }
 
   private request() {
@@ -145,7 +149,7 @@ export class NasClient {
 
   securityMode(algorithms: number, replayed: Uint8Array): void {
     if (this.security === undefined || this.kAmf === undefined) return;
-    if ((algorithms & 0x0f) !== 2 || !sameOctets(replayed, capability)) {
+    if ((algorithms & 0x0f) !== 2 || !sameOctets(replayed, this.capability)) {
       this.fail('security mode', 'the network replays other capabilities than this UE has: bidding down');
       return;
     }
@@ -155,7 +159,7 @@ export class NasClient {
       imeisv: imeisvIdentity(this.config.imeisv),
       nasMessageContainer: encodeNas({
         ...this.request(),
-        ueSecurityCapability: capability,
+        ueSecurityCapability: this.capability,
         mmCapability: Uint8Array.of(0),
         requestedNssai: this.requestedNssai(),
       }),
