@@ -20,6 +20,7 @@ import { dropIncomplete } from './sa/fragments.ts';
 import { IkeSa } from './sa/ike-sa.ts';
 import { checkSilence, expireHalfOpen, summarize } from './sa/lifecycle.ts';
 import { noteUsage } from './sa/lifetimes.ts';
+import { sendKeepalive } from './sa/mobility.ts';
 import { Node } from './sa/node.ts';
 import { notify } from './sa/payloads.ts';
 import { RateLimit } from './sa/rate-limit.ts';
@@ -28,6 +29,7 @@ import { ResponderAuthentication } from './sa/tasks/auth-responder.ts';
 import { CreateChildTask, mayRekey, rekeyChildTask } from './sa/tasks/create-child.ts';
 import { deleteChildTask, deleteIkeTask, informTask, livenessTask } from './sa/tasks/informational.ts';
 import { type AcceptedInit, admitInit, answerInit, InitTask } from './sa/tasks/init.ts';
+import { changeAddress } from './sa/tasks/mobike.ts';
 import { RekeyIkeTask } from './sa/tasks/rekey-ike.ts';
 import { renew } from './sa/tasks/renew.ts';
 import { DEFAULT_TIMERS } from './sa/timers.ts';
@@ -210,6 +212,17 @@ export class IkeEndpoint {
     });
   }
 
+  /**
+   * Initiator: goes on from another address of ours, or to another of the peer's, with all SAs: `addressChanged`, or
+   * `addressRefused`. Void where the responder does not know MOBIKE. [RFC4555 3.5]
+   */
+  changeAddress(now: number, ikeSaId: IkeSaId, local: SocketAddress, remote?: SocketAddress): Output[] {
+    return this.command(now, ikeSaId, (sa) => {
+      if (sa.state !== 'established' || sa.role !== 'initiator' || !sa.mobike) return;
+      changeAddress(sa, { local, remote: remote ?? sa.remote });
+    });
+  }
+
   /** Tells the peer something of an SA that it has; ends in `informed` with the same tag, or in the end of the SA. */
   inform(now: number, ikeSaId: IkeSaId, notifies: readonly Notify[], tag: string): Output[] {
     return this.command(now, ikeSaId, (sa) => {
@@ -240,7 +253,7 @@ export class IkeEndpoint {
   private mark(outputs: Output[]): Output[] {
     const port = this.node.config.natTraversalPort;
     return outputs.map((output) => {
-      if (output.kind !== 'transmit' || output.local.port !== port) return output;
+      if (output.kind !== 'transmit' || output.local.port !== port || output.bare === true) return output;
       const data = new Uint8Array(NON_ESP_MARKER + output.data.length);
       data.set(output.data, NON_ESP_MARKER);
       return { ...output, data };
@@ -338,6 +351,9 @@ export class IkeEndpoint {
         return;
       case 'retired':
         sa.beside.expire();
+        return;
+      case 'keepalive':
+        sendKeepalive(sa);
         return;
       case 'lifetime':
         renew(sa);

@@ -21,6 +21,8 @@ export interface TransmitOutput {
   readonly data: Uint8Array;
   readonly local: SocketAddress;
   readonly remote: SocketAddress;
+  /** A NAT keepalive: never with a marker. */
+  readonly bare?: true;
 }
 
 export interface EventOutput {
@@ -40,6 +42,8 @@ export type TimerName =
   | 'liveness'
   /** The Delete of a rekeyed SA's predecessor is sent again, or the predecessor is forgotten. */
   | 'retired'
+  /** The NAT in front of us may forget its mapping. */
+  | 'keepalive'
   /** A soft or hard limit of some key, or of the authentication, is reached. */
   | 'lifetime'
   /** A message in fragments that never became whole is forgotten. */
@@ -59,6 +63,8 @@ export interface TimerConfig {
   /** Silence after which liveness is checked; 0 turns it off. */
   readonly liveness: number;
   readonly linger: number;
+  /** Between two keepalives of a side behind a NAT; 0 turns them off. [RFC3948 4] */
+  readonly keepalive: number;
   /** As long as a peer may go on repeating the rekey whose answer it missed. */
   readonly retired: number;
 }
@@ -126,6 +132,8 @@ export interface EndpointConfig {
   readonly timers?: Partial<TimerConfig>;
   readonly halfOpen?: Partial<HalfOpenLimits>;
   readonly lifetimes?: Lifetimes;
+  /** Responder: lets initiators move, which it does unless this is false. [RFC4555 3.1] */
+  readonly mobike?: boolean;
   /** Responder: lets an initiator do without a first Child SA. [RFC6023 3] */
   readonly childless?: boolean;
   /**
@@ -154,6 +162,8 @@ export interface InitiatorProfile {
   readonly trafficSelectorsLocal: readonly TrafficSelector[];
   readonly trafficSelectorsRemote: readonly TrafficSelector[];
   readonly certificate?: CertificateConfig;
+  /** Announces that we may move; then `changeAddress` may be used where the responder knows it, too. [RFC4555 3.1] */
+  readonly mobike?: boolean;
   /** Asks for no first Child SA; the attempt ends where the responder cannot do without. [RFC6023 3] */
   readonly childless?: boolean;
   /** Sent with the first IKE_AUTH request. */
@@ -209,6 +219,8 @@ export interface EndpointPorts {
   admitChildSa?(request: AdmitChildSaRequest): AuthorizeAnswer;
   /** The peer told something by an INFORMATIONAL of notifies alone; what is returned answers it. */
   informed?(ikeSaId: IkeSaId, notifies: readonly Notify[]): readonly Notify[];
+  /** Whether an initiator may move to this address; without this port it may go anywhere. [RFC4555 3.5] */
+  admitAddress?(ikeSaId: IkeSaId, remote: SocketAddress): boolean;
   /** The public key of the leaf when the chain is trusted and belongs to `peerId`. */
   verifyCertificate?(chain: readonly Uint8Array[], peerId: Identity): KeyObject | undefined;
 }
@@ -372,7 +384,11 @@ export type IkeEvent =
       readonly ikeSaId: IkeSaId;
       readonly local: SocketAddress;
       readonly remote: SocketAddress;
+      /** Whether ESP goes in UDP from now on. */
+      readonly udpEncapsulation: boolean;
     }
+  /** Initiator: the responder does not accept the address of `changeAddress`. [RFC4555 3.5] */
+  | { readonly type: 'addressRefused'; readonly ikeSaId: IkeSaId; readonly notifyType: number }
   /** The peer's answer to `inform`: no error notify among `notifies` means that it agrees. */
   | {
       readonly type: 'informed';

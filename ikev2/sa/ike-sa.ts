@@ -5,10 +5,8 @@
 
 import type { Keymat } from '../crypto/keymat.ts';
 import type { CloseCause, IkeEvent, InitiatorProfile, Output, PpkIdentity, Role } from '../output.ts';
-import { decodePayloads } from '../wire/chain.ts';
 import { IkeError } from '../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../wire/registry.ts';
-import { checkPayloads } from '../wire/rules.ts';
 import type {
   CpAttribute,
   DecodedMessage,
@@ -20,8 +18,10 @@ import type {
 } from '../wire/types.ts';
 import { type Channel, isZero, NO_SPI, spiKey } from './channel.ts';
 import type { ChildRecord } from './child-sa.ts';
+import { readContents } from './contents.ts';
 import { answerDivided, collectFragment, narrow } from './fragments.ts';
 import { type Life, startIkeLife } from './lifetimes.ts';
+import { armKeepalive, heard, type Path } from './mobility.ts';
 import type { Node } from './node.ts';
 import { leastRoom } from './path-mtu.ts';
 import { notify } from './payloads.ts';
@@ -49,7 +49,7 @@ export class IkeSa {
   /** Present on SAs that we started. */
   readonly profile: InitiatorProfile | undefined;
   /** Addresses and ports with which it began. */
-  readonly startedFrom: { readonly local: SocketAddress; readonly remote: SocketAddress };
+  readonly startedFrom: Path;
   readonly children = new Map<number, ChildRecord>();
   /** SPIs that the peer deleted before we had its answer to the request that made them. */
   readonly deletedEarly = new Set<number>();
@@ -75,6 +75,12 @@ export class IkeSa {
   reauthenticateAt: number | undefined;
   /** The IKE SA that ends when this one stands. */
   supersedes: number | undefined;
+  /** The way that the request came which is being answered. */
+  asked: Path;
+  /** Both sides know MOBIKE. [RFC4555 3.1] */
+  mobike = false;
+  /** The hash that the responder last made of our address. */
+  seenAs: Uint8Array | undefined;
   lastHeard = 0;
   now = 0;
   private readonly handler: RequestHandler;
@@ -87,7 +93,7 @@ export class IkeSa {
     node: Node,
     id: number,
     channel: Channel,
-    addresses: { readonly local: SocketAddress; readonly remote: SocketAddress },
+    addresses: Path,
     handler: RequestHandler,
     profile?: InitiatorProfile,
   ) {
@@ -97,6 +103,7 @@ export class IkeSa {
     this.channel = channel;
     this.role = profile === undefined ? 'responder' : 'initiator';
     this.startedFrom = addresses;
+    this.asked = addresses;
     this.local = addresses.local;
     this.remote = addresses.remote;
     this.handler = handler;
@@ -175,6 +182,11 @@ export class IkeSa {
     this.outputs.push({ kind: 'event', event });
   }
 
+  /** Hands something to the owner as it is. */
+  emitOutput(output: Output): void {
+    this.outputs.push(output);
+  }
+
   /** Sends datagrams to the peer, by default where it was heard last. */
   transmit(datagrams: readonly Uint8Array[], local = this.local, remote = this.remote): void {
     for (const data of datagrams) this.outputs.push({ kind: 'transmit', data, local, remote });
@@ -192,7 +204,8 @@ export class IkeSa {
     const { window } = this.channel;
     const answer = this.seal(exchange, true, window.openRequest ?? 0, payloads);
     window.respond(answer);
-    this.transmit(answer.datagrams);
+    // [RFC7296 2.11] an answer goes where the request came from.
+    this.transmit(answer.datagrams, this.asked.local, this.asked.remote);
     return answer.datagrams[0];
   }
 
@@ -254,6 +267,7 @@ export class IkeSa {
     this.timers.clear('setUp');
     this.armLiveness();
     startIkeLife(this);
+    armKeepalive(this);
     this.handler.onSetUpEnded(this);
     const { suite, local, remote, role, ppkIdentity, supersedes } = this;
     this.emit({
@@ -326,6 +340,11 @@ export class IkeSa {
     this.transmit(datagrams);
   }
 
+  /** The request in flight once more, out of turn. */
+  repeat(): void {
+    this.transmit(this.channel.own.datagrams);
+  }
+
   /** Ends an SA that is not established; a peer whose request is open is told so. */
   abort(reason: string, cause: CloseCause = 'local'): void {
     if (this.channel.window.openRequest !== undefined && this.state !== 'closed') {
@@ -364,9 +383,9 @@ export class IkeSa {
     const opened = this.open(datagram, message, remote);
     if (opened === undefined) return;
     window.accept(opened.datagram);
-    this.heard(local, remote);
+    heard(this, { local, remote });
     this.guarded(exchange, true, () => {
-      this.handler.onRequest(this, exchange, this.decode(opened, exchange, 'request'), opened);
+      this.handler.onRequest(this, exchange, readContents(opened, exchange, 'request'), opened);
     });
   }
 
@@ -399,7 +418,7 @@ export class IkeSa {
     this.lastHeard = this.now;
     this.finish();
     this.guarded(exchange, false, () => {
-      task.process(this, this.decode(opened, exchange, 'response'), opened);
+      task.process(this, readContents(opened, exchange, 'response'), opened);
     });
     this.deletedEarly.clear();
     this.startNext();
@@ -418,19 +437,6 @@ export class IkeSa {
     const opened = this.channel.open(datagram, message);
     if (opened === undefined) this.reject('not authentic', remote);
     return opened;
-  }
-
-  /** Contents by syntax and by the table of payloads; throws the IkeError that answers a breach. */
-  private decode(
-    { inner, firstPayload }: Opened,
-    exchange: number,
-    kind: 'request' | 'response',
-  ): readonly Payload[] {
-    const decoded = decodePayloads(inner, 0, inner.length, firstPayload);
-    if (!decoded.ok) throw new IkeError(decoded.error.message, NOTIFY.INVALID_SYNTAX);
-    const checked = checkPayloads(exchange, kind, decoded.value);
-    if (!checked.ok) throw checked.error;
-    return decoded.value;
   }
 
   /** The prescribed answer to a request that breaks the rules. A syntax error ends the SA. [RFC7296 2.21.3] */
@@ -455,20 +461,6 @@ export class IkeSa {
     if (channel.keymat === undefined || !channel.own.idle) return;
     const payloads = [notify(NOTIFY.AUTHENTICATION_FAILED)];
     this.transmit(this.seal(EXCHANGE.INFORMATIONAL, false, channel.own.nextMessageId, payloads).datagrams);
-  }
-
-  /** An authentic new request says where the peer is now: it floated to the NAT-T port or its NAT moved it. [RFC7296 2.23] */
-  private heard(local: SocketAddress, remote: SocketAddress): void {
-    this.lastHeard = this.now;
-    const same =
-      local.port === this.local.port &&
-      remote.port === this.remote.port &&
-      remote.address === this.remote.address &&
-      local.address === this.local.address;
-    if (same || (this.established && !this.nat.remote)) return;
-    this.local = local;
-    this.remote = remote;
-    this.emit({ type: 'addressChanged', ikeSaId: this.id, local, remote });
   }
 
   /** Sends the oldest waiting request when none is in flight: the window is one. [RFC7296 2.3] */

@@ -12,6 +12,7 @@ export const DEFAULT_TIMERS: TimerConfig = {
   liveness: 120_000,
   linger: 30_000,
   retired: 180_000,
+  keepalive: 20_000,
 };
 
 /** Which timers of one SA run, and when each is due. */

@@ -134,6 +134,11 @@ export class OwnExchange {
     return inFlight.sent.datagrams;
   }
 
+  /** Those of the request in flight, none without one. */
+  get datagrams(): readonly Uint8Array[] {
+    return this.inFlight?.sent.datagrams ?? [];
+  }
+
   /** Whether the request in flight had to be cut shorter than it was at first. */
   get refitted(): boolean {
     return this.inFlight !== undefined && this.inFlight.transmissions > TRIES_BEFORE_REFIT;

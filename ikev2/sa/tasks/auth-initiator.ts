@@ -69,7 +69,7 @@ export class InitiatorAuthentication {
 
   /** IDi and what is wanted; with `proof` when no EAP comes in between. */
   private sendFirst(sa: IkeSa, proof: readonly Payload[]): void {
-    const { localId, expectedRemoteId, remoteAuth, notifies, childless } = this.profile;
+    const { localId, expectedRemoteId, remoteAuth, notifies, childless, mobike } = this.profile;
     // [RFC6023 3] only a responder that said so can do without.
     if (childless === true && !this.init.childless) {
       throw authenticationFailed('the responder wants a first Child SA');
@@ -82,6 +82,7 @@ export class InitiatorAuthentication {
         ...(remoteAuth === 'certificate' ? [certificateRequest] : []),
         ...(remoteAuth === 'eap-only' ? [notify(NOTIFY.EAP_ONLY_AUTHENTICATION)] : []),
         ...proof,
+        ...(mobike === true ? [notify(NOTIFY.MOBIKE_SUPPORTED)] : []),
         ...asPayloads(notifies),
         ...(childless === true ? [] : offerFirstChild(sa, this.spiIn)),
       ],
@@ -277,6 +278,7 @@ export class InitiatorAuthentication {
     else verifyShared(sa.keymat, authInputs(this.init, 'responder', peerId), auth, this.msk);
     const { localAuth, remoteAuth } = this.profile;
     const attributes = find(payloads, 'CP')?.attributes;
+    sa.mobike = this.profile.mobike === true && findNotify(payloads, NOTIFY.MOBIKE_SUPPORTED) !== undefined;
     sa.establish(peerId, `${remoteAuth}/${localAuth}`, attributes, findAll(payloads, 'Notify'));
     noteAuthenticationLimit(sa, payloads);
     if (this.profile.childless === true) sa.node.releaseEspSpi(this.spiIn);

@@ -235,7 +235,17 @@ export class ResponderAuthentication {
     const { peerId, offer, attributes, notifies } = opening;
     const child = answerFirstChild(sa, this.init, offer, attributes, peerId);
     const confirmation = sa.ppkIdentity === undefined ? [] : [notify(NOTIFY.PPK_IDENTITY)];
-    sa.respond(EXCHANGE.IKE_AUTH, [...front, ...confirmation, ...child.payloads, ...limitAuthentication(sa)]);
+    // [RFC4555 3.1]
+    sa.mobike =
+      sa.node.config.mobike !== false &&
+      findNotify(asPayloads(notifies), NOTIFY.MOBIKE_SUPPORTED) !== undefined;
+    sa.respond(EXCHANGE.IKE_AUTH, [
+      ...front,
+      ...confirmation,
+      ...child.payloads,
+      ...(sa.mobike ? [notify(NOTIFY.MOBIKE_SUPPORTED)] : []),
+      ...limitAuthentication(sa),
+    ]);
     const { responderAuth, initiatorAuth } = sa.node.config;
     sa.establish(peerId, `${responderAuth}/${initiatorAuth}`, child.attributes, notifies);
     child.complete();

@@ -9,6 +9,7 @@ import { noteAuthenticationLimit } from '../lifetimes.ts';
 import { fromUint32, toUint32 } from '../node.ts';
 import { asPayloads, findAll, findNotify } from '../payloads.ts';
 import type { Task } from '../task.ts';
+import { answerMobility, followUpdate, mappingQuestion, noteMapping } from './mobike.ts';
 import { adoptRival } from './rekey-ike.ts';
 
 /** Answers a request of the peer: an empty one by an empty one. */
@@ -27,6 +28,12 @@ export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): vo
     return;
   }
   noteAuthenticationLimit(sa, payloads);
+  const addresses = answerMobility(sa, payloads);
+  if (addresses !== undefined) {
+    sa.respond(EXCHANGE.INFORMATIONAL, addresses);
+    followUpdate(sa, payloads);
+    return;
+  }
   const notifies = findAll(payloads, 'Notify');
   if (deletes.length === 0 && notifies.length > 0) {
     sa.respond(EXCHANGE.INFORMATIONAL, asPayloads(sa.node.ports.informed?.(sa.id, notifies)));
@@ -89,8 +96,11 @@ export function informTask(notifies: readonly Notify[], tag: string): Task {
 export function livenessTask(): Task {
   return {
     exchange: EXCHANGE.INFORMATIONAL,
-    build: (sa) => (sa.state === 'established' ? [] : undefined),
-    process: (sa) => sa.emit({ type: 'livenessConfirmed', ikeSaId: sa.id }),
+    build: (sa) => (sa.state === 'established' ? mappingQuestion(sa) : undefined),
+    process: (sa, payloads) => {
+      sa.emit({ type: 'livenessConfirmed', ikeSaId: sa.id });
+      noteMapping(sa, payloads);
+    },
   };
 }
 

@@ -229,7 +229,7 @@ export class InitTask implements Task {
       ppkAgreed: sa.profile?.ppk !== 'off' && findNotify(payloads, NOTIFY.USE_PPK) !== undefined,
       peerSignatureHashes: signatureHashes(payloads),
     };
-    floatToNatPort(sa);
+    floatToNatPort(sa, findNotify(payloads, NOTIFY.NAT_DETECTION_SOURCE_IP) !== undefined);
     completeInit(sa, suite, result, secret.value);
     this.completed(result);
   }
@@ -241,10 +241,15 @@ function noteNat(sa: IkeSa, payloads: readonly Payload[], spiResponder: Uint8Arr
   sa.nat = { local: local || sa.node.config.forceUdpEncapsulation === true, remote };
 }
 
-/** [RFC7296 2.23] the initiator moves when either side is behind a NAT; the responder follows what it hears. */
-function floatToNatPort(sa: IkeSa): void {
+/**
+ * [RFC7296 2.23] the initiator moves when either side is behind a NAT, or may be one day [RFC4555 3.3]; the responder
+ * follows what it hears.
+ */
+function floatToNatPort(sa: IkeSa, detects: boolean): void {
   const { ikePort, natTraversalPort } = sa.node.config;
-  if (!(sa.nat.local || sa.nat.remote) || sa.local.port !== ikePort || sa.remote.port !== ikePort) return;
+  const mobile = sa.profile?.mobike === true && detects;
+  if (!(sa.nat.local || sa.nat.remote || mobile) || sa.local.port !== ikePort || sa.remote.port !== ikePort)
+    return;
   sa.local = { address: sa.local.address, port: natTraversalPort };
   sa.remote = { address: sa.remote.address, port: natTraversalPort };
 }
