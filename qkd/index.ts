@@ -22,7 +22,13 @@ export {
   type ProbeTarget,
   probeKme,
 } from './etsi014/conformance.ts';
-export { type KmeCounts, type KmeLink, KmeNetwork, type KmeNode } from './etsi014/kme-network.ts';
+export {
+  type KmeCounts,
+  type KmeLink,
+  KmeNetwork,
+  type KmeNode,
+  type LaidOut,
+} from './etsi014/kme-network.ts';
 export {
   DEFAULT_LIMITS,
   type KmeLimits,

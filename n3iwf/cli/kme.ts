@@ -2,7 +2,16 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { Etsi014Client, type KmeLink, KmeNetwork, KmeServer, LinkSimulator, Secret, SkipServer } from '#qkd';
+import {
+  Etsi014Client,
+  type KmeLink,
+  KmeNetwork,
+  KmeServer,
+  type LaidOut,
+  LinkSimulator,
+  Secret,
+  SkipServer,
+} from '#qkd';
 import { OperatorError } from '../errors.ts';
 import { type ControlListener, listenControl } from '../io/control-http.ts';
 import { KmeHttpsTransport, type KmeListener, listenKme, type TlsMaterial } from '../io/kme-https.ts';
@@ -46,6 +55,8 @@ export interface KmeSurroundings {
   /** Issues every certificate; a fresh one when left out. */
   readonly authority?: TestAuthority;
   readonly onFault?: (error: Error) => void;
+  /** Told of the IDs of keys that wait for an SAE, so that its store can fetch them ahead of need. */
+  readonly laidOut?: LaidOut;
   /** Default: time since the process began, ms. */
   readonly now?: () => number;
 }
@@ -57,7 +68,7 @@ export async function startKmes(config: KmeConfig, around: KmeSurroundings = {})
     between,
     simulator: new LinkSimulator(`${config.seed}/${index}/${between.join('-')}`, profile),
   }));
-  const network = new KmeNetwork(config.nodes, links);
+  const network = new KmeNetwork(config.nodes, links, { laidOut: around.laidOut });
   const running = new Kmes(config, network, authority, links);
   try {
     await running.listen(around);

@@ -39,6 +39,9 @@ export interface KmeCounts {
   readonly waiting: number;
 }
 
+/** Told when keys are laid out for a slave: what a KME that announces keys to its SAE would say. IDs only. */
+export type LaidOut = (slaveSaeId: string, masterSaeId: string, keyIds: readonly string[]) => void;
+
 /** Why a pair of SAEs gets no key. */
 export type NetworkError = 'unknown-sae' | 'no-link' | 'exhausted';
 
@@ -50,13 +53,19 @@ export class KmeNetwork {
   readonly #routes = new Map<string, readonly LinkSimulator[]>();
   readonly #waiting = new Map<string, WaitingKey[]>();
   readonly #maxWaiting: number;
+  readonly #laidOut: LaidOut | undefined;
   #toMasters = 0;
   #toSlaves = 0;
   #waitingCount = 0;
 
   /** Throws on a node or link that is named twice or does not exist: a fault of the configuration. */
-  constructor(nodes: readonly KmeNode[], links: readonly KmeLink[], options: { maxWaiting?: number } = {}) {
+  constructor(
+    nodes: readonly KmeNode[],
+    links: readonly KmeLink[],
+    options: { readonly maxWaiting?: number; readonly laidOut?: LaidOut | undefined } = {},
+  ) {
     this.#maxWaiting = options.maxWaiting ?? 100_000;
+    this.#laidOut = options.laidOut;
     const kmeIds = new Set(nodes.map((node) => node.kmeId));
     if (kmeIds.size !== nodes.length) throw new Error('two KMEs have the same ID');
     for (const node of nodes)
@@ -137,6 +146,8 @@ export class KmeNetwork {
       keys.push(key);
     }
     this.#toMasters += number;
+    const keyIds = keys.map((key) => key.keyId);
+    for (const slaveSaeId of slaveSaeIds) this.#laidOut?.(slaveSaeId, masterSaeId, keyIds);
     return ok(keys);
   }
 
