@@ -67,7 +67,7 @@ export class KeyedSite {
       storages.push(storage);
       const clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
       const random = (length: number) => new Uint8Array(randomBytes(length));
-      return new KeyStore({ source: await kmes.client(saeId), storage, clock, random, ...marks });
+      return await KeyStore.open({ source: await kmes.client(saeId), storage, clock, random, ...marks });
     };
     const ue = await store(UE, { pool: { low: pool, high: 2 * pool } });
     const node = await store(NODE, {});
