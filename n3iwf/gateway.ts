@@ -40,6 +40,7 @@ import type { ReleaseReason, UeContext } from './ue/context.ts';
 import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
 import { UeRegistry } from './ue/registry.ts';
 import { DropLog } from './userplane/drop-log.ts';
+import type { EspCipherFactory } from './userplane/esp.ts';
 import { type PlaneOptions, UserspacePlane } from './userplane/plane.ts';
 
 /** Where the gateway's output goes and where its time and randomness come from. */
@@ -55,6 +56,8 @@ export interface GatewayPorts {
   sendN2(pdu: NgapPdu, amf: number): void;
   /** Makes that AMF forget UEs; acknowledgements and repeats are the interface's business. */
   resetN2(ies: MessageIes<'NGReset'>, amf: number): void;
+  /** A faster maker of ESP ciphers than the IKE engine's own. */
+  readonly createCipher?: EspCipherFactory;
   verifyCertificate?: NonNullable<ConstructorParameters<typeof IkeEndpoint>[1]['verifyCertificate']>;
   /** Sees every IKE event, for captures, metrics and the lab's progress. */
   observe?(event: IkeEvent, ue: UeContext | undefined): void;
@@ -118,6 +121,7 @@ export class Gateway implements Node {
         sendEsp: (packet, local, remote, udp, tos) => ports.sendEsp(packet, local, remote, udp, tos),
         sendGtpu: (datagram, remote, tos, local) => ports.sendGtpu(datagram, remote, tos, local),
         tunnelLost: (ueId, pduSession) => this.withUe(ueId, (ue) => this.onTunnelLost(ue, pduSession)),
+        ...(ports.createCipher === undefined ? {} : { createCipher: ports.createCipher }),
         pathChanged: (upf, isUp) =>
           log[isUp ? 'info' : 'error']({ upf }, isUp ? 'the UPF answers again' : 'the UPF does not answer'),
         nasOpened: (ueId) => this.withUe(ueId, (ue) => onNasOpened(this, ue)),

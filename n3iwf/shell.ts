@@ -2,6 +2,7 @@ import type { SocketAddress } from '#ikev2';
 import type { MessageIes } from '#ngap';
 import { Gateway, type GatewayConfig, type GatewayPorts } from './gateway.ts';
 import { monotonicMs, randomOctets } from './io/machine.ts';
+import { nativeCipherFactory } from './io/native-cipher.ts';
 import { UdpSocket } from './io/udp.ts';
 import { WakeTimer } from './io/wake-timer.ts';
 import type { Log } from './log.ts';
@@ -61,11 +62,13 @@ export class GatewayShell {
     this.n2Config = { setup: ngSetupRequest(config.n2) };
     this.log = log;
     this.tap = tap;
+    const createCipher = nativeCipherFactory();
     this.gateway = new Gateway(
       config.gateway,
       {
         now: monotonicMs,
         random: randomOctets,
+        ...(createCipher === undefined ? {} : { createCipher }),
         sendIke: (datagram, local, remote) => this.sendIke(datagram, local, remote),
         sendEsp: (packet, local, remote) => this.sendUdp(this.natSocket, packet, local, remote),
         sendGtpu: (datagram, remote, _tos, local) => this.n3Sockets.get(local)?.send(datagram, remote),

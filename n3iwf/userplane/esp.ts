@@ -5,7 +5,10 @@ import { IP_PROTOCOL, putU32, u32 } from './ip.ts';
 import { ReplayWindow } from './replay-window.ts';
 
 /** A cipher for one direction of an SA, as the IKE engine makes it. */
-export type EspCipher = ReturnType<typeof createCipher>;
+export type EspCipher = ReturnType<typeof createCipher> & {
+  /** Forgets the key; the cipher is of no use after. */
+  dispose?(): void;
+};
 
 /** Makes the cipher of one direction from the suite and its keys, as they were cut from KEYMAT. */
 export type EspCipherFactory = (suite: EspSuite, encr: Uint8Array, integ: Uint8Array) => EspCipher;
@@ -47,6 +50,11 @@ class EspDirection {
     putU32(this.highHalf, 0, high);
     putU32(this.aad, this.aad.length - 4, sequence % wrap);
     return this.aad;
+  }
+
+  /** Forgets the key: for an SA that is gone. */
+  dispose(): void {
+    this.cipher.dispose?.();
   }
 
   /** The high half of an ESN is authenticated behind the text where the cipher is no AEAD. [RFC4303 2.2.1] */
@@ -166,7 +174,10 @@ export class EspReceiver extends EspDirection {
     this.window = new ReplayWindow(windowSize);
   }
 
-  /** Checks number, ICV and padding, in this order; `packet` starts with the SPI. */
+  /**
+   * Checks number, ICV and padding, in this order; `packet` starts with the SPI. Its octets are not to be used after: a
+   * cipher may write the plaintext over them.
+   */
   open(packet: Uint8Array): EspPayload | EspRefusal {
     const { ivLength, icvLength } = this.cipher;
     const textAt = headerLength + ivLength;

@@ -162,7 +162,10 @@ export class UserspacePlane {
   /** Its keys are forgotten with it. */
   removeChildSa(childSaId: number): void {
     const sa = this.tables.byChild.get(childSaId);
-    if (sa !== undefined) this.tables.removeSa(sa);
+    if (sa === undefined) return;
+    this.tables.removeSa(sa);
+    sa.sender.dispose();
+    sa.receiver.dispose();
   }
 
   /** Opens the tunnel of a session; its Child SAs may come before or after. */

@@ -1,132 +1,160 @@
-import { createCipheriv, createSecretKey, randomFillSync } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import type { ChildSa } from '#ikev2';
-import { encodeGpdu } from '../../n3iwf/n3/gtpu.ts';
-import { encodeGre } from '../../n3iwf/nwu/gre.ts';
-import { EspSender } from '../../n3iwf/userplane/esp.ts';
-import { encodeIp, IP_PROTOCOL } from '../../n3iwf/userplane/ip.ts';
-import { UserspacePlane } from '../../n3iwf/userplane/plane.ts';
+import { Worker } from 'node:worker_threads';
+import { UdpSocket } from '../../n3iwf/io/udp.ts';
+import { EspReceiver, EspSender } from '../../n3iwf/userplane/esp.ts';
+import { downlinkDatagram, uplinkSource } from './support/packet-source.ts';
+import {
+  cipherFactory,
+  keys,
+  NODE,
+  planeUnderTest,
+  random,
+  spiIn,
+  suite,
+} from './support/plane-under-test.ts';
 
-const SIZE = 1300;
-const NODE = { address: '192.0.2.1', port: 4500 };
 const UE = { address: '203.0.113.7', port: 4500 };
-const UPF = { address: '198.51.100.9', port: 2152 };
-const suite = { encr: 'aes256-gcm16', integ: 'none', esn: false } as const;
-const key = { encr: new Uint8Array(36).fill(7), integ: new Uint8Array(0) };
-const random = (length: number) => randomFillSync(new Uint8Array(length));
+const UPF = { address: '127.0.0.1', port: 2152 };
+const sizes = [64, 512, 1400] as const;
 
-/** One measured direction; `ratioToGcm` is its time over that of bare AES-256-GCM on the same octets in the same run. */
+/**
+ * One measurement: user packets of `octets`, per second of one core, and their rate without headers. CPU is that of the
+ * thread of the plane, so that a busy machine changes little; `seen` is per second of the wall clock.
+ */
 export interface UserplaneRow {
   readonly name: string;
-  readonly medianUs: number;
+  readonly octets: number;
+  readonly cpuUs: number;
   readonly perSecond: number;
-  readonly ratioToGcm: number;
+  readonly gbitPerSecond: number;
+  readonly seen: number;
 }
 
-function attachedPlane(): UserspacePlane {
-  const plane = new UserspacePlane(
-    { nasAddress: '10.99.0.1', nasPort: 20000, upAddress: '10.99.0.2', n3Address: '198.51.100.1' },
+/** CPU of this thread in µs. */
+function cpuUs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
+}
+
+interface Sample {
+  readonly cpuUs: number;
+  readonly wallUs: number;
+}
+
+/** Per call of `work`, over `count` of them. */
+function timed(count: number, work: (i: number) => void): Sample {
+  const [cpu, wall] = [cpuUs(), performance.now()];
+  for (let i = 0; i < count; i++) work(i);
+  return { cpuUs: (cpuUs() - cpu) / count, wallUs: ((performance.now() - wall) * 1000) / count };
+}
+
+function median(samples: readonly Sample[]): Sample {
+  return [...samples].sort((a, b) => a.cpuUs - b.cpuUs)[samples.length >> 1] as Sample;
+}
+
+function row(name: string, octets: number, sample: Sample): UserplaneRow {
+  const perSecond = Math.round(1e6 / sample.cpuUs);
+  return {
+    name,
+    octets,
+    cpuUs: Number(sample.cpuUs.toFixed(2)),
+    perSecond,
+    gbitPerSecond: Number(((perSecond * octets * 8) / 1e9).toFixed(2)),
+    seen: Math.round(1e6 / sample.wallUs),
+  };
+}
+
+/** What one packet costs in each layer, and in all of them: the parts are measured alone, from the cipher outwards. */
+function measureLayers(octets: number, count: number): Record<string, Sample> {
+  const sealing = new EspSender(spiIn, suite, keys, random, 0, cipherFactory);
+  const receiver = new EspReceiver(spiIn, suite, keys, undefined, cipherFactory);
+  const plane = planeUnderTest({ sendEsp: () => {}, sendGtpu: () => {} });
+  const source = uplinkSource(octets);
+  const packets = (): Uint8Array[] => Array.from({ length: count }, source);
+  const downlink = downlinkDatagram(octets);
+  const length = octets + 28;
+  const [text, iv, aad] = [new Uint8Array(length + 2), new Uint8Array(8), new Uint8Array(8)];
+  const out = new Uint8Array(length + 18);
+  const forReceiver = packets();
+  const forPlane = packets();
+  const forBoth = packets();
+  return {
+    'cipher, seal': timed(count, () => sealing.cipher.sealInto(out, 0, iv, aad, text)),
+    'ESP, seal': timed(count, () => {
+      sealing.prepare(length);
+      sealing.sealPrepared(4, length);
+    }),
+    'down, GTP-U to ESP': timed(count, () => plane.receiveGtpu(0, downlink, UPF)),
+    'ESP, open': timed(count, (i) => receiver.open(forReceiver[i] as Uint8Array)),
+    'up, ESP to GTP-U': timed(count, (i) => plane.receiveEsp(0, forPlane[i] as Uint8Array, NODE, UE)),
+    'both, a packet each way': timed(count, (i) => {
+      plane.receiveEsp(0, forBoth[i] as Uint8Array, NODE, UE);
+      plane.receiveGtpu(0, downlink, UPF);
+    }),
+  };
+}
+
+function measureInProcess(octets: number, runs: number, count: number): UserplaneRow[] {
+  measureLayers(octets, count);
+  const measured = Array.from({ length: runs }, () => measureLayers(octets, count));
+  const names = Object.keys(measured[0] ?? {});
+  return names.map((name) => row(name, octets, median(measured.map((one) => one[name] as Sample))));
+}
+
+/** The plane between two UDP sockets of this thread, fed by other threads for `ms`. */
+async function measureSockets(
+  octets: number,
+  directions: readonly ('up' | 'down')[],
+  ms: number,
+): Promise<Sample> {
+  const sink = await UdpSocket.open({ address: '127.0.0.1', port: 0 }, () => {});
+  let relayed = 0;
+  const plane = planeUnderTest(
     {
-      random,
-      sendEsp: () => {},
-      sendGtpu: () => {},
-      nasOpened: () => {},
-      nasReceived: () => {},
-      nasClosed: () => {},
-      dropped: (cause) => {
-        throw new Error(`the benchmark's packet was dropped: ${cause}`);
+      sendEsp: (packet) => {
+        relayed++;
+        nwu.send(packet, sink.local);
+      },
+      sendGtpu: (datagram) => {
+        relayed++;
+        n3.send(datagram, sink.local);
       },
     },
+    sink.local,
   );
-  plane.addUe(1, '10.99.1.1');
-  plane.addPduSession(1, {
-    pduSessionId: 1,
-    ulTunnel: { address: UPF.address, teid: 1 },
-    dlTeid: 2,
-    qfis: [9],
+  const nwu = await UdpSocket.open(NODE, (data, remote, local) => plane.receiveEsp(0, data, local, remote));
+  const n3 = await UdpSocket.open(NODE, (data, remote) => plane.receiveGtpu(0, data, remote));
+  const threads = directions.map((direction) => {
+    const port = direction === 'up' ? nwu.local.port : n3.local.port;
+    return new Worker(new URL('./support/blaster.ts', import.meta.url), {
+      workerData: { octets, direction, port },
+    });
   });
-  const child: ChildSa = {
-    id: 1,
-    ikeSaId: 1,
-    spiIn: 0x1001,
-    spiOut: 0x2001,
-    suite,
-    suiteName: 'ENCR_AES_GCM_16_256',
-    keysIn: key,
-    keysOut: key,
-    trafficSelectorsLocal: [],
-    trafficSelectorsRemote: [],
-    udpEncapsulation: true,
-    local: NODE,
-    remote: UE,
-  };
-  plane.installChildSa(1, child, { kind: 'pduSession', pduSessionId: 1, qfis: [9], isDefault: true });
-  return plane;
-}
-
-/** µs per packet. Uplink packets are sealed before the clock starts: each can be received once only. */
-function measureUplink(plane: UserspacePlane, sender: EspSender, count: number): number {
-  const gre = encodeGre(9, new Uint8Array(SIZE).fill(0x45));
-  const inner = encodeIp(Uint8Array.of(10, 99, 1, 1), Uint8Array.of(10, 99, 0, 2), IP_PROTOCOL.GRE, gre);
-  const packets = Array.from({ length: count }, () => sender.seal(IP_PROTOCOL.IPV4, inner) as Uint8Array);
-  const start = performance.now();
-  for (const packet of packets) plane.receiveEsp(0, packet, NODE, UE);
-  return ((performance.now() - start) * 1000) / count;
-}
-
-function measureDownlink(plane: UserspacePlane, count: number): number {
-  const datagram = encodeGpdu(
-    2,
-    { direction: 'downlink', qfi: 9, rqi: false },
-    new Uint8Array(SIZE).fill(0x45),
-  );
-  const start = performance.now();
-  for (let i = 0; i < count; i++) plane.receiveGtpu(0, datagram, UPF);
-  return ((performance.now() - start) * 1000) / count;
-}
-
-/** One cipher, one update, one tag. The key is prepared once: raw octets as key nearly treble the time and would flatter us. */
-function measureGcm(count: number): number {
-  const octets = new Uint8Array(SIZE).fill(0x45);
-  const secret = createSecretKey(key.encr.subarray(0, 32));
-  const iv = new Uint8Array(12);
-  const start = performance.now();
-  for (let i = 0; i < count; i++) {
-    const cipher = createCipheriv('aes-256-gcm', secret, iv);
-    cipher.update(octets);
-    cipher.final();
-    cipher.getAuthTag();
-  }
-  return ((performance.now() - start) * 1000) / count;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+  await Promise.all(threads.map((thread) => new Promise((resolve) => thread.once('message', resolve))));
+  await new Promise((resolve) => setTimeout(resolve, ms / 4));
+  const [cpu, wall, before] = [cpuUs(), performance.now(), relayed];
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  const count = relayed - before;
+  const sample = { cpuUs: (cpuUs() - cpu) / count, wallUs: ((performance.now() - wall) * 1000) / count };
+  for (const thread of threads) thread.postMessage('stop');
+  await Promise.all([...threads.map((thread) => thread.terminate()), sink.close(), nwu.close(), n3.close()]);
+  return sample;
 }
 
 /**
- * CPU per packet of 1300 octets through the plane: ESP to GTP-U and GTP-U to ESP with AES-256-GCM, without sockets,
- * next to bare AES-256-GCM of the same size.
+ * User packets of 64, 512 and 1400 octets through the plane with AES-256-GCM: ESP to GTP-U, GTP-U to ESP, and both in
+ * turns; without sockets layer by layer, then between UDP sockets of one thread on the loopback interface.
  */
-export function run(options: { runs?: number; packets?: number } = {}): UserplaneRow[] {
-  const { runs = 5, packets = 20_000 } = options;
-  const plane = attachedPlane();
-  const sender = new EspSender(0x1001, suite, key, random);
-  const measureOnce = () => ({
-    gcm: measureGcm(packets),
-    uplink: measureUplink(plane, sender, packets),
-    downlink: measureDownlink(plane, packets),
-  });
-  measureOnce();
-  const measured = Array.from({ length: runs }, measureOnce);
-  const row = (name: string, pick: (one: (typeof measured)[number]) => number): UserplaneRow => {
-    const medianUs = median(measured.map(pick));
-    const ratioToGcm = median(measured.map((one) => pick(one) / one.gcm));
-    return { name, medianUs, perSecond: Math.round(1e6 / medianUs), ratioToGcm };
-  };
-  return [
-    row('bare AES-256-GCM', ({ gcm }) => gcm),
-    row('uplink ESP to GTP-U', ({ uplink }) => uplink),
-    row('downlink GTP-U to ESP', ({ downlink }) => downlink),
-  ];
+export async function run(
+  options: { runs?: number; packets?: number; socketMs?: number } = {},
+): Promise<UserplaneRow[]> {
+  const { runs = 5, packets = 20_000, socketMs = 1500 } = options;
+  const rows = sizes.flatMap((octets) => measureInProcess(octets, runs, packets));
+  for (const octets of sizes) {
+    for (const directions of [['up'], ['down'], ['up', 'down']] as const) {
+      const name = `through UDP sockets, ${directions.length === 2 ? 'both' : directions[0]}`;
+      rows.push(row(name, octets, await measureSockets(octets, directions, socketMs)));
+    }
+  }
+  return rows;
 }
