@@ -209,7 +209,8 @@ export async function run(limits: { minutes?: number; count?: number }): Promise
     } catch (error) {
       throw new Error(`mutation ${done} of seed 7`, { cause: error });
     }
-    if (process.threadCpuUsage().user - start > slowMs * 1000) throw new Error(`mutation ${done} took over ${slowMs} ms`);
+    if (process.threadCpuUsage().user - start > slowMs * 1000)
+      throw new Error(`mutation ${done} took over ${slowMs} ms`);
   }
   const { drops } = target.plane.counters();
   const causes = Object.entries(drops).filter(([, number]) => number > 0);
