@@ -26,12 +26,16 @@ test(
   async () => {
     const { status, output } = await runUnderUml();
     expect(output.split('\n').filter((line) => line.endsWith(': ok'))).toEqual([
+      'messages of 200 kB both ways, whole and on their streams: ok',
+      '5000 messages in order, more than the buffer takes: ok',
+      'refused stream and orderly end told as events: ok',
       'NG Setup over kernel SCTP with two local addresses: ok',
       'attach with both paths: ok',
       'attach with one path cut: ok',
+      'the cut and the return of a path are told: ok',
       'NG Setup again after the core was killed: ok',
       'attach after the restart: ok',
-      'orderly end on SIGTERM: ok',
+      'orderly end on SIGTERM, by SHUTDOWN: ok',
     ]);
     expect(status).toBe(0);
   },

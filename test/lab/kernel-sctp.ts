@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { messages } from './kernel-sctp-messages.ts';
 
 const main = fileURLToPath(new URL('../../n3iwf/main.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'kernel-sctp-'));
@@ -111,6 +112,13 @@ const files = {
         tac: '000001',
         slices: [slice],
         localAddresses: ['10.1.1.1', '10.1.2.1'],
+        sctp: {
+          heartbeatMs: 500,
+          rtoInitialMs: 300,
+          rtoMinMs: 100,
+          rtoMaxMs: 500,
+          pathMaxRetransmissions: 2,
+        },
         amfs: [{ addresses: ['10.1.1.2', '10.1.2.2'] }],
       },
       n3: { address: '10.1.2.1' },
@@ -150,7 +158,13 @@ function startCore(): Running {
   return start('core', ['ip', 'netns', 'exec', 'core'], 'core', '-c', files.core());
 }
 
+/** The N3IWF's log tells that the path to the core's first address changed. */
+function pathTold(output: string, state: string): boolean {
+  return output.includes(`{"type":"pathChanged","address":"10.1.1.2","state":"${state}"}`);
+}
+
 async function run(): Promise<void> {
+  await messages();
   buildPaths();
   start('kme', [], 'kme', '-c', files.kme());
   await until('KMEs', () => exists(join(folder, 'sae-ue.key')), 20);
@@ -163,7 +177,10 @@ async function run(): Promise<void> {
   await attach('attach with both paths');
   ip('link', 'set', 'path1', 'down');
   await attach('attach with one path cut');
+  await until('path down', () => pathTold(node.output(), 'unreachable'), 20);
   ip('link', 'set', 'path1', 'up');
+  await until('path up', () => pathTold(node.output(), 'available'), 20);
+  console.log('the cut and the return of a path are told: ok');
   core.child.kill('SIGKILL');
   await until('the core is gone', () => core.child.exitCode !== null || core.child.signalCode !== null, 10);
   core = startCore();
@@ -172,7 +189,8 @@ async function run(): Promise<void> {
   await attach('attach after the restart');
   node.child.kill('SIGTERM');
   await until('orderly end', () => node.child.exitCode === 0, 10);
-  console.log('orderly end on SIGTERM: ok');
+  await until('SHUTDOWN', () => core.output().includes('the peer shut the association down'), 10);
+  console.log('orderly end on SIGTERM, by SHUTDOWN: ok');
 }
 
 function exists(path: string): boolean {
