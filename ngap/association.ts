@@ -1,5 +1,5 @@
 import { answerTo, notUnderstood, reportsInResponse, ueIdsOf } from './answers.ts';
-import type { Diagnosis } from './check.ts';
+import type { Diagnosis, Reaction } from './check.ts';
 import { type OwnRequest, type OwnRequestName, OwnRequests } from './own-requests.ts';
 import { type DecodedPdu, decodeNgap, encodeNgap, type NgapPdu } from './pdu.ts';
 import type { Cause } from './schema/ies.ts';
@@ -106,6 +106,17 @@ export class N2Association {
   private joining = false;
   private readonly requests: OwnRequests;
 
+  /** How many received PDUs had a fault, by the reaction that it asked for; over all the life of the association. */
+  readonly faults: Record<Reaction, number> = {
+    transferSyntax: 0,
+    reject: 0,
+    notify: 0,
+    ignore: 0,
+    falselyConstructed: 0,
+  };
+  /** How many received messages were of procedures that this node has no part in. */
+  foreign = 0;
+
   constructor(config: N2Config, ports: N2Ports) {
     this.config = config;
     this.timers = { ...defaults, ...config.timers };
@@ -179,10 +190,15 @@ export class N2Association {
   receive(now: number, stream: number, octets: Uint8Array): N2Output[] {
     if (!this.up) return [];
     const decoded = decodeNgap(octets);
+    const fault = decoded.ok ? decoded.value.diagnosis : decoded.error.diagnosis;
+    if (fault !== undefined) this.faults[fault.reaction]++;
     if (!decoded.ok) return this.rejected(now, decoded.error.message, decoded.error.diagnosis);
     const pdu = decoded.value;
     const foreign = notUnderstood(pdu);
-    if (foreign !== undefined) return this.rejected(now, `${pdu.message} is not for this node`, foreign);
+    if (foreign !== undefined) {
+      this.foreign++;
+      return this.rejected(now, `${pdu.message} is not for this node`, foreign);
+    }
     const told =
       pdu.diagnosis?.reaction === 'notify' && !reportsInResponse(pdu.message)
         ? this.answer(now, { ...pdu.diagnosis, ies: pdu.ies })

@@ -103,7 +103,8 @@ export class N2Link {
     if (event.type === 'connectDue') void this.dial();
     else if (event.type === 'disconnectDue') this.dropTransport();
     else if (event.type === 'messageRejected') {
-      this.log.warn({ reason: event.reason }, 'PDU of the AMF not obeyed');
+      const { faults, foreign } = this.association;
+      this.log.warn({ reason: event.reason, faults, foreign }, 'PDU of the AMF not obeyed');
     } else this.ports.happened(event);
   }
 

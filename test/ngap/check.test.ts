@@ -1,52 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { criticalities } from '../../ngap/aper/decode.ts';
 import type { ContainerType } from '../../ngap/aper/types.ts';
-import { decodeNgap, encodeNgap, type NgapPdu } from '../../ngap/index.ts';
+import { decodeNgap, encodeNgap } from '../../ngap/index.ts';
 import { messages } from '../../ngap/schema/messages.ts';
 import { declaredMessages, example } from '../support/ngap-examples.ts';
-
-interface Frame {
-  readonly id: number;
-  readonly criticality: number;
-  readonly value: Buffer;
-}
-
-/** Takes a short message apart into the octets before its IEs and the IEs. */
-function apart(octets: Uint8Array): { head: Buffer; frames: Frame[] } {
-  const bytes = Buffer.from(octets);
-  const start = bytes[3]! < 0x80 ? 4 : 5;
-  const frames: Frame[] = [];
-  for (let at = start + 3; at < bytes.length; ) {
-    const long = bytes[at + 3]! >= 0x80;
-    const length = long ? bytes.readUInt16BE(at + 3) & 0x3fff : bytes[at + 3]!;
-    const from = at + (long ? 5 : 4);
-    frames.push({
-      id: bytes.readUInt16BE(at),
-      criticality: bytes[at + 2]! >> 6,
-      value: bytes.subarray(from, from + length),
-    });
-    at = from + length;
-  }
-  return { head: bytes.subarray(0, 3), frames };
-}
-
-const counted = (octets: Buffer) => {
-  if (octets.length < 128) return Buffer.concat([Buffer.of(octets.length), octets]);
-  return Buffer.concat([Buffer.of(0x80 | (octets.length >> 8), octets.length & 255), octets]);
-};
-
-function together(head: Buffer, frames: readonly Frame[]): Uint8Array {
-  const ies = frames.map(({ id, criticality, value }) =>
-    Buffer.concat([Buffer.of(id >> 8, id & 255, criticality << 6), counted(value)]),
-  );
-  return Buffer.concat([head, counted(Buffer.concat([Buffer.of(0, 0, frames.length), ...ies]))]);
-}
-
-/** The message with its IEs changed. */
-function changed(message: NgapPdu['message'], change: (frames: Frame[]) => Frame[]): Uint8Array {
-  const { head, frames } = apart(encodeNgap(example(message)));
-  return together(head, change(frames));
-}
+import { apart, changed } from '../support/ngap-frames.ts';
 
 function reactionTo(octets: Uint8Array): unknown {
   const decoded = decodeNgap(octets);
