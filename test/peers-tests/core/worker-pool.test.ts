@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NgapPdu } from '#ngap';
-import { WorkerPool } from '../peers/core/worker-pool.ts';
+import { WorkerPool } from '../../peers/core/worker-pool.ts';
 
 const uplink = (amfUeNgapId: number, octet: number) =>
   ({
