@@ -43,11 +43,13 @@ export class NasListener {
     const segment = decoded.value;
     if (segment.destinationPort !== this.port) return 'noConnection';
     const peer = this.peers.get(ueId);
-    if (peer !== undefined && peer.port === segment.sourcePort && !peer.connection.isClosed) {
+    const isOpening = (segment.flags & (TCP_FLAG.SYN | TCP_FLAG.ACK)) === TCP_FLAG.SYN;
+    const isKnown = peer !== undefined && peer.port === segment.sourcePort;
+    if (isKnown && !(peer.connection.isClosed && isOpening)) {
       peer.connection.receive(now, segment);
       return undefined;
     }
-    if ((segment.flags & (TCP_FLAG.SYN | TCP_FLAG.ACK)) !== TCP_FLAG.SYN) return 'noConnection';
+    if (!isOpening) return 'noConnection';
     this.accept(now, ueId, source, own, segment);
     return undefined;
   }

@@ -58,6 +58,10 @@ export class TcpConnection {
   private retransmitAt: number | undefined;
   private rtoMs = initialRtoMs;
   private tries = 0;
+  /** Our FIN is out: the peer's is answered by an acknowledgement alone. */
+  private finSent = false;
+  /** Both sides said that they are done: the peer's FIN may still come, or come again [RFC9293 3.10.7.4]. */
+  private endedInOrder = false;
 
   private constructor(ends: TcpEnds, initialSequence: number, ports: TcpPorts, state: State) {
     this.ends = ends;
@@ -114,18 +118,30 @@ export class TcpConnection {
     }
     this.flush(now);
     this.state = 'closing';
+    this.finSent = true;
     this.push(now, TCP_FLAG.FIN | TCP_FLAG.ACK, new Uint8Array(0));
   }
 
   /** One segment of this connection's peer. */
   receive(now: number, segment: TcpSegment): void {
-    if (this.state === 'closed') return;
+    if (this.state === 'closed') {
+      this.receiveAfterEnd(segment);
+      return;
+    }
     if ((segment.flags & TCP_FLAG.RST) !== 0) {
       if (this.isAcceptableReset(segment)) this.finish('reset by the peer');
       return;
     }
     if (this.state === 'synSent') this.receiveInSynSent(now, segment);
     else this.receiveSynchronized(now, segment);
+  }
+
+  /** The acknowledgement of a FIN may be lost: a FIN that comes again gets another, for as long as anyone asks. */
+  private receiveAfterEnd({ flags, sequence, data }: TcpSegment): void {
+    if (!this.endedInOrder || (flags & TCP_FLAG.FIN) === 0 || (flags & TCP_FLAG.RST) !== 0) return;
+    const finAt = plus(sequence, data.length);
+    if (finAt === this.receiveNext) this.receiveNext = plus(finAt, 1);
+    if (plus(finAt, 1) === this.receiveNext) this.acknowledge();
   }
 
   /** A reset counts only at the exact next sequence number, or as the answer to our SYN [RFC9293 3.10.7.4]. */
@@ -150,7 +166,7 @@ export class TcpConnection {
       this.repeatLast(segment);
       return;
     }
-    this.peerWindow = segment.window;
+    this.learnWindow(now, segment);
     this.acknowledged(now, segment.acknowledgment);
     if (this.state === 'synReceived' && this.inFlight.length === 0) this.becomeEstablished(now);
     if (this.state === 'synReceived') return;
@@ -171,6 +187,22 @@ export class TcpConnection {
     this.peerMss = Math.min(mss, segment.maximumSegmentSize ?? 536);
   }
 
+  /**
+   * Takes the peer's window, but for that of a segment older than what was acknowledged since. A peer that answers with
+   * a window of 0 is alive: probing goes on for as long as it does [RFC1122 4.2.2.17]. When the window opens, the probe
+   * goes again at once, as the peer may have thrown its octet away.
+   */
+  private learnWindow(now: number, { acknowledgment, window }: TcpSegment): void {
+    if (before(acknowledgment, this.sendUnacknowledged) || before(this.sendNext, acknowledgment)) return;
+    const wasClosed = this.peerWindow === 0;
+    this.peerWindow = window;
+    if (window === 0) this.tries = 0;
+    else if (wasClosed && this.inFlight.length > 0) {
+      this.rtoMs = initialRtoMs;
+      this.retransmitAt = now;
+    }
+  }
+
   private becomeEstablished(now: number): void {
     this.state = 'established';
     this.ports.opened();
@@ -184,11 +216,24 @@ export class TcpConnection {
     if (segment.data.length > 0) this.takeData(segment.sequence, segment.data);
     if (isFin && plus(segment.sequence, segment.data.length) === this.receiveNext) {
       this.receiveNext = plus(this.receiveNext, 1);
-      this.acknowledge();
+      this.answerFin();
+      this.endedInOrder = true;
       this.finish('closed by the peer');
       return false;
     }
     return true;
+  }
+
+  /** This side has nothing to add once the peer is done: its own FIN goes with the acknowledgement. */
+  private answerFin(): void {
+    if (this.finSent) {
+      this.acknowledge();
+      return;
+    }
+    this.finSent = true;
+    const fin = { sequence: this.sendNext, flags: TCP_FLAG.FIN | TCP_FLAG.ACK, data: new Uint8Array(0) };
+    this.sendNext = endOf(fin);
+    this.emit(fin);
   }
 
   private takeData(sequence: number, data: Uint8Array): void {
@@ -249,7 +294,9 @@ export class TcpConnection {
     this.tries = 0;
     this.rtoMs = initialRtoMs;
     this.retransmitAt = this.inFlight.length === 0 ? undefined : now + this.rtoMs;
-    if (this.state === 'closing' && this.inFlight.length === 0) this.finish('closed');
+    if (this.state !== 'closing' || this.inFlight.length > 0) return;
+    this.endedInOrder = true;
+    this.finish('closed');
   }
 
   /** Sends what the window takes; a window of 0 is probed with one octet by the retransmission timer. */

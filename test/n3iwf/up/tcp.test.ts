@@ -277,6 +277,82 @@ describe('one end of a connection', () => {
     expect(Buffer.concat(sent.map(({ data }) => data)).equals(textOf(1, 50))).toBe(true);
   });
 
+  it('[RFC1122 4.2.2.17] a window of 0 is probed for as long as the peer answers, and for no longer', () => {
+    const { end, connection, segment } = opened();
+    connection.receive(0, segment({ window: 0 }));
+    connection.send(1, textOf(1, 50));
+    let now = 1;
+    for (let probe = 0; probe < 200; probe++) {
+      now = connection.deadline() ?? Number.NaN;
+      const before = end.sent.length;
+      connection.tick(now);
+      expect(end.sent.length).toBe(before + 1);
+      expect(end.last.data.length).toBe(1);
+      connection.receive(now + 1, segment({ window: 0 }));
+    }
+    expect(now).toBeGreaterThan(20 * 60_000);
+    connection.receive(now + 2, segment({ window: 1000 }));
+    expect(end.last.data.length).toBe(49);
+    expect(connection.deadline()).toBe(now + 2);
+    connection.tick(now + 2);
+    expect(end.last.data.length).toBe(1);
+    connection.receive(now + 4, segment({ acknowledgment: 1051, window: 0 }));
+    connection.send(now + 5, textOf(2, 10));
+    for (let at = connection.deadline(); at !== undefined; at = connection.deadline()) connection.tick(at);
+    expect(end.reason).toBe('the peer does not answer');
+  });
+
+  it('[RFC1122 4.2.2.17] the window of an older segment does not close one that opened since', () => {
+    const { end, connection, segment } = opened();
+    connection.send(0, textOf(1, 10));
+    connection.receive(1, segment({ acknowledgment: 1011, window: 500 }));
+    connection.receive(2, segment({ acknowledgment: 1001, window: 0 }));
+    connection.send(3, textOf(1, 40));
+    expect(end.last.data.length).toBe(40);
+  });
+
+  it('[RFC9293 3.10.7.4] a FIN that comes again is acknowledged again, after the end too', () => {
+    const { end, connection, segment } = opened();
+    const fin = segment({ flags: TCP_FLAG.FIN | TCP_FLAG.ACK });
+    connection.receive(1, fin);
+    expect(end.reason).toBe('closed by the peer');
+    expect(end.last).toMatchObject({
+      flags: TCP_FLAG.FIN | TCP_FLAG.ACK,
+      sequence: 1001,
+      acknowledgment: 502,
+    });
+    expect(connection.isClosed).toBe(true);
+    for (let i = 0; i < 3; i++) connection.receive(2 + i, fin);
+    expect(end.sent.slice(-3)).toMatchObject(
+      Array(3).fill({ flags: TCP_FLAG.ACK, sequence: 1002, acknowledgment: 502 }),
+    );
+    const count = end.sent.length;
+    connection.receive(9, segment({ sequence: 502, acknowledgment: 1002 }));
+    connection.receive(9, segment({ sequence: 900, flags: TCP_FLAG.FIN | TCP_FLAG.ACK }));
+    connection.receive(9, segment({ flags: TCP_FLAG.FIN | TCP_FLAG.RST }));
+    expect(end.sent).toHaveLength(count);
+  });
+
+  it('[RFC9293 3.10.7.4] the FIN of a peer that takes its time is acknowledged after ours was', () => {
+    const { end, connection, segment } = opened();
+    connection.close(1);
+    connection.receive(2, segment({ acknowledgment: 1002 }));
+    expect(end.reason).toBe('closed');
+    for (const now of [500, 900])
+      connection.receive(now, segment({ acknowledgment: 1002, flags: TCP_FLAG.FIN | TCP_FLAG.ACK }));
+    expect(end.sent.slice(-2)).toMatchObject(
+      Array(2).fill({ flags: TCP_FLAG.ACK, sequence: 1002, acknowledgment: 502 }),
+    );
+  });
+
+  it('a connection that was reset answers no FIN', () => {
+    const { end, connection, segment } = opened();
+    connection.receive(1, segment({ flags: TCP_FLAG.RST }));
+    const count = end.sent.length;
+    connection.receive(2, segment({ flags: TCP_FLAG.FIN | TCP_FLAG.ACK }));
+    expect(end.sent).toHaveLength(count);
+  });
+
   it('a peer that takes nothing ends the connection once a mebibyte waits', () => {
     const { end, connection, segment } = opened();
     connection.receive(0, segment({ window: 0 }));
