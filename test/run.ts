@@ -18,6 +18,10 @@ const needs = {
     otherwise:
       'charon or swanctl is not installed (Debian packages strongswan-charon, strongswan-swanctl and their plugins)',
   },
+  postgres: {
+    met: () => existsSync('/usr/lib/postgresql'),
+    otherwise: 'PostgreSQL is not installed (Debian package postgresql)',
+  },
   root: { met: () => process.getuid?.() === 0, otherwise: 'it must run as root' },
 } as const;
 

@@ -27,7 +27,6 @@ export function selectionSql(where: Selection, name: (place: number) => string):
   add('received_at <', where.receivedBeforeMs);
   add('changed_at <', where.changedBeforeMs);
   add('epoch =', where.epoch);
-  for (const epoch of where.notEpochs ?? []) add('epoch <>', epoch);
   let text = `${conditions.join(' AND ')} ORDER BY sequence`;
   if (where.limit !== undefined) {
     values.push(where.limit);

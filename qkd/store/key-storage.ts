@@ -41,8 +41,6 @@ export interface Selection {
   /** In its state since before this moment. */
   readonly changedBeforeMs?: number;
   readonly epoch?: string;
-  /** Sealed in none of these epochs. */
-  readonly notEpochs?: readonly string[];
 }
 
 /** The key of an epoch, wrapped under the key-encryption key; undefined once it is destroyed. */

@@ -103,11 +103,14 @@ export class KeyStore {
     const sealer = new Sealer(kek, random);
     kek.wipe();
     const clock = new StoreClock(parts.clock, (await storage.lastAudit())?.atMs ?? 0);
-    for (const row of await storage.epochs()) sealer.load(row);
+    // Epoch by epoch: what another node begins meanwhile is not lost.
+    const lost = (await storage.epochs()).filter((row) => !sealer.load(row));
     const store = new KeyStore(parts, clock, sealer);
-    const lost = { states: SEALED_STATES, notEpochs: sealer.epochs };
-    if ((await storage.select({ ...lost, limit: 1 })).length > 0)
-      await store.#ledger.moveAll(lost, 'burnt', 'sealed in another epoch');
+    for (const { epoch } of lost) {
+      const where = { states: SEALED_STATES, epoch };
+      if ((await storage.select({ ...where, limit: 1 })).length > 0)
+        await store.#ledger.moveAll(where, 'burnt', 'sealed in another epoch');
+    }
     return store;
   }
 
@@ -273,6 +276,7 @@ export class KeyStore {
   async maintain(): Promise<void> {
     if (this.#closed) return;
     try {
+      await this.#ledger.refreshEpochs();
       await this.#ledger.expire();
       await this.#ledger.moveAll(
         { states: ['reserved'], changedBeforeMs: this.#clock.now() - (this.#parts.reserveMs ?? 60_000) },

@@ -192,6 +192,8 @@ export class Ledger {
       await this.moveAll({ keyId, states: ['delivered'] }, 'expired', TOO_OLD);
       return refused('expired', keyId, undefined, ageMs);
     }
+    // Another node that shares the storage may have begun this epoch since.
+    if (!this.#parts.sealer.has(row.epoch)) await this.refreshEpochs();
     const secret = row.sealed === undefined ? undefined : this.#parts.sealer.open(row, row.sealed);
     if (secret !== undefined) return { status: 'ok', keyId, ageMs, secret };
     await this.moveAll({ keyId, states: ['delivered'] }, 'burnt', 'cannot be opened');
@@ -219,6 +221,12 @@ export class Ledger {
     const receivedFromMs = this.#cutoff();
     const young = Number.isFinite(receivedFromMs) ? { receivedFromMs } : {};
     return await this.moveAll({ ...pair, ...young, states: ['stored'], limit }, 'reserved', 'announced');
+  }
+
+  /** Takes and forgets epochs as other nodes began and destroyed them. */
+  async refreshEpochs(): Promise<void> {
+    if (this.#parts.sealer.closed) return;
+    this.#parts.sealer.refresh(await this.#parts.storage.epochs());
   }
 
   /** A new epoch, from whose key on everything is sealed. */

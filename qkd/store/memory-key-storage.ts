@@ -160,8 +160,7 @@ function matches(row: KeyRow, where: Selection): boolean {
     row.receivedAtMs >= (where.receivedFromMs ?? Number.NEGATIVE_INFINITY) &&
     row.receivedAtMs < (where.receivedBeforeMs ?? Number.POSITIVE_INFINITY) &&
     row.changedAtMs < (where.changedBeforeMs ?? Number.POSITIVE_INFINITY) &&
-    (where.epoch === undefined || row.epoch === where.epoch) &&
-    !(where.notEpochs?.includes(row.epoch) ?? false)
+    (where.epoch === undefined || row.epoch === where.epoch)
   );
 }
 

@@ -46,9 +46,22 @@ export class Sealer {
     return this.#current;
   }
 
-  /** Epochs whose keys can be opened. */
-  get epochs(): readonly string[] {
-    return [...this.#epochs.keys()];
+  /** True once every key is forgotten. */
+  get closed(): boolean {
+    return this.#kek === undefined;
+  }
+
+  /** Whether keys of an epoch can be opened. */
+  has(epoch: string): boolean {
+    return this.#epochs.has(epoch);
+  }
+
+  /** Epochs as the storage has them now: destroyed ones are forgotten, those that other nodes began are taken. */
+  refresh(rows: readonly EpochRow[]): void {
+    for (const row of rows) {
+      if (row.wrapped === undefined) this.forget(row.epoch);
+      else if (!this.#epochs.has(row.epoch)) this.load(row);
+    }
   }
 
   /** Takes an epoch from the storage; false when it is destroyed or wrapped under another key-encryption key. */

@@ -38,7 +38,6 @@ const selection: fc.Arbitrary<Selection> = fc.record(
     receivedBeforeMs: moment,
     changedBeforeMs: moment,
     epoch,
-    notEpochs: fc.array(epoch, { maxLength: 2 }),
   },
   { requiredKeys: ['states'] },
 );

@@ -1,0 +1,312 @@
+/**
+ * A key storage that several N3IWFs share: PostgreSQL. Each takes keys with FOR UPDATE SKIP LOCKED, so that none waits for
+ * another's choice and no key is chosen twice; the audit chain has one end, which a transaction locks as its last step. A
+ * transaction takes a few round trips however many deliveries share it, because its steps go out without waiting for each
+ * other. Old versions of rows stay in the database's files until it cleans them: it is the destruction of an epoch's key
+ * that ends sealed bytes for good.
+ */
+import postgres, { type Sql, type TransactionSql } from 'postgres';
+import {
+  type AuditRow,
+  type Change,
+  type Done,
+  type EpochRow,
+  KEY_STATES,
+  type KeyRole,
+  type KeyRow,
+  type KeyState,
+  type KeyStorage,
+  KeyStorageError,
+  SEALED_STATES,
+  type Selection,
+  type StorageFault,
+} from '#qkd';
+import { KEY_COLUMNS, selectionSql } from './key-selection-sql.ts';
+
+const FORM = 1;
+/** Any number that no other user of the database locks: held while a schema is made or the audit chain grows. */
+const LOCK = 7_603_914_226;
+const SCHEMA = `
+  CREATE SCHEMA IF NOT EXISTS qn3iwf;
+  CREATE TABLE IF NOT EXISTS qn3iwf.form (form integer PRIMARY KEY);
+  CREATE TABLE IF NOT EXISTS qn3iwf.keys (
+    sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key_id text NOT NULL UNIQUE,
+    peer text NOT NULL,
+    role text NOT NULL,
+    state text NOT NULL,
+    sealed bytea,
+    epoch text NOT NULL,
+    received_at bigint NOT NULL,
+    changed_at bigint NOT NULL
+  );
+  CREATE INDEX IF NOT EXISTS keys_waiting ON qn3iwf.keys (peer, role, sequence) WHERE state = 'stored';
+  CREATE TABLE IF NOT EXISTS qn3iwf.epochs (epoch text PRIMARY KEY, wrapped bytea);
+  CREATE TABLE IF NOT EXISTS qn3iwf.audit (
+    sequence bigint PRIMARY KEY,
+    at bigint NOT NULL,
+    event text NOT NULL,
+    hash bytea NOT NULL
+  );
+`;
+const INSERT_KEYS = `
+  INSERT INTO keys (${KEY_COLUMNS})
+  SELECT r->>0, r->>1, r->>2, r->>3, decode(r->>4, 'hex'), r->>5, (r->>6)::bigint, (r->>7)::bigint
+  FROM jsonb_array_elements($1::text::jsonb) WITH ORDINALITY AS given (r, place) ORDER BY place
+  ON CONFLICT DO NOTHING RETURNING key_id`;
+const INSERT_AUDIT = `
+  INSERT INTO audit (sequence, at, event, hash)
+  SELECT (r->>0)::bigint, (r->>1)::bigint, r->>2, decode(r->>3, 'hex')
+  FROM jsonb_array_elements($1::text::jsonb) AS r`;
+const LAST_AUDIT = 'SELECT sequence, at, event, hash FROM audit ORDER BY sequence DESC LIMIT 1';
+
+/** SQLSTATEs, or their classes, and codes of the connection that the operator must tell apart. */
+const FAULTS: readonly (readonly [RegExp, StorageFault])[] = [
+  [/^53[12]00$/, 'full'],
+  [/^(55P03|40P01|40001|57014)$/, 'busy'],
+  [/^XX00[12]$/, 'damaged'],
+  [/^(08...|57P0.|53300|ECONN|ENOENT|ENOTFOUND|ETIMEDOUT|EHOST|EAI_|CONNECT)/, 'unreachable'],
+];
+
+type Row = Record<string, unknown>;
+
+/** Made by {@link PostgresKeyStorage.open}. */
+export class PostgresKeyStorage implements KeyStorage {
+  readonly #place: string;
+  readonly #sql: Sql;
+
+  private constructor(place: string, sql: Sql) {
+    this.#place = place;
+    this.#sql = sql;
+  }
+
+  /**
+   * Connects and makes the tables where there are none.
+   *
+   * @param url postgres://user:password@host:port/database, or with ?host=/folder for the unix socket in a folder
+   * @throws KeyStorageError without the password
+   */
+  static async open(url: string): Promise<PostgresKeyStorage> {
+    const place = withoutPassword(url);
+    const { address, folder } = socketFolder(url);
+    const sql = postgres(address, {
+      ...(folder === undefined ? {} : { host: folder }),
+      max: 3,
+      connect_timeout: 5,
+      // What a failed key costs is a refusal now, not a wait: the next call tries again.
+      backoff: false,
+      onnotice: () => {},
+      connection: {
+        application_name: 'qn3iwf',
+        search_path: 'qn3iwf',
+        synchronous_commit: 'on',
+        lock_timeout: 5000,
+      },
+    });
+    const storage = new PostgresKeyStorage(place, sql);
+    try {
+      await sql.begin((tx) => storage.#prepare(tx));
+    } catch (error) {
+      await sql.end({ timeout: 1 });
+      throw asStorageError(place, error);
+    }
+    return storage;
+  }
+
+  async #prepare(tx: TransactionSql): Promise<void> {
+    await tx.unsafe(`SELECT pg_advisory_xact_lock(${LOCK})`);
+    await tx.unsafe(SCHEMA);
+    await tx.unsafe(`INSERT INTO form SELECT ${FORM} WHERE NOT EXISTS (SELECT FROM form)`);
+    const [row] = await tx.unsafe<Row[]>('SELECT form FROM form');
+    if (row?.form !== FORM)
+      throw new KeyStorageError(this.#place, `its form is ${String(row?.form)}, not ${FORM}`);
+  }
+
+  async commit(
+    changes: readonly Change[],
+    record: (done: Done, last: AuditRow | undefined) => readonly AuditRow[],
+  ): Promise<Done> {
+    return await this.#guarded(
+      this.#sql.begin(async (tx) => {
+        const done = await Promise.all(changes.map((change) => this.#carryOut(tx, change)));
+        // Whoever else commits waits here, and then sees the rows written before.
+        const [, [last]] = await Promise.all([
+          tx.unsafe(`SELECT pg_advisory_xact_lock(${LOCK})`),
+          tx.unsafe<Row[]>(LAST_AUDIT, [], { prepare: true }),
+        ]);
+        const rows = record(done, last === undefined ? undefined : asAuditRow(last));
+        const texts = rows.map(({ sequence, atMs, event, hash }) => [sequence, atMs, event, hex(hash)]);
+        if (rows.length > 0) await tx.unsafe(INSERT_AUDIT, [JSON.stringify(texts)], { prepare: true });
+        return done;
+      }),
+    );
+  }
+
+  async #carryOut(tx: TransactionSql, change: Change): Promise<readonly KeyRow[]> {
+    if (change.do === 'insert') return await this.#insert(tx, change.rows);
+    if (change.do === 'epoch') return await this.#writeEpoch(tx, change.row);
+    return await this.#move(tx, change.where, change.to, change.atMs);
+  }
+
+  async #insert(tx: TransactionSql, rows: readonly KeyRow[]): Promise<readonly KeyRow[]> {
+    const texts = rows.map((row) => [
+      row.keyId,
+      row.peer,
+      row.role,
+      row.state,
+      row.sealed === undefined ? null : hex(row.sealed),
+      row.epoch,
+      row.receivedAtMs,
+      row.changedAtMs,
+    ]);
+    const fresh = await tx.unsafe<Row[]>(INSERT_KEYS, [JSON.stringify(texts)], { prepare: true });
+    const ids = new Set(fresh.map((row) => String(row.key_id)));
+    return rows.filter((row) => ids.delete(row.keyId));
+  }
+
+  /** The rows as they were, since what was sealed is needed after it is erased. */
+  async #move(tx: TransactionSql, where: Selection, to: KeyState, atMs: number): Promise<readonly KeyRow[]> {
+    const { text, values } = selectionSql(where, (place) => `$${place + 2}`);
+    const erase = SEALED_STATES.includes(to) ? '' : ', sealed = NULL';
+    const moved = await tx.unsafe<Row[]>(
+      `WITH chosen AS (SELECT sequence, ${KEY_COLUMNS} FROM keys WHERE ${text} FOR UPDATE SKIP LOCKED)
+       UPDATE keys SET state = $1, changed_at = $2${erase} FROM chosen
+       WHERE keys.sequence = chosen.sequence RETURNING chosen.*`,
+      [to, atMs, ...values],
+      { prepare: true },
+    );
+    return [...moved].sort((one, two) => Number(one.sequence) - Number(two.sequence)).map(asKeyRow);
+  }
+
+  /** A destroyed epoch stays as a row without a key, so that no late writer brings it back. */
+  async #writeEpoch(tx: TransactionSql, { epoch, wrapped }: EpochRow): Promise<readonly KeyRow[]> {
+    const otherwise = wrapped === undefined ? 'UPDATE SET wrapped = NULL' : 'NOTHING';
+    await tx.unsafe(
+      `INSERT INTO epochs (epoch, wrapped) VALUES ($1, decode($2::text, 'hex')) ON CONFLICT (epoch) DO ${otherwise}`,
+      [epoch, wrapped === undefined ? null : hex(wrapped)],
+    );
+    return [];
+  }
+
+  async find(keyId: string): Promise<KeyRow | undefined> {
+    const [row] = await this.#all(`SELECT ${KEY_COLUMNS} FROM keys WHERE key_id = $1`, keyId);
+    return row === undefined ? undefined : asKeyRow(row);
+  }
+
+  async select(where: Selection): Promise<readonly KeyRow[]> {
+    const { text, values } = selectionSql(where, (place) => `$${place}`);
+    const rows = await this.#all(`SELECT ${KEY_COLUMNS} FROM keys WHERE ${text}`, ...values);
+    return rows.map(asKeyRow);
+  }
+
+  async storedCount(peer: string, role: KeyRole): Promise<number> {
+    const [row] = await this.#all(
+      "SELECT count(*) AS n FROM keys WHERE state = 'stored' AND peer = $1 AND role = $2",
+      peer,
+      role,
+    );
+    return Number(row?.n ?? 0);
+  }
+
+  async countsByState(): Promise<ReadonlyMap<KeyState, number>> {
+    const rows = await this.#all('SELECT state, count(*) AS n FROM keys GROUP BY state');
+    return new Map(rows.map((row) => [asState(row.state), Number(row.n)]));
+  }
+
+  async epochs(): Promise<readonly EpochRow[]> {
+    const rows = await this.#all('SELECT epoch, wrapped FROM epochs');
+    return rows.map(({ epoch, wrapped }) => ({ epoch: String(epoch), wrapped: octets(wrapped) }));
+  }
+
+  async lastAudit(): Promise<AuditRow | undefined> {
+    const [row] = await this.#all(LAST_AUDIT);
+    return row === undefined ? undefined : asAuditRow(row);
+  }
+
+  async auditRows(fromSequence: number, limit: number): Promise<readonly AuditRow[]> {
+    const rows = await this.#all(
+      'SELECT sequence, at, event, hash FROM audit WHERE sequence >= $1 ORDER BY sequence LIMIT $2',
+      fromSequence,
+      limit,
+    );
+    return rows.map(asAuditRow);
+  }
+
+  /** Waits for what is under way, a second at most. */
+  async close(): Promise<void> {
+    await this.#sql.end({ timeout: 1 });
+  }
+
+  async #all(text: string, ...values: (string | number)[]): Promise<readonly Row[]> {
+    return await this.#guarded(this.#sql.unsafe<Row[]>(text, values, { prepare: true }));
+  }
+
+  /** Whatever the client throws goes out as one kind of error that names the database. */
+  async #guarded<T>(work: PromiseLike<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw asStorageError(this.#place, error);
+    }
+  }
+}
+
+function hex(value: Uint8Array): string {
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex');
+}
+
+/** A buffer of its own. */
+function octets(value: unknown): Uint8Array | undefined {
+  return value instanceof Uint8Array ? Uint8Array.from(value) : undefined;
+}
+
+/** A state that is none of ours is damage and must not pass as one. */
+function asState(value: unknown): KeyState {
+  const state = KEY_STATES.find((known) => known === value);
+  if (state === undefined) throw new Error(`a key has the unknown state ${String(value)}`);
+  return state;
+}
+
+function asKeyRow(row: Row): KeyRow {
+  return {
+    keyId: String(row.key_id),
+    peer: String(row.peer),
+    role: row.role === 'master' ? 'master' : 'slave',
+    state: asState(row.state),
+    sealed: octets(row.sealed),
+    epoch: String(row.epoch),
+    receivedAtMs: Number(row.received_at),
+    changedAtMs: Number(row.changed_at),
+  };
+}
+
+function asAuditRow(row: Row): AuditRow {
+  return {
+    sequence: Number(row.sequence),
+    atMs: Number(row.at),
+    event: String(row.event),
+    hash: octets(row.hash) ?? new Uint8Array(0),
+  };
+}
+
+function asStorageError(place: string, error: unknown): KeyStorageError {
+  if (error instanceof KeyStorageError) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const fault = FAULTS.find(([pattern]) => pattern.test(code))?.[1] ?? 'failed';
+  return new KeyStorageError(place, error instanceof Error ? error.message : String(error), fault);
+}
+
+/** The client takes a unix socket's folder as an option only, not as libpq writes it. */
+function socketFolder(url: string): { readonly address: string; readonly folder: string | undefined } {
+  const [address = url, query = ''] = url.split('?');
+  const parameters = new URLSearchParams(query);
+  const folder = parameters.get('host') ?? undefined;
+  parameters.delete('host');
+  const rest = parameters.toString();
+  return { address: rest === '' ? address : `${address}?${rest}`, folder };
+}
+
+/** What may stand in a log. */
+function withoutPassword(url: string): string {
+  return url.replace(/^([a-z]+:\/\/[^:/@]*):[^@]*@/, '$1@');
+}

@@ -1,0 +1,162 @@
+// needs: postgres
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type KeyRow, KeyStore, MemoryKeyStorage, Secret, verifyAudit } from '#qkd';
+import { PostgresKeyStorage } from '../../../n3iwf/io/postgres-key-storage.ts';
+import { FakeKme, keyIdOf } from '../../qkd/store/fixtures.ts';
+import { TestPostgres } from '../../support/postgres.ts';
+import { attempt, change, view } from './storage-model.ts';
+
+let server: TestPostgres;
+let databases = 0;
+
+const fresh = () => server.database(`keys${databases++}`);
+
+beforeAll(async () => {
+  server = await TestPostgres.start();
+}, 60_000);
+
+afterAll(() => server.stop());
+
+function storeOver(storage: PostgresKeyStorage, kme: FakeKme): Promise<KeyStore> {
+  return KeyStore.open({
+    source: kme,
+    storage,
+    clock: { wallMs: () => Date.now(), monotonicMs: () => performance.now() },
+    random: (length) => new Uint8Array(randomBytes(length)),
+    keyEncryptionKey: Secret.own(new Uint8Array(32).fill(9)),
+    pool: { low: 1, high: 200, maxPerRequest: 200 },
+    later: setImmediate,
+  });
+}
+
+function waiting(number: number): KeyRow {
+  return {
+    keyId: keyIdOf(number),
+    peer: 'p',
+    role: 'master',
+    state: 'stored',
+    sealed: Uint8Array.of(number),
+    epoch: 'e',
+    receivedAtMs: 1,
+    changedAtMs: 1,
+  };
+}
+
+describe('the PostgreSQL key storage', () => {
+  it('does what the storage in memory does, before and after it is opened again', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(change, { maxLength: 4 }), { maxLength: 8 }),
+        async (transactions) => {
+          const url = fresh();
+          const model = new MemoryKeyStorage();
+          let storage = await PostgresKeyStorage.open(url);
+          for (const [index, changes] of transactions.entries()) {
+            expect(await attempt(storage, changes)).toEqual(await attempt(model, changes));
+            if (index === 4) {
+              await storage.close();
+              storage = await PostgresKeyStorage.open(url);
+            }
+          }
+          expect(await view(storage)).toEqual(await view(model));
+          await storage.close();
+        },
+      ),
+      { numRuns: 12 },
+    );
+  }, 60_000);
+
+  it('passes over what another transaction holds, instead of waiting for it', async () => {
+    const url = fresh();
+    const [one, two] = [await PostgresKeyStorage.open(url), await PostgresKeyStorage.open(url)];
+    await one.commit([{ do: 'insert', rows: [1, 2, 3, 4].map(waiting) }], () => []);
+    const take = {
+      do: 'move',
+      where: { states: ['stored'], peer: 'p', role: 'master', limit: 2 },
+      to: 'delivered',
+      atMs: 2,
+    } as const;
+    const taken = await Promise.all([one.commit([take], () => []), two.commit([take], () => [])]);
+    const ids = taken.flatMap(([rows]) => rows?.map((row) => row.keyId));
+    expect([...ids].sort()).toEqual([1, 2, 3, 4].map(keyIdOf));
+    await Promise.all([one.close(), two.close()]);
+  });
+
+  it('writes nothing of a transaction whose record fails', async () => {
+    const storage = await PostgresKeyStorage.open(fresh());
+    const failing = storage.commit([{ do: 'insert', rows: [waiting(1)] }], () => {
+      throw new Error('no record');
+    });
+    await expect(failing).rejects.toThrow('no record');
+    expect(await storage.find(keyIdOf(1))).toBeUndefined();
+    await storage.close();
+  });
+
+  it('gives each key to one of several nodes, and chains what all of them did into one record', async () => {
+    const url = fresh();
+    const storages = await Promise.all([1, 2, 3].map(() => PostgresKeyStorage.open(url)));
+    const stores: KeyStore[] = [];
+    for (const [index, storage] of storages.entries())
+      stores.push(await storeOver(storage, new FakeKme(1 + index * 1_000_000)));
+    const given: string[] = [];
+    const node = async (store: KeyStore): Promise<void> => {
+      for (let turn = 0; turn < 10; turn++) {
+        const replies = await Promise.all(Array.from({ length: 20 }, () => store.obtain('peer')));
+        for (const reply of replies) if (reply.status === 'ok') given.push(reply.keyId);
+      }
+    };
+    await Promise.all(stores.map(node));
+    expect(given).toHaveLength(600);
+    expect(new Set(given).size).toBe(600);
+    const [storage] = storages;
+    expect(await verifyAudit(storage!)).toMatchObject({ ok: true });
+    const counts = await stores[0]!.counts();
+    expect(counts.used).toBe(600);
+    expect(counts.stored + counts.used).toBe(counts.delivered);
+    for (const each of storages) await each.close();
+  }, 60_000);
+
+  it('refuses a database of another form', async () => {
+    const url = fresh();
+    const storage = await PostgresKeyStorage.open(url);
+    await storage.close();
+    const { default: postgres } = await import('postgres');
+    const sql = postgres(url.split('?')[0]!, { host: server.folder });
+    await sql`UPDATE qn3iwf.form SET form = 99`;
+    await sql.end();
+    await expect(PostgresKeyStorage.open(url)).rejects.toThrow('its form is 99, not 1');
+  });
+
+  it('says which database it cannot reach, and not the password', async () => {
+    const opening = PostgresKeyStorage.open('postgres://user:secret@127.0.0.1:1/keys');
+    await expect(opening).rejects.toMatchObject({
+      fault: 'unreachable',
+      message: expect.stringMatching(/^key storage postgres:\/\/user@127\.0\.0\.1:1\/keys: /),
+    });
+  });
+
+  it('refuses keys while the database is down, gives none twice after its crash, and goes on', async () => {
+    const storage = await PostgresKeyStorage.open(fresh());
+    const store = await storeOver(storage, new FakeKme());
+    const given: string[] = [];
+    const take = async (count: number): Promise<string[]> => {
+      const replies = await Promise.all(Array.from({ length: count }, () => store.obtain('peer')));
+      for (const reply of replies) if (reply.status === 'ok') given.push(reply.keyId);
+      return replies.flatMap((reply) => (reply.status === 'refused' ? [reply.reason] : []));
+    };
+    expect(await take(20)).toEqual([]);
+    const meanwhile = take(20);
+    await server.crash();
+    await meanwhile;
+    expect(new Set(await take(3))).toEqual(new Set(['storage-unreachable']));
+    await server.resume();
+    expect(await take(20)).toEqual([]);
+    expect(new Set(given).size).toBe(given.length);
+    for (const keyId of given) expect((await storage.find(keyId))?.state).toBe('delivered');
+    expect(await verifyAudit(storage)).toMatchObject({ ok: true });
+    await storage.close();
+  }, 60_000);
+});
