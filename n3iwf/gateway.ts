@@ -6,14 +6,20 @@ import {
   type Output,
   type SocketAddress,
 } from '#ikev2';
-import { type DecodedPdu, type MessageIes, type N2Event, type NgapPdu, ueIdsOf } from '#ngap';
+import {
+  answerToLogicalError,
+  type DecodedPdu,
+  type MessageIes,
+  type N2Event,
+  type NgapPdu,
+  ueIdsOf,
+} from '#ngap';
 import type { Log } from './log.ts';
 import type { Amf } from './n2/amf/amf.ts';
 import { AmfTable } from './n2/amf/table.ts';
 import { type AwaitedAnswer, AwaitedAnswers } from './n2/awaited.ts';
 import { N2Counters } from './n2/counters.ts';
 import { dispatchN2 } from './n2/dispatch.ts';
-import { sendErrorIndication } from './n2/error-indication.ts';
 import { onN2Event } from './n2/events.ts';
 import { failInitialContextSetup } from './n2/procedures/initial-context-setup.ts';
 import { sendUplinkNas } from './n2/procedures/nas-transport.ts';
@@ -169,17 +175,8 @@ export class Gateway implements Node {
       dispatchN2(this, amf, pdu);
     } catch (error) {
       this.log.error({ message: pdu.message, error: String(error) }, 'a procedure of the AMF failed');
-      const { amfUeNgapId, ranUeNgapId } = ueIdsOf(pdu.ies);
-      sendErrorIndication(
-        this,
-        amf,
-        {
-          ...(amfUeNgapId === undefined ? {} : { amfUeNgapId }),
-          ...(ranUeNgapId === undefined ? {} : { ranUeNgapId }),
-        },
-        { choice: 'protocol', value: 'semantic-error' },
-        pdu.message,
-      );
+      if (pdu.message === 'ErrorIndication') return; // its errors are answered by nothing [TS38413 10.5]
+      this.sendN2(answerToLogicalError(pdu, { choice: 'protocol', value: 'semantic-error' }), amf);
     }
   }
 

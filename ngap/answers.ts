@@ -1,6 +1,6 @@
 import { criticalityDiagnosticsOf, type Diagnosis, type Reaction } from './check.ts';
 import type { NgapPdu } from './pdu.ts';
-import type { Cause, CriticalityDiagnostics } from './schema/ies.ts';
+import type { Cause } from './schema/ies.ts';
 import { placeOf, procedureOfCode } from './schema/procedures.ts';
 
 /** The two numbers of a UE on N2, as far as a message told them. */
@@ -75,17 +75,26 @@ function failureOf(
   return { message, ies: { amfUeNgapId, ranUeNgapId, cause, criticalityDiagnostics } };
 }
 
-/** The Criticality Diagnostics of an error in `message` that is of no IE: its procedure and kind alone [TS38413 10.4]. */
-export function diagnosticsAbout(message: NgapPdu['message']): CriticalityDiagnostics {
+/**
+ * The answer to a message that was understood and cannot be obeyed: the procedure's failure message where it has one,
+ * otherwise an Error Indication that names the procedure [TS38413 10.4].
+ */
+export function answerToLogicalError({ message, ies }: NgapPdu, cause: Cause): NgapPdu {
   const place = placeOf.get(message);
-  if (place === undefined) return {};
+  const ids = ueIdsOf(ies);
+  if (place === undefined) return { message: 'ErrorIndication', ies: { ...ids, cause } };
   const { procedure, kind } = place;
-  return criticalityDiagnosticsOf({
+  const criticalityDiagnostics = criticalityDiagnosticsOf({
     reaction: procedure.criticality,
     procedureCode: procedure.code,
     triggeringMessage: kind,
     procedureCriticality: procedure.criticality,
   });
+  const wantsFailure = kind === 'initiating';
+  const failure = wantsFailure
+    ? failureOf(procedure.unsuccessful, ids, cause, criticalityDiagnostics)
+    : undefined;
+  return failure ?? { message: 'ErrorIndication', ies: { ...ids, cause, criticalityDiagnostics } };
 }
 
 /** Messages that an N3IWF takes from an AMF; any other is of a procedure that it does not know. */

@@ -1,6 +1,6 @@
 /** The door of the NGAP core: messages as values, to and from APER. */
 
-export { answerTo, diagnosticsAbout, reportsInResponse, type UeIds, ueIdsOf } from './answers.ts';
+export { answerTo, answerToLogicalError, reportsInResponse, type UeIds, ueIdsOf } from './answers.ts';
 export type { BitString, Criticality, UnknownIe, ValueOf } from './aper/types.ts';
 export {
   N2Association,

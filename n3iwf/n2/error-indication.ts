@@ -1,4 +1,4 @@
-import { type Cause, diagnosticsAbout, type MessageName } from '#ngap';
+import type { Cause } from '#ngap';
 import type { Node } from '../node.ts';
 import type { Amf } from './amf/amf.ts';
 
@@ -8,21 +8,14 @@ export interface UeIds {
   readonly ranUeNgapId?: number;
 }
 
-/** Tells an AMF that a message of it could not be obeyed [TS38413 8.7.5]; with `message`, which one it was [TS38413 10.4]. */
-export function sendErrorIndication(
-  node: Node,
-  amf: Amf,
-  ids: UeIds,
-  cause: Cause,
-  message?: MessageName,
-): void {
+/** Tells an AMF that a message of it could not be obeyed [TS38413 8.7.5]. */
+export function sendErrorIndication(node: Node, amf: Amf, ids: UeIds, cause: Cause): void {
   node.log.warn({ ...ids, cause: cause.value }, 'sending an error indication to the AMF');
   const { amfUeNgapId, ranUeNgapId } = ids;
   const ies = {
     ...(amfUeNgapId === undefined ? {} : { amfUeNgapId }),
     ...(ranUeNgapId === undefined ? {} : { ranUeNgapId }),
     cause,
-    ...(message === undefined ? {} : { criticalityDiagnostics: diagnosticsAbout(message) }),
   };
   node.sendN2({ message: 'ErrorIndication', ies }, amf);
 }

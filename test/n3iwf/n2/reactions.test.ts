@@ -149,6 +149,24 @@ describe('what a node like this does not do', () => {
     expect(world.gateway.n2Counters.of('HandoverSuccess')).toBe(1);
   });
 
+  it('[TS38413 10.4] answers a request that it stumbles over with the failure of the procedure, where there is one', async () => {
+    const world = await attached();
+    const broken = { message: 'InitialContextSetupRequest', ies: ids };
+    world.gateway.receiveN2(broken as unknown as NgapPdu);
+    expect(lastSent(world, 'InitialContextSetupFailure')).toMatchObject({
+      ...ids,
+      cause: { value: 'semantic-error' },
+      criticalityDiagnostics: { procedureCode: 14, triggeringMessage: 'initiating-message' },
+    });
+  });
+
+  it('[TS38413 10.5] answers nothing to an Error Indication, whatever is in it', async () => {
+    const world = await attached();
+    const from = world.toAmf.length;
+    world.gateway.receiveN2({ message: 'ErrorIndication', ies: undefined } as unknown as NgapPdu);
+    expect(since(world, from)).toEqual([]);
+  });
+
   it('[TS38413 10.4] names the message in which an error was that is of no IE', async () => {
     const world = await attached();
     const broken = {
