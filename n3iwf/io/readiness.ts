@@ -2,6 +2,9 @@ import { libc } from './libc.ts';
 
 export const EPOLLIN = 1;
 export const EPOLLOUT = 4;
+/** Errors and hang-ups are told whether asked for or not. */
+export const EPOLLERR = 8;
+export const EPOLLHUP = 16;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;

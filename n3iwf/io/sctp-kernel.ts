@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import type { N2Transport, TransportEvent } from '../n2/transport.ts';
 import { libc } from './libc.ts';
-import { EPOLLIN, EPOLLOUT, readiness } from './readiness.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, readiness } from './readiness.ts';
 import { MessageAssembler } from './sctp-assembler.ts';
 import * as sctp from './sctp-constants.ts';
 import { type Notification, readNotification } from './sctp-notifications.ts';
@@ -22,6 +22,8 @@ const connectTimeoutMs = 15_000;
 const shutdownTimeoutMs = 3_000;
 /** Reads of one association in one turn of the event loop, so that a busy one does not starve the rest. */
 const mostReads = 64;
+/** How long a listener rests after a connection that it could not take, in ms. */
+const acceptPauseMs = 100;
 /** Octets that wait for the kernel's buffer before the peer counts as stuck. */
 const mostWaitingOctets = 16_777_216;
 
@@ -117,7 +119,11 @@ export class KernelAssociation implements N2Transport {
     if (this.waiting.length > 0 && (events & EPOLLOUT) !== 0) this.flush();
     for (let reads = 0; reads < mostReads && this.state !== 'closed'; reads++) {
       const received = this.calls.receive(this.fd);
-      if (received === 'empty') return;
+      if (received === 'empty') {
+        // told of an error that no read returns: it would be told again at once, for ever
+        if (reads === 0 && (events & (EPOLLERR | EPOLLHUP)) !== 0) this.end('the association is closed');
+        return;
+      }
       if (typeof received === 'object') this.take(received);
       else if (received === 'ended') this.end('the peer shut the association down');
       else this.end(sctpFault('receiving on the association', received).message);
@@ -261,11 +267,17 @@ export function listenSctp(
   const c = libc();
   const fd = openSctpSocket(options, familyOf(options.local));
   checked(c.listen(fd, 16), `listening on ${options.local.join(', ')} port ${options.localPort}`, fd);
-  readiness.watch(fd, EPOLLIN, () => {
-    const connected = c.accept(fd);
-    if (connected >= 0) accepted(new KernelAssociation(connected, grantedStreams(connected)));
-  });
   let open = true;
+  const accept = (): void => {
+    const connected = c.accept(fd);
+    if (connected >= 0) {
+      accepted(new KernelAssociation(connected, grantedStreams(connected)));
+    } else if (c.errno() !== sctp.errno.EAGAIN) {
+      readiness.forget(fd); // no descriptors left, say: it would be told again at once
+      setTimeout(() => open && readiness.watch(fd, EPOLLIN, accept), acceptPauseMs);
+    }
+  };
+  readiness.watch(fd, EPOLLIN, accept);
   return {
     close: () => {
       if (!open) return;

@@ -8,11 +8,16 @@ import {
   type TransferName,
 } from '../../ngap/index.ts';
 import { transfers } from '../../ngap/schema/transfers.ts';
-import { declaredMessages, example, randomFrom } from '../support/ngap-examples.ts';
+import { declaredMessages, example, randomFrom, varied } from '../support/ngap-examples.ts';
 
 const slowMs = 200;
 
-const corpus = declaredMessages.map((message) => encodeNgap(example(message)));
+/** The plain example of each message, and three with other values, choices and list lengths. */
+const corpus = declaredMessages.flatMap((message) =>
+  [undefined, 1, 2, 3].map((seed) =>
+    encodeNgap(example(message, seed === undefined ? undefined : varied(seed))),
+  ),
+);
 
 function mutated(random: (below: number) => number): Uint8Array {
   const source = corpus[random(corpus.length)] as Uint8Array;
@@ -56,6 +61,16 @@ export function exercise(octets: Uint8Array): boolean {
   return decoded.ok;
 }
 
+/** The quickest of three more runs: a machine that was busy with something else is not a stall. */
+function leastMs(octets: Uint8Array): number {
+  const times = [1, 2, 3].map(() => {
+    const start = performance.now();
+    exercise(octets);
+    return performance.now() - start;
+  });
+  return Math.min(...times);
+}
+
 /** Runs `count` mutations (1,000,000 when neither limit is given) or until `minutes` have passed. */
 export async function run(limits: { minutes?: number; count?: number }): Promise<string> {
   const count = limits.count ?? (limits.minutes === undefined ? 1_000_000 : Number.POSITIVE_INFINITY);
@@ -73,7 +88,7 @@ export async function run(limits: { minutes?: number; count?: number }): Promise
     } catch (error) {
       throw new Error(`mutation ${done}: ${Buffer.from(octets).toString('hex')}`, { cause: error });
     }
-    if (performance.now() - start > slowMs)
+    if (performance.now() - start > slowMs && leastMs(octets) > slowMs)
       throw new Error(`mutation ${done} took over ${slowMs} ms: ${Buffer.from(octets).toString('hex')}`);
   }
   return `${done} mutated PDUs, ${accepted} accepted, none threw or stalled`;

@@ -95,6 +95,15 @@ describe('a kernel association', () => {
     expect(calls).toEqual(['close']);
   });
 
+  it.each([8, 16])('ends on event %i that no read explains, and not on one without', (event) => {
+    const { ready, told, calls } = association();
+    ready(1);
+    expect(told).toEqual([]);
+    ready(event);
+    expect(told).toEqual(['the association is closed']);
+    expect(calls).toEqual(['close']);
+  });
+
   it('waits in order for the kernel to take more, and for that only', () => {
     const { one, refusals, sent, ready, events } = association();
     refusals.push(EAGAIN);
