@@ -29,6 +29,7 @@ import { ResponderAuthentication } from './sa/tasks/auth-responder.ts';
 import { CreateChildTask, mayRekey, rekeyChildTask } from './sa/tasks/create-child.ts';
 import { deleteChildTask, deleteIkeTask, informTask, livenessTask } from './sa/tasks/informational.ts';
 import { type AcceptedInit, admitInit, answerInit, InitTask } from './sa/tasks/init.ts';
+import { InitiatorIntermediate, ResponderIntermediate } from './sa/tasks/intermediate.ts';
 import { changeAddress } from './sa/tasks/mobike.ts';
 import { RekeyIkeTask } from './sa/tasks/rekey-ike.ts';
 import { renew } from './sa/tasks/renew.ts';
@@ -115,8 +116,11 @@ export class IkeEndpoint {
     const outputs = this.run(now, sa, () => {
       sa.timers.set('setUp', now + this.node.timers.setUp);
       const task = new InitTask(sa, (init) => {
-        exchanges.initiator = new InitiatorAuthentication(sa, init, profile);
-        exchanges.initiator.start(sa);
+        exchanges.intermediate = new InitiatorIntermediate(sa, init, () => {
+          exchanges.initiator = new InitiatorAuthentication(sa, init, profile);
+          exchanges.initiator.start(sa);
+        });
+        exchanges.intermediate.start(sa);
       });
       sa.request(task);
     });
@@ -139,9 +143,18 @@ export class IkeEndpoint {
     return this.command(now, ikeSaId, (sa) => sa.answer('eap', { refuse: notifyType, notifies }));
   }
 
-  /** Answers `ppkRequested`; undefined when there is none. The secret is copied. */
-  providePpk(now: number, ikeSaId: IkeSaId, ppk: Ppk | undefined): Output[] {
-    return this.command(now, ikeSaId, (sa) => sa.answer('ppk', ppk));
+  /**
+   * Answers `ppkRequested`, by default the oldest question; undefined when there is no key. An initiator may hand in
+   * several, of which the peer picks one where it can. The secrets are copied.
+   */
+  providePpk(
+    now: number,
+    ikeSaId: IkeSaId,
+    ppk: Ppk | readonly Ppk[] | undefined,
+    request?: number,
+  ): Output[] {
+    const ppks = ppk === undefined ? [] : 'secret' in ppk ? [ppk] : ppk;
+    return this.command(now, ikeSaId, (sa) => sa.ppks.answer(ppks, request));
   }
 
   /** Answers `sharedSecretRequested`; undefined when there is none. The secret is copied. */
@@ -303,6 +316,7 @@ export class IkeEndpoint {
     const begin = () => {
       sa.timers.set('halfOpen', now + this.node.timers.halfOpen);
       const init = answerInit(sa, datagram, message.payloads, accepted);
+      exchanges.between = new ResponderIntermediate(sa, init);
       exchanges.responder = new ResponderAuthentication(init);
     };
     return this.run(now, sa, begin, false);

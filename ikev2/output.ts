@@ -111,6 +111,8 @@ export interface CertificateConfig {
 }
 
 export type PpkMode = 'off' | 'optional' | 'required';
+/** Where a PPK comes in: with AUTH [RFC8784 3], before it and afresh for each SA [RFC9867 3.1], or where both can. */
+export type PpkExchange = 'auth' | 'intermediate' | 'any';
 export type ResponderAuth = 'certificate' | 'psk' | 'qkd' | 'eap-only';
 export type InitiatorAuth = 'eap' | 'psk' | 'certificate';
 
@@ -128,6 +130,8 @@ export interface EndpointConfig {
   readonly initiatorAuth: InitiatorAuth;
   readonly certificate?: CertificateConfig;
   readonly ppk: PpkMode;
+  /** 'auth' by default. */
+  readonly ppkExchange?: PpkExchange;
   readonly vendorId?: Uint8Array;
   readonly timers?: Partial<TimerConfig>;
   readonly halfOpen?: Partial<HalfOpenLimits>;
@@ -157,6 +161,8 @@ export interface InitiatorProfile {
   readonly proposals: readonly IkeProposalConfig[];
   readonly childProposals: readonly ChildProposalConfig[];
   readonly ppk: PpkMode;
+  /** 'auth' by default. */
+  readonly ppkExchange?: PpkExchange;
   /** Attributes of the CFG_REQUEST; without them none is sent. */
   readonly attributes?: readonly CpAttribute[];
   readonly trafficSelectorsLocal: readonly TrafficSelector[];
@@ -303,13 +309,19 @@ export type IkeEvent =
     }
   /** Responder: an EAP Response. Initiator: a Request, Success or Failure. */
   | { readonly type: 'eapReceived'; readonly ikeSaId: IkeSaId; readonly packet: Uint8Array }
-  /** Answer with `providePpk`. A responder gets the identity that the peer named, an initiator picks one. */
+  /**
+   * Answer with `providePpk`. Who answers an exchange gets the identity that the peer named, who starts one picks some.
+   * `request` tells questions of one SA apart.
+   */
   | {
       readonly type: 'ppkRequested';
       readonly ikeSaId: IkeSaId;
       readonly role: Role;
+      readonly request: number;
       readonly identity?: PpkIdentity;
     }
+  /** Both sides have a key of that name, and not the same one. */
+  | { readonly type: 'ppkMismatch'; readonly ikeSaId: IkeSaId; readonly identity: PpkIdentity }
   /** Key of a shared-key AUTH, `psk` or `qkd`. Answer with `provideSharedSecret`. */
   | {
       readonly type: 'sharedSecretRequested';

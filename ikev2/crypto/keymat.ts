@@ -44,6 +44,9 @@ export interface AuthInputs {
   readonly intermediate?: Uint8Array;
 }
 
+/** Octets of a PPK Confirmation. */
+export const PPK_CONFIRMATION_LENGTH = 8;
+
 const KEY_PAD = new TextEncoder().encode('Key Pad for IKEv2');
 
 export class Keymat {
@@ -115,6 +118,23 @@ export class Keymat {
       er: copy(er),
     };
     return new Keymat(this.suite, this.#inputs, keys);
+  }
+
+  /** [RFC9867 3.1.1] eight octets that tell whether both sides mean the same key by one name, before it is used. */
+  ppkConfirmation(ppk: Uint8Array): Uint8Array {
+    const { nonceInitiator, nonceResponder, spiInitiator, spiResponder } = this.#inputs;
+    const mac = prf(this.suite.prf, ppk, nonceInitiator, nonceResponder, spiInitiator, spiResponder);
+    return mac.subarray(0, PPK_CONFIRMATION_LENGTH);
+  }
+
+  /** All seven keys anew: SKEYSEED' = prf+(PPK, SK_d), then as from any SKEYSEED. [RFC9867 3.1.2] */
+  deriveWithPpk(ppk: Uint8Array): Keymat {
+    return this.update(this.mixIntoSkd(ppk));
+  }
+
+  /** One link of IntAuth: prf(SK_p of `sender`, previous | octets). [RFC9242 3.3.2] */
+  intermediateMac(sender: Role, previous: Uint8Array, octets: Uint8Array): Uint8Array {
+    return prf(this.suite.prf, this.#signingKey(sender), previous, octets);
   }
 
   /** The cipher of SK payloads that `sender` sends. */

@@ -126,6 +126,14 @@ export function withoutAdditional<C extends IkeProposalConfig | ChildProposalCon
   return configs.map((config) => (config.additional === undefined ? config : { ...config, additional: [] }));
 }
 
+/** For a peer that can do one key exchange only: what does not insist on more, without the others. [RFC9370 2.2.1] */
+export function withOptionalAdditional<C extends IkeProposalConfig>(configs: readonly C[]): readonly C[] {
+  const optional = configs.filter(({ additional = [] }) =>
+    additional.every((choices) => choices.length === 0 || choices.includes('none')),
+  );
+  return withoutAdditional(optional);
+}
+
 /** Key Length stands only with ciphers whose key varies. [RFC7296 3.3.5] */
 function encrTransforms(names: readonly EncrName[]): Transform[] {
   return names.map((name) => {

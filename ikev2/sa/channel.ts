@@ -35,6 +35,7 @@ export class Channel {
   keymat: Keymat | undefined;
   private cipherIn: IkeCipher | undefined;
   private cipherOut: IkeCipher | undefined;
+  private previousIn: IkeCipher | undefined;
   private requests: Reassembly | undefined;
   private responses: Reassembly | undefined;
   private sealed = 0;
@@ -49,8 +50,13 @@ export class Channel {
     return this.initiator ? this.spiInitiator : this.spiResponder;
   }
 
-  /** From here on messages are sealed with `keymat`, which the channel owns. */
+  /**
+   * From here on messages are sealed with `keymat`, which the channel owns; keys that it replaces are zeroed. The last
+   * answer may be asked for again by a request under the old keys, so their cipher is kept for one change.
+   */
   protect(keymat: Keymat): void {
+    this.keymat?.wipe();
+    this.previousIn = this.cipherIn;
     this.keymat = keymat;
     const [fromInitiator, fromResponder] = [keymat.cipher('initiator'), keymat.cipher('responder')];
     this.cipherOut = this.initiator ? fromInitiator : fromResponder;
@@ -68,17 +74,10 @@ export class Channel {
     payloads: readonly Payload[],
     random: (length: number) => Uint8Array,
     maxLength = Number.POSITIVE_INFINITY,
+    cipher = this.cipherOut,
   ): Uint8Array[] {
-    const header: MessageHeader = {
-      spiInitiator: this.spiInitiator,
-      spiResponder: this.spiResponder,
-      exchange,
-      initiator: this.initiator,
-      response,
-      messageId,
-    };
+    const header = this.header(exchange, response, messageId);
     if (exchange === EXCHANGE.IKE_SA_INIT) return [encodeMessage(header, payloads)];
-    const cipher = this.cipherOut;
     if (cipher === undefined) throw new Error('a message is to be sealed before there are keys');
     return sealWithin(header, payloads, cipher, () => this.nextIv(cipher, random), maxLength);
   }
@@ -94,7 +93,20 @@ export class Channel {
 
   /** Whether the peer, and nobody else, sent this message or fragment. */
   authenticates(datagram: Uint8Array, message: DecodedMessage): boolean {
-    return this.decrypt(datagram, message) !== undefined;
+    const { previousIn } = this;
+    if (this.decrypt(datagram, message) !== undefined) return true;
+    return previousIn !== undefined && openPlaintext(datagram, message, previousIn).ok;
+  }
+
+  /** What seals now; a message keeps it when it is cut anew after a change of keys. */
+  get outgoing(): IkeCipher | undefined {
+    return this.cipherOut;
+  }
+
+  /** The header of a message of ours. */
+  header(exchange: number, response: boolean, messageId: number): MessageHeader {
+    const { spiInitiator, spiResponder, initiator } = this;
+    return { spiInitiator, spiResponder, exchange, initiator, response, messageId };
   }
 
   /** Takes a fragment: the message that it completes, otherwise undefined. */
@@ -144,6 +156,7 @@ export class Channel {
     this.keymat = undefined;
     this.cipherIn = undefined;
     this.cipherOut = undefined;
+    this.previousIn = undefined;
   }
 
   /** A counter never repeats an IV under one key, which AEADs depend on [RFC5282 3.1]; CBC wants them unguessable. */

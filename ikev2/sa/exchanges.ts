@@ -5,10 +5,12 @@ import { EXCHANGE, NOTIFY } from '../wire/registry.ts';
 import type { Payload } from '../wire/types.ts';
 import type { IkeSa, RequestHandler } from './ike-sa.ts';
 import { find } from './payloads.ts';
+import type { Opened } from './reassembly.ts';
 import type { InitiatorAuthentication } from './tasks/auth-initiator.ts';
 import type { ResponderAuthentication } from './tasks/auth-responder.ts';
 import { answerCreateChild } from './tasks/create-child.ts';
 import { answerInformational, outOfPlace } from './tasks/informational.ts';
+import type { InitiatorIntermediate, ResponderIntermediate } from './tasks/intermediate.ts';
 import { answerRekeyIke } from './tasks/rekey-ike.ts';
 
 /** Requests of the peer, by exchange type and state; the same for both roles but for IKE_AUTH. */
@@ -16,19 +18,28 @@ export class Exchanges implements RequestHandler {
   /** Either is present from IKE_SA_INIT until the SA is established or closed. */
   responder: ResponderAuthentication | undefined;
   initiator: InitiatorAuthentication | undefined;
+  /** IKE_INTERMEDIATE, of the initiator's side and of the responder's. */
+  intermediate: InitiatorIntermediate | undefined;
+  between: ResponderIntermediate | undefined;
 
   onSetUpEnded(sa: IkeSa): void {
     sa.node.gate.leave(sa.id);
     this.responder?.wipe();
     this.initiator?.wipe(sa);
+    this.intermediate?.wipe();
+    this.intermediate = undefined;
+    this.between = undefined;
     this.responder = undefined;
     this.initiator = undefined;
   }
 
-  onRequest(sa: IkeSa, exchange: number, payloads: readonly Payload[]): void {
+  onRequest(sa: IkeSa, exchange: number, payloads: readonly Payload[], opened: Opened): void {
     switch (exchange) {
       case EXCHANGE.IKE_AUTH:
         this.onAuth(sa, payloads);
+        return;
+      case EXCHANGE.IKE_INTERMEDIATE:
+        this.onIntermediate(sa, payloads, opened);
         return;
       case EXCHANGE.CREATE_CHILD_SA:
         onCreateChild(sa, payloads);
@@ -41,8 +52,15 @@ export class Exchanges implements RequestHandler {
     }
   }
 
+  /** Only between IKE_SA_INIT and IKE_AUTH. [RFC9242 3.2] */
+  private onIntermediate(sa: IkeSa, payloads: readonly Payload[], opened: Opened): void {
+    if (this.between === undefined || sa.state !== 'initDone') throw outOfPlace('IKE_INTERMEDIATE');
+    this.between.onRequest(sa, payloads, opened);
+  }
+
   private onAuth(sa: IkeSa, payloads: readonly Payload[]): void {
-    if (this.responder === undefined) throw outOfPlace('IKE_AUTH');
+    // [RFC9370 2.2.2] not before every key exchange that was agreed on.
+    if (this.responder === undefined || this.between?.complete === false) throw outOfPlace('IKE_AUTH');
     this.responder.onRequest(sa, payloads);
   }
 }

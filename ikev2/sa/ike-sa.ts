@@ -25,6 +25,7 @@ import { armKeepalive, heard, type Path } from './mobility.ts';
 import type { Node } from './node.ts';
 import { leastRoom } from './path-mtu.ts';
 import { notify } from './payloads.ts';
+import { PpkRequests } from './ppk-requests.ts';
 import type { Opened } from './reassembly.ts';
 import { SideChannels } from './retired.ts';
 import { advance, type SaInput, type SaState } from './states.ts';
@@ -66,6 +67,10 @@ export class IkeSa {
   suite = '';
   peerId: Identity | undefined;
   ppkIdentity: PpkIdentity | undefined;
+  /** Questions to the owner for post-quantum preshared keys. */
+  readonly ppks = new PpkRequests(this);
+  /** Both sides can take a fresh PPK for each SA. */
+  freshPpks = false;
   /** Notify type with which somebody refused our IKE_SA_INIT. */
   initRefusal: number | undefined;
   /** Of the keys in use. */
@@ -213,7 +218,9 @@ export class IkeSa {
   private seal(exchange: number, response: boolean, messageId: number, payloads: readonly Payload[]): Sent {
     const { channel, node } = this;
     const random = (length: number) => node.random(length);
-    const cut = (room: number) => channel.write(exchange, response, messageId, payloads, random, room);
+    const cipher = channel.outgoing;
+    const cut = (room: number) =>
+      channel.write(exchange, response, messageId, payloads, random, room, cipher);
     const datagrams = cut(this.room);
     const least = leastRoom(this.remote.address);
     const long = this.fragments && datagrams.some(({ length }) => length > least);
@@ -299,6 +306,7 @@ export class IkeSa {
     this.advance('close');
     this.handler.onSetUpEnded(this);
     this.waiting = undefined;
+    this.ppks.clear();
     const tasks = this.active === undefined ? this.queue : [this.active, ...this.queue];
     for (const task of tasks.splice(0)) task.abandon?.(this, reason);
     this.active = undefined;
@@ -390,7 +398,7 @@ export class IkeSa {
   }
 
   /** Runs a step of an exchange; a breach of the protocol in it is answered as the standard prescribes. */
-  private guarded(exchange: number, answering: boolean, step: () => void): void {
+  guarded(exchange: number, answering: boolean, step: () => void): void {
     try {
       step();
     } catch (error) {
@@ -445,7 +453,8 @@ export class IkeSa {
       this.respond(exchange, [notify(error.notifyType, error.notifyData)]);
     }
     if (!answering && exchange === EXCHANGE.IKE_AUTH) this.reportFailure();
-    const fatal = error.notifyType === NOTIFY.INVALID_SYNTAX || exchange === EXCHANGE.IKE_AUTH;
+    const setUp = exchange === EXCHANGE.IKE_AUTH || exchange === EXCHANGE.IKE_INTERMEDIATE;
+    const fatal = error.notifyType === NOTIFY.INVALID_SYNTAX || setUp;
     if (fatal) {
       const cause = error.notifyType === NOTIFY.AUTHENTICATION_FAILED ? 'authentication' : 'protocol';
       this.close(cause, error.message, error.notifyType);

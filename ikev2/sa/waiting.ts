@@ -7,7 +7,6 @@ import type { Notify } from '../wire/types.ts';
 export type Waiting =
   | { readonly kind: 'eap'; resume(answer: EapAnswer): void }
   | { readonly kind: 'msk'; resume(msk: Uint8Array): void }
-  | { readonly kind: 'ppk'; resume(ppk: PpkAnswer | undefined): void }
   | { readonly kind: 'secret'; resume(secret: Uint8Array | undefined): void };
 
 /** The next EAP packet, on Success with the MSK; or the notify type of a refusal, and notifies that explain it. */

@@ -7,6 +7,8 @@ import {
   type IkeProposalConfig,
   type InitiatorProfile,
   type Output,
+  type Ppk,
+  type PpkIdentity,
   type SocketAddress,
   type TrafficSelector,
 } from '#ikev2';
@@ -130,6 +132,8 @@ export interface PairOptions {
   readonly network?: Network;
   /** Rounds of EAP-Request and Response after the first. */
   readonly eapRounds?: number;
+  /** What the owners answer to `ppkRequested`, in place of the PPKs among the secrets. */
+  readonly ppks?: (side: Side, identity: PpkIdentity | undefined) => Ppk | readonly Ppk[] | undefined;
   /** Keeps owners from answering by themselves. */
   readonly silent?: boolean;
 }
@@ -250,7 +254,11 @@ export class Pair {
 
   /** The owner's reaction to an event. */
   answer(side: Side, event: IkeEvent): void {
-    if (side === 'ue') this.answerUe(event);
+    const { ppks } = this.options;
+    if (event.type === 'ppkRequested' && ppks !== undefined) {
+      const found = ppks(side, event.identity);
+      this.take(side, this[side].providePpk(this.now, event.ikeSaId, found, event.request));
+    } else if (side === 'ue') this.answerUe(event);
     else this.answerNode(event);
   }
 

@@ -216,17 +216,17 @@ export class InitiatorAuthentication {
   private resolvePpk(sa: IkeSa, goOn: () => void): void {
     const required = this.profile.ppk === 'required';
     if (!this.init.ppkAgreed) {
-      if (required) throw authenticationFailed('a PPK is required and the responder has none');
+      if (required && sa.ppkIdentity === undefined)
+        throw authenticationFailed('a PPK is required and the responder has none');
       goOn();
       return;
     }
-    sa.wait('ppk', (ppk) => {
+    sa.ppks.ask(EXCHANGE.IKE_AUTH, undefined, ([ppk]) => {
       if (ppk?.identity === undefined && required)
         throw authenticationFailed('a PPK is required and there is none');
       if (ppk?.identity !== undefined) this.ppk = { ...ppk, secret: Uint8Array.from(ppk.secret) };
       goOn();
     });
-    sa.emit({ type: 'ppkRequested', ikeSaId: sa.id, role: 'initiator' });
   }
 
   /** AUTH, with a PPK also its name and, if we can do without, the proof for a responder that lacks it. [RFC8784 3] */

@@ -183,12 +183,14 @@ export class ResponderAuthentication {
     const identity = this.init.ppkAgreed ? readPpkIdentity(payloads) : undefined;
     const required = sa.node.config.ppk === 'required';
     if (identity === undefined) {
-      if (required) throw authenticationFailed('a PPK is required and the peer names none');
+      if (required && sa.ppkIdentity === undefined) {
+        throw authenticationFailed('a PPK is required and the peer names none');
+      }
       goOn(auth);
       return;
     }
     const fallback = findNotify(payloads, NOTIFY.NO_PPK_AUTH)?.data;
-    sa.wait('ppk', (ppk) => {
+    sa.ppks.ask(EXCHANGE.IKE_AUTH, identity, ([ppk]) => {
       if (ppk !== undefined) {
         sa.mixPpk(ppk.secret, identity);
         goOn(auth);
@@ -198,7 +200,6 @@ export class ResponderAuthentication {
         throw authenticationFailed('the PPK that the peer names is not known');
       }
     });
-    sa.emit({ type: 'ppkRequested', ikeSaId: sa.id, role: 'responder', identity });
   }
 
   /** By certificate or by the shared secret, as configured; the peer has no say in that. */
@@ -234,7 +235,8 @@ export class ResponderAuthentication {
   private complete(sa: IkeSa, opening: Opening, front: readonly Payload[]): void {
     const { peerId, offer, attributes, notifies } = opening;
     const child = answerFirstChild(sa, this.init, offer, attributes, peerId);
-    const confirmation = sa.ppkIdentity === undefined ? [] : [notify(NOTIFY.PPK_IDENTITY)];
+    const confirmation =
+      !this.init.ppkAgreed || sa.ppkIdentity === undefined ? [] : [notify(NOTIFY.PPK_IDENTITY)];
     // [RFC4555 3.1]
     sa.mobike =
       sa.node.config.mobike !== false &&

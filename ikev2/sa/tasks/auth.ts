@@ -21,9 +21,11 @@ export function authenticationFailed(reason: string): IkeError {
   return new IkeError(reason, NOTIFY.AUTHENTICATION_FAILED);
 }
 
-/** What the side `signer` proves: its IKE_SA_INIT message, the other's nonce and its identity. [RFC7296 2.15] */
+/** What the side `signer` proves: its IKE_SA_INIT message, the other's nonce, its identity and IntAuth. [RFC7296 2.15] [RFC9242 3.3.1] */
 export function authInputs(init: InitResult, signer: Role, identity: Identity): AuthInputs {
-  return { signer, message: signer === 'initiator' ? init.requestOctets : init.responseOctets, identity };
+  const message = signer === 'initiator' ? init.requestOctets : init.responseOctets;
+  const intermediate = init.intAuth.octets();
+  return { signer, message, identity, ...(intermediate === undefined ? {} : { intermediate }) };
 }
 
 /** The AUTH payload of this side. `hashes` are those that the peer can verify. */

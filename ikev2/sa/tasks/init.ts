@@ -2,10 +2,17 @@
 
 import { answerKeyExchange, createKeyExchange } from '../../crypto/dh.ts';
 import { Keymat } from '../../crypto/keymat.ts';
-import { acceptIke, type Chosen, chooseIke, offerIke } from '../../crypto/proposals.ts';
+import {
+  acceptIke,
+  type Chosen,
+  chooseIke,
+  offerIke,
+  withOptionalAdditional,
+} from '../../crypto/proposals.ts';
 import { OFFERED_SIGNATURE_HASHES, parseSignatureHashes } from '../../crypto/sign.ts';
 import { describeIkeSuite, KE_ALGORITHMS } from '../../crypto/suites.ts';
 import type { IkeSuite, KeyExchange } from '../../crypto/types.ts';
+import type { InitiatorProfile } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { CERT_ENCODING, EXCHANGE, NOTIFY } from '../../wire/registry.ts';
 import { checkPayloads } from '../../wire/rules.ts';
@@ -16,6 +23,7 @@ import type { Node } from '../node.ts';
 import { DEFAULT_DATAGRAM, messageRoom } from '../path-mtu.ts';
 import { find, findError, findNotify, notify } from '../payloads.ts';
 import type { Task } from '../task.ts';
+import { IntAuth } from './int-auth.ts';
 import { detectNat, natDetectionNotifies } from './natd.ts';
 
 const NONCE_LENGTH = 32;
@@ -32,6 +40,10 @@ export interface InitResult {
   readonly childless: boolean;
   /** Both sides sent USE_PPK. [RFC8784 3] */
   readonly ppkAgreed: boolean;
+  /** Both sides sent USE_PPK_INT, so the PPK comes before IKE_AUTH. [RFC9867 3.1] */
+  readonly ppkIntermediate: boolean;
+  /** Grows with each IKE_INTERMEDIATE. */
+  readonly intAuth: IntAuth;
   /** Of SIGNATURE_HASH_ALGORITHMS; empty when the peer does not know RFC 7427. */
   readonly peerSignatureHashes: readonly number[];
 }
@@ -47,7 +59,11 @@ export function admitInit(node: Node, payloads: readonly Payload[]): AcceptedIni
   const checked = checkPayloads(EXCHANGE.IKE_SA_INIT, 'request', payloads);
   if (!checked.ok) throw checked.error;
   const offered = find(payloads, 'SA')?.proposals ?? [];
-  const selected = chooseIke(node.config.proposals, offered);
+  const { proposals } = node.config;
+  const selected = chooseIke(
+    speaksIntermediate(payloads) ? proposals : withOptionalAdditional(proposals),
+    offered,
+  );
   if (selected === undefined) throw new IkeError('no common IKE proposal', NOTIFY.NO_PROPOSAL_CHOSEN);
   const wanted = KE_ALGORITHMS[selected.suite.ke].id;
   const ke = find(payloads, 'KE');
@@ -73,14 +89,19 @@ export function answerInit(
   if (!exchange.ok) throw new IkeError(exchange.error.message);
   const { method, publicValue, secret } = exchange.value;
   const nonceResponder = Uint8Array.from(node.random(NONCE_LENGTH));
-  const ppkAgreed = config.ppk !== 'off' && findNotify(payloads, NOTIFY.USE_PPK) !== undefined;
+  const ppk = agreePpk(config, payloads);
+  sa.freshPpks = ppk.ppkIntermediate;
   noteNat(sa, payloads, NO_SPI);
   channel.window.accept(datagram);
   const responseOctets = sa.respond(EXCHANGE.IKE_SA_INIT, [
     { type: 'SA', proposals: [accepted.proposal] },
     { type: 'KE', method, data: publicValue },
     { type: 'Nonce', data: nonceResponder },
-    ...commonNotifies(sa, config.forceUdpEncapsulation === true, ppkAgreed, agreeFragments(sa, payloads)),
+    ...commonNotifies(sa, config.forceUdpEncapsulation === true, agreeFragments(sa, payloads)),
+    ...(speaksIntermediate(payloads) ? [notify(NOTIFY.INTERMEDIATE_EXCHANGE_SUPPORTED)] : []),
+    // [RFC9867 3.1] one of the two, never both.
+    ...(ppk.ppkIntermediate ? [notify(NOTIFY.USE_PPK_INT)] : []),
+    ...(ppk.ppkAgreed ? [notify(NOTIFY.USE_PPK)] : []),
     ...(config.childless === true ? [notify(NOTIFY.CHILDLESS_IKEV2_SUPPORTED)] : []),
     ...(config.initiatorAuth === 'certificate' ? [certificateRequest] : []),
     ...(config.vendorId === undefined ? [] : [{ type: 'VendorId' as const, data: config.vendorId }]),
@@ -91,7 +112,8 @@ export function answerInit(
     nonceInitiator: accepted.nonceInitiator,
     nonceResponder,
     childless: config.childless === true,
-    ppkAgreed,
+    ...ppk,
+    intAuth: new IntAuth(),
     peerSignatureHashes: signatureHashes(payloads),
   };
   completeInit(sa, accepted.suite, result, secret);
@@ -132,12 +154,8 @@ export class InitTask implements Task {
       { type: 'SA', proposals: offerIke(profile?.proposals ?? [], NO_OCTETS) },
       { type: 'KE', method: this.keyExchange.method, data: this.keyExchange.publicValue },
       { type: 'Nonce', data: this.nonce },
-      ...commonNotifies(
-        sa,
-        node.config.forceUdpEncapsulation === true,
-        (profile?.ppk ?? 'off') !== 'off',
-        datagramSize(sa) > 0,
-      ),
+      ...commonNotifies(sa, node.config.forceUdpEncapsulation === true, datagramSize(sa) > 0),
+      ...offerIntermediate(profile),
     ];
   }
 
@@ -207,7 +225,8 @@ export class InitTask implements Task {
     const suite = acceptIke(sa.profile?.proposals ?? [], find(payloads, 'SA')?.proposals ?? []);
     const valid =
       checked.ok && suite !== undefined && ke?.method === this.keyExchange.method && nonce.length >= 16;
-    if (!valid || KE_ALGORITHMS[suite.ke].id !== ke.method || isZero(header.spiResponder)) {
+    const lacking = suite?.additional !== undefined && !speaksIntermediate(payloads);
+    if (!valid || lacking || KE_ALGORITHMS[suite.ke].id !== ke.method || isZero(header.spiResponder)) {
       sa.reject('IKE_SA_INIT response does not fit', sa.remote);
       return;
     }
@@ -219,6 +238,8 @@ export class InitTask implements Task {
     sa.channel.spiResponder = Uint8Array.from(header.spiResponder);
     noteNat(sa, payloads, sa.channel.spiResponder);
     agreeFragments(sa, payloads);
+    const ppk = agreePpk(sa.profile ?? { ppk: 'off' }, payloads);
+    sa.freshPpks = ppk.ppkIntermediate;
     sa.finish();
     const result = {
       requestOctets: this.requestOctets,
@@ -226,13 +247,52 @@ export class InitTask implements Task {
       nonceInitiator: this.nonce,
       nonceResponder: Uint8Array.from(nonce),
       childless: findNotify(payloads, NOTIFY.CHILDLESS_IKEV2_SUPPORTED) !== undefined,
-      ppkAgreed: sa.profile?.ppk !== 'off' && findNotify(payloads, NOTIFY.USE_PPK) !== undefined,
+      ...ppk,
+      intAuth: new IntAuth(),
       peerSignatureHashes: signatureHashes(payloads),
     };
     floatToNatPort(sa, findNotify(payloads, NOTIFY.NAT_DETECTION_SOURCE_IP) !== undefined);
     completeInit(sa, suite, result, secret.value);
     this.completed(result);
   }
+}
+
+/** [RFC9242 3.1] */
+function speaksIntermediate(payloads: readonly Payload[]): boolean {
+  return findNotify(payloads, NOTIFY.INTERMEDIATE_EXCHANGE_SUPPORTED) !== undefined;
+}
+
+/** Which way of using a PPK this side may go. */
+function ppkWays({ ppk, ppkExchange = 'auth' }: Pick<InitiatorProfile, 'ppk' | 'ppkExchange'>): {
+  auth: boolean;
+  intermediate: boolean;
+} {
+  const on = ppk !== 'off';
+  return { auth: on && ppkExchange !== 'intermediate', intermediate: on && ppkExchange !== 'auth' };
+}
+
+/** What the initiator announces of PPKs and IKE_INTERMEDIATE. [RFC9867 3.1] [RFC9370 2.2.1] */
+function offerIntermediate(profile: InitiatorProfile | undefined): Payload[] {
+  if (profile === undefined) return [];
+  const { auth, intermediate } = ppkWays(profile);
+  const hybrid = profile.proposals.some(({ additional = [] }) => additional.length > 0);
+  return [
+    ...(intermediate || hybrid ? [notify(NOTIFY.INTERMEDIATE_EXCHANGE_SUPPORTED)] : []),
+    ...(intermediate ? [notify(NOTIFY.USE_PPK_INT)] : []),
+    ...(auth ? [notify(NOTIFY.USE_PPK)] : []),
+  ];
+}
+
+/** What both sides announced; before IKE_AUTH is better than with it. [RFC9867 3.1] */
+function agreePpk(
+  own: Pick<InitiatorProfile, 'ppk' | 'ppkExchange'>,
+  payloads: readonly Payload[],
+): Pick<InitResult, 'ppkAgreed' | 'ppkIntermediate'> {
+  const { auth, intermediate } = ppkWays(own);
+  const both = speaksIntermediate(payloads) && findNotify(payloads, NOTIFY.USE_PPK_INT) !== undefined;
+  const ppkIntermediate = intermediate && both;
+  const ppkAgreed = auth && !ppkIntermediate && findNotify(payloads, NOTIFY.USE_PPK) !== undefined;
+  return { ppkAgreed, ppkIntermediate };
 }
 
 /** A side that makes its peer see a NAT has to behave as if it were behind one. */
@@ -255,12 +315,11 @@ function floatToNatPort(sa: IkeSa, detects: boolean): void {
 }
 
 /** What both messages of IKE_SA_INIT announce. */
-function commonNotifies(sa: IkeSa, force: boolean, usePpk: boolean, fragments: boolean): Payload[] {
+function commonNotifies(sa: IkeSa, force: boolean, fragments: boolean): Payload[] {
   const { channel, local, remote } = sa;
   return [
     ...natDetectionNotifies(channel.spiInitiator, channel.spiResponder, local, remote, force),
     notify(NOTIFY.SIGNATURE_HASH_ALGORITHMS, OFFERED_SIGNATURE_HASHES),
-    ...(usePpk ? [notify(NOTIFY.USE_PPK)] : []),
     ...(fragments ? [notify(NOTIFY.IKEV2_FRAGMENTATION_SUPPORTED)] : []),
   ];
 }

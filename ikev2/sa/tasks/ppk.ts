@@ -6,11 +6,16 @@ import type { NotifyPayload, Payload } from '../../wire/types.ts';
 import { findNotify, notify } from '../payloads.ts';
 
 /** One octet of type, then the identity. [RFC8784 5.1] */
+export function encodePpkIdentity(identity: PpkIdentity): Uint8Array {
+  const octets = new Uint8Array(1 + identity.data.length);
+  octets[0] = identity.type;
+  octets.set(identity.data, 1);
+  return octets;
+}
+
+/** Names the key that is to be used, or that was taken. */
 export function ppkIdentityNotify(identity: PpkIdentity): NotifyPayload {
-  const data = new Uint8Array(1 + identity.data.length);
-  data[0] = identity.type;
-  data.set(identity.data, 1);
-  return notify(NOTIFY.PPK_IDENTITY, data);
+  return notify(NOTIFY.PPK_IDENTITY, encodePpkIdentity(identity));
 }
 
 /** The identity that the peer named; undefined when it named none. */

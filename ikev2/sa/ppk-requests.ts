@@ -1,0 +1,51 @@
+/** Questions to the owner for post-quantum preshared keys; several may be open, each for an exchange of its own. */
+
+import type { PpkIdentity, Role } from '../output.ts';
+import type { IkeSa } from './ike-sa.ts';
+import type { PpkAnswer } from './waiting.ts';
+
+type Resume = (ppks: readonly PpkAnswer[]) => void;
+
+interface Question {
+  readonly exchange: number;
+  readonly role: Role;
+  readonly resume: Resume;
+}
+
+/** An IKE SA has one. The number of a question is never used again in that SA. */
+export class PpkRequests {
+  private readonly sa: IkeSa;
+  private readonly open = new Map<number, Question>();
+  private last = 0;
+
+  constructor(sa: IkeSa) {
+    this.sa = sa;
+  }
+
+  /**
+   * Asks for the key that the peer named, or with `identity` undefined for keys of ours to name. A breach of the
+   * protocol that `resume` finds is answered as one in `exchange`.
+   */
+  ask(exchange: number, identity: PpkIdentity | undefined, resume: Resume): void {
+    const role = identity === undefined ? 'initiator' : 'responder';
+    const request = ++this.last;
+    this.open.set(request, { exchange, role, resume });
+    const named = identity === undefined ? {} : { identity };
+    this.sa.emit({ type: 'ppkRequested', ikeSaId: this.sa.id, role, request, ...named });
+  }
+
+  /** The owner's word on question `request`, by default the oldest; no key at all is an empty list. */
+  answer(ppks: readonly PpkAnswer[], request?: number): void {
+    const number = request ?? this.open.keys().next().value;
+    const question = number === undefined ? undefined : this.open.get(number);
+    if (number === undefined || question === undefined) return;
+    this.open.delete(number);
+    const { exchange, role, resume } = question;
+    this.sa.guarded(exchange, role === 'responder', () => resume(ppks));
+  }
+
+  /** Nothing is awaited any more. */
+  clear(): void {
+    this.open.clear();
+  }
+}
