@@ -11,6 +11,20 @@ const ipv4 = z
 const ip = z
   .string()
   .refine((text) => parseAddress(text) !== undefined, 'must be an address such as 192.0.2.1 or 2001:db8::1');
+/** A name's last label begins with a letter, so that a wrong address is not taken for a name (RFC 1123, 2.1). */
+const hostName = /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?$/;
+const ipv4Host = z
+  .string()
+  .refine(
+    (text) => parseAddress(text)?.length === 4 || hostName.test(text),
+    'must be an IPv4 address such as 192.0.2.1, or a host name',
+  );
+const host = z
+  .string()
+  .refine(
+    (text) => parseAddress(text) !== undefined || hostName.test(text),
+    'must be an address such as 192.0.2.1 or 2001:db8::1, or a host name',
+  );
 const port = z.number().int().min(0).max(65535);
 const plmn = z.object({
   mcc: z.string().regex(/^\d{3}$/, 'must be three digits in quotes, such as "001"'),
@@ -61,7 +75,7 @@ const sctp = z.strictObject({
 /** The configuration file of `n3iwf run`; every key is checked, unknown keys are errors. */
 export const configSchema = z.strictObject({
   ike: z.strictObject({
-    address: ipv4.describe('local address of NWu'),
+    address: ipv4Host.describe('local address of NWu'),
     port: port.default(500),
     natTraversalPort: port.default(4500),
     identity: z.string().min(1).describe('FQDN sent as IDr'),
@@ -112,17 +126,17 @@ export const configSchema = z.strictObject({
       .default([])
       .describe('tracking areas beside that of `tac`, each with its PLMNs and their slices'),
     localAddresses: z
-      .array(ipv4)
+      .array(ipv4Host)
       .default([])
       .describe('local SCTP addresses; two or more make the association multi-homed'),
     sctp: sctp.prefault({}),
     amfs: z
-      .array(z.strictObject({ addresses: z.array(ipv4).nonempty(), port: port.default(38412) }))
+      .array(z.strictObject({ addresses: z.array(ipv4Host).nonempty(), port: port.default(38412) }))
       .nonempty()
       .describe('one entry for each AMF, with all addresses of its SCTP endpoint'),
   }),
   n3: z.strictObject({
-    address: ip.describe('end of GTP-U tunnels'),
+    address: host.describe('end of GTP-U tunnels'),
     moreAddresses: z.array(ip).default([]).describe('further ones, such as one of the other family'),
     port: port.default(2152),
     echoSeconds: z.number().int().min(60).default(60).describe('between echo requests to each UPF'),
@@ -142,8 +156,11 @@ export const configSchema = z.strictObject({
     })
     .optional(),
   timers: z
-    .strictObject({ attachMs: z.number().int().positive().default(30_000) })
-    .default({ attachMs: 30_000 }),
+    .strictObject({
+      attachMs: z.number().int().positive().default(30_000),
+      livenessMs: z.number().int().min(0).default(120_000).describe('silence before a UE is asked; 0: never'),
+    })
+    .prefault({}),
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 

@@ -1,10 +1,11 @@
 /** The command `n3iwf doctor --kme`: does the KME of a configuration answer as ETSI GS QKD 014 says? */
 import { type ProbeReport, probeKme } from '#qkd';
-import { type Config, readConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { KmeHttpsTransport, type TlsMaterial } from '../io/kme-https.ts';
 import { monotonicMs } from '../io/machine.ts';
-import { readNamedFile, readYaml } from './configuration-file.ts';
+import { readNamedFile } from './configuration-file.ts';
+import { readNodeConfig } from './node-config.ts';
 
 /** Options of the command line. */
 export interface DoctorKmeOptions {
@@ -29,7 +30,7 @@ const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
  * @throws OperatorError for a configuration that is unusable or has no KME
  */
 export async function doctorKme(options: DoctorKmeOptions): Promise<number> {
-  const { qkd } = readConfig(readYaml(options.config), options.config);
+  const { qkd } = readNodeConfig(options.config).config;
   if (qkd === undefined)
     throw new OperatorError(
       'N3IWF_E_CONFIG',

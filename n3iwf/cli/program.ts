@@ -3,6 +3,7 @@ import { exitCodes, OperatorError } from '../errors.ts';
 import type { CaptureOptions } from '../io/lab-capture.ts';
 import type { DoctorKmeOptions } from './doctor-kme.ts';
 import { type LabOptions, labFaults } from './lab-options.ts';
+import type { MigrateOptions } from './migrate.ts';
 
 function positiveInteger(text: string): number {
   const value = Number(text);
@@ -89,7 +90,19 @@ function buildProgram(done: Done): Command {
   }
   addLab(program, done);
   addDoctor(program, done);
+  addConfig(program, done);
   return program;
+}
+
+function addConfig(program: Command, done: Done): void {
+  program
+    .command('config')
+    .description('configuration files')
+    .command('migrate')
+    .description("write our configuration out of free5GC's n3iwfcfg.yaml")
+    .requiredOption('-c, --config <file>', 'configuration file of free5GC (YAML)')
+    .option('-o, --output <file>', 'a new file; standard output without it')
+    .action(async (options: MigrateOptions) => done((await import('./migrate.ts')).migrateConfig(options)));
 }
 
 function addLab(program: Command, done: Done): void {

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Config, readConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { GatewayShell } from '../shell.ts';
-import { readYaml } from './configuration-file.ts';
+import { readNodeConfig } from './node-config.ts';
 
 type N2 = Config['n2'];
 
@@ -16,7 +16,7 @@ const live: readonly (keyof N2)[] = ['name', 'tac', 'slices', 'moreTrackingAreas
 export function reload(path: string, running: Config, shell: Pick<GatewayShell, 'updateN2'>, log: Log): void {
   let next: Config;
   try {
-    next = readConfig(readYaml(path), path);
+    next = readNodeConfig(path).config;
   } catch (error) {
     log.error({ error: String(error) }, 'the configuration was not reloaded');
     return;

@@ -9,8 +9,10 @@ import {
   type Result,
 } from '#ikev2';
 import { Etsi014Client, KeyStore } from '#qkd';
-import { type Config, innerConfigOf, readConfig } from '../config.ts';
+import { type Config, innerConfigOf } from '../config.ts';
 import { OperatorError } from '../errors.ts';
+import type { Translation } from '../free5gc/translate.ts';
+import { addressesOf } from '../io/host-names.ts';
 import { KmeHttpsTransport } from '../io/kme-https.ts';
 import { type CaptureOptions, LabCapture } from '../io/lab-capture.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
@@ -19,7 +21,8 @@ import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
 import type { Log } from '../log.ts';
 import { defaultPathTimers } from '../n3/paths.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
-import { readNamedFile, readYaml } from './configuration-file.ts';
+import { readNamedFile } from './configuration-file.ts';
+import { readNodeConfig, withAddresses } from './node-config.ts';
 import { reload } from './reload.ts';
 import { onReload, untilSignal } from './signals.ts';
 
@@ -32,27 +35,32 @@ const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
  * @throws OperatorError for a wrong configuration (before a socket opens), a busy port, a KME that does not answer
  */
 export async function runNode(path: string, options: CaptureOptions = {}): Promise<number> {
-  const config = readConfig(readYaml(path), path);
-  const shellConfig = shellConfigOf(config, options.keylog !== undefined);
+  const { config, translation } = readNodeConfig(path);
   const log = pino(
     { level: config.log, base: null },
     pino.destination({ dest: 2, sync: true }),
   ) as unknown as Log;
+  if (translation !== undefined) tell(translation, path, log);
+  const addressed = await withAddresses(config);
+  const shellConfig = shellConfigOf(addressed, options.keylog !== undefined);
   const keys = config.qkd === undefined ? undefined : await openKeys(config.qkd);
   if (options.keylog !== undefined)
     log.warn({ folder: options.keylog }, 'keys of every SA are written in clear');
   const capture = new LabCapture(options);
   const observe = (event: IkeEvent) => capture.ikeEvent(event);
   const shell = await GatewayShell.open(shellConfig, keys?.store, log, { observe }, capture);
-  const { amfs, localAddresses, sctp } = config.n2;
+  const { amfs, sctp } = config.n2;
+  const { localAddresses } = addressed.n2;
   for (const amf of amfs) {
     const address = { ...sctp, local: localAddresses, localPort: 0 };
-    const first = shell.connectN2((addresses) => connectSctp(address, addresses ?? amf.addresses, amf.port));
+    const first = shell.connectN2(async (addresses) =>
+      connectSctp(address, addresses ?? (await addressesOf(amf.addresses)), amf.port),
+    );
     first.catch((error: Error) =>
       log.warn({ amf: amf.addresses, error: error.message }, 'the first try to reach the AMF failed'),
     );
   }
-  log.info({ ike: config.ike.address, amfs: amfs.map(({ addresses }) => addresses) }, 'N3IWF is up');
+  log.info({ ike: addressed.ike.address, amfs: amfs.map(({ addresses }) => addresses) }, 'N3IWF is up');
   const stopWatching = onReload(() => reload(path, config, shell, log));
   await untilSignal();
   stopWatching();
@@ -62,6 +70,14 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   capture.close();
   keys?.close();
   return 0;
+}
+
+/** What became of each key of free5GC's configuration. */
+function tell({ taken, ignored, warnings }: Translation, path: string, log: Log): void {
+  for (const { key, as, value } of taken)
+    log.info({ key, as, value }, 'taken from the configuration of free5GC');
+  for (const { key, why } of ignored) log.warn({ key, why }, 'ignored in the configuration of free5GC');
+  for (const warning of warnings) log.warn({ path }, warning);
 }
 
 /** Time for Deletes to be answered before the sockets close, in ms. */
@@ -158,7 +174,7 @@ function endpointConfig({ ike, timers }: Config): EndpointConfig {
     ...(certificate === undefined ? {} : { certificate }),
     ppk: ike.ppk === 'none' ? 'off' : ike.ppkRequired ? 'required' : 'optional',
     forceUdpEncapsulation: ike.forceUdpEncapsulation,
-    timers: { setUp: timers.attachMs },
+    timers: { setUp: timers.attachMs, liveness: timers.livenessMs },
     exposeKeys: false,
   };
 }

@@ -7,6 +7,7 @@ import { StubCoreServer } from './server.ts';
 import {
   address,
   amfConfig,
+  free5gcNodeConfig,
   n3iwfName,
   nodeConfig,
   plmn,
@@ -36,7 +37,7 @@ export class Bench {
   private readonly options: BenchOptions;
   private readonly runners = new Set<LabUeRunner>();
   private readonly amfs: Running[] = [];
-  private node: Running | undefined;
+  private readonly nodes: Running[] = [];
 
   private constructor(options: BenchOptions, stub: StubCoreServer) {
     this.options = options;
@@ -52,9 +53,9 @@ export class Bench {
     return this.amfs.at(-1)?.output() ?? '';
   }
 
-  /** What the N3IWF has printed. */
+  /** What the N3IWF that runs now has printed. */
   nodeOutput(): string {
-    return this.node?.output() ?? '';
+    return this.nodes.at(-1)?.output() ?? '';
   }
 
   /** Starts the AMF and waits until it serves N2. */
@@ -74,13 +75,27 @@ export class Bench {
   }
 
   /** Starts the N3IWF with a capture and waits for its first NG Setup. */
-  async startNode(): Promise<void> {
+  startNode(): Promise<void> {
+    const { folder } = this.options;
+    const capture = ['--pcap', join(folder, 'nwu-n2.pcap'), '--keylog', join(folder, 'keys')];
+    return this.run('n3iwf', nodeConfig, capture);
+  }
+
+  /** Starts the N3IWF by a configuration file of free5GC, without a capture. */
+  startNodeByFree5gcFile(): Promise<void> {
+    return this.run('n3iwfcfg', free5gcNodeConfig, []);
+  }
+
+  private async run(
+    name: string,
+    config: (keyFile: string) => unknown,
+    options: readonly string[],
+  ): Promise<void> {
     const { main, folder, file } = this.options;
     const keyFile = join(folder, 'psk');
     writeFileSync(keyFile, preSharedKey);
-    const config = file('n3iwf', nodeConfig(keyFile));
-    const capture = ['--pcap', join(folder, 'nwu-n2.pcap'), '--keylog', join(folder, 'keys')];
-    this.node = start(process.execPath, main, 'run', '-c', config, ...capture);
+    const path = file(name, config(keyFile));
+    this.nodes.push(start(process.execPath, main, 'run', '-c', path, ...options));
     await this.setUps(1);
   }
 
@@ -92,7 +107,7 @@ export class Bench {
 
   /** Ends the N3IWF in order. @returns its exit status */
   async stopNode(): Promise<number | null> {
-    const { node } = this;
+    const node = this.nodes.at(-1);
     if (node === undefined) return null;
     node.child.kill('SIGTERM');
     await until('the N3IWF ends', () => hasEnded(node), 15);
@@ -163,7 +178,7 @@ export class Bench {
     await this.stub.close();
     const log = (name: string, text: string) => writeFileSync(join(this.options.folder, name), text);
     log('amf.log', this.amfs.map((amf) => amf.output()).join('\n--- started again ---\n'));
-    log('n3iwf.log', this.nodeOutput());
+    log('n3iwf.log', this.nodes.map((node) => node.output()).join('\n--- started again ---\n'));
     log(
       'sbi.log',
       [...this.stub.core.seen, ...this.stub.refused.map((line) => `refused: ${line}`), ''].join('\n'),

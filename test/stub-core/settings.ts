@@ -112,3 +112,34 @@ export function nodeConfig(preSharedKeyFile: string): unknown {
     log: 'debug',
   };
 }
+
+/** The same node by a configuration file of free5GC, with nothing of ours but how it proves itself. */
+export function free5gcNodeConfig(preSharedKeyFile: string): unknown {
+  const plmnID = plmn;
+  const certificate = 'not-used.pem';
+  return {
+    info: { version: '1.0.5' },
+    configuration: {
+      n3iwfInformation: {
+        globalN3IWFID: { plmnID, n3iwfID: 135 },
+        name: 'by-file-of-free5gc',
+        supportedTAList: [
+          { tac: '000001', broadcastPlmnList: [{ plmnID, taiSliceSupportList: [{ snssai: slice }] }] },
+        ],
+      },
+      amfSCTPAddresses: [{ ip: [address.amf], port: 38412 }],
+      nasTcpPort: 20000,
+      ikeBindAddress: address.n3iwf,
+      ipSecTunnelAddress: '10.0.0.1',
+      ueIpAddressRange: '10.0.0.0/24',
+      n3iwfGtpBindAddress: address.n3iwf,
+      fqdn: n3iwfName,
+      privateKey: certificate,
+      certificateAuthority: certificate,
+      certificate,
+      livenessCheck: { enable: true, transFreq: '60s', maxRetryTimes: 4 },
+    },
+    logger: { enable: true, level: 'debug', reportCaller: false },
+    qn3iwf: { ike: { auth: 'psk', preSharedKeyFile, certificate: null } },
+  };
+}

@@ -208,6 +208,19 @@ export const steps: readonly Step[] = [
       check(status === 0, `exit status ${status}`);
     },
   },
+  {
+    name: "the N3IWF by free5GC's own configuration file",
+    run: async (bench) => {
+      await bench.startNodeByFree5gcFile();
+      await withUe(bench, 35, async (runner) => {
+        await runner.attach(quiet);
+        await pinged(runner);
+        await runner.detach(quiet);
+      });
+      const status = await bench.stopNode();
+      check(status === 0, `exit status ${status}`);
+    },
+  },
 ];
 
 /** What `changes` hold back is answered only after the AMF's timer has sent it a second time. */

@@ -46,6 +46,17 @@ describe('NAS security', () => {
     }
   });
 
+  it('[TS24501 4.4.3.2] tells a copy of an earlier message from one that nobody with the keys has made', () => {
+    const { ue, network } = pair();
+    const copies = [ue.protect(plain, integrity), ue.protect(plain, integrityAndCiphering)];
+    for (const copy of copies) network.unprotect(copy);
+    for (const copy of copies) expect(network.unprotect(copy)).toMatchObject({ ok: false, repeated: true });
+    const forged = Uint8Array.from(copies[0]!);
+    forged[3]! ^= 1;
+    expect(network.unprotect(forged)).toMatchObject({ ok: false, repeated: false });
+    expect(network.unprotect(ue.protect(plain, integrity)).ok).toBe(true);
+  });
+
   it('[TS24501 4.4.3.1] goes on after lost messages', () => {
     const { ue, network } = pair();
     for (let lost = 0; lost < 200; lost++) ue.protect(plain, integrity);

@@ -15,6 +15,8 @@ export const SECURITY_HEADER = {
 
 const gmmDiscriminator = 0x7e;
 const headerLength = 7;
+/** COUNTs that end in the same sequence number are that far apart. */
+const sequenceSpan = 256;
 
 function parameters(count: number, bearer: number, direction: Direction, length: number): Uint8Array {
   const octets = new Uint8Array(length);
@@ -63,7 +65,12 @@ export interface NasSecurityConfig {
 
 export type Unprotected =
   | { readonly ok: true; readonly plain: Uint8Array; readonly header: number }
-  | { readonly ok: false; readonly reason: string };
+  /** `repeated`: the message is whole, but its COUNT was accepted before: to be dropped in silence [TS24501 4.4.3.2]. */
+  | { readonly ok: false; readonly reason: string; readonly repeated: boolean };
+
+function refused(reason: string, repeated = false): Unprotected {
+  return { ok: false, reason, repeated };
+}
 
 /** True when `nasPdu` is a 5GMM message behind a security header. */
 export function isProtected(nasPdu: Uint8Array): boolean {
@@ -101,20 +108,25 @@ export class NasSecurity {
 
   /** The message inside `nasPdu`; a refused one leaves the COUNT as it was. */
   unprotect(nasPdu: Uint8Array): Unprotected {
-    if (nasPdu.length <= headerLength) return { ok: false, reason: 'shorter than a security header' };
+    if (nasPdu.length <= headerLength) return refused('shorter than a security header');
     const header = (nasPdu[1] ?? 0) & 0x0f;
     if (nasPdu[0] !== gmmDiscriminator || header === SECURITY_HEADER.plain || header > 4) {
-      return { ok: false, reason: `security header type ${header} is not known` };
+      return refused(`security header type ${header} is not known`);
     }
     const count = this.estimate(nasPdu[6] ?? 0);
     const direction = this.config.role === 'ue' ? 1 : 0;
-    const mac = nia2(this.config.knasInt, count, this.config.bearer, direction, nasPdu.subarray(6));
-    if (!timingSafeEqual(mac, nasPdu.subarray(2, 6))) {
-      return { ok: false, reason: `the MAC is wrong or the message is not new (COUNT ${count})` };
+    if (!this.hasMac(nasPdu, count, direction)) {
+      const repeated = count >= sequenceSpan && this.hasMac(nasPdu, count - sequenceSpan, direction);
+      return refused(`the MAC is wrong or the message is not new (COUNT ${count})`, repeated);
     }
     this.lastReceived = count;
     const plain = this.cipher(header, count, direction, nasPdu.subarray(headerLength));
     return { ok: true, plain, header };
+  }
+
+  private hasMac(nasPdu: Uint8Array, count: number, direction: Direction): boolean {
+    const mac = nia2(this.config.knasInt, count, this.config.bearer, direction, nasPdu.subarray(6));
+    return timingSafeEqual(mac, nasPdu.subarray(2, 6));
   }
 
   /** The smallest COUNT above the last accepted one that ends in `sequence`. */

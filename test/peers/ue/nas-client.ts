@@ -113,6 +113,7 @@ export class NasClient {
     if (this.security === undefined && nasPdu[1] === newContext) this.openContext(nasPdu.subarray(7));
     const opened = this.security?.unprotect(nasPdu);
     if (opened?.ok === true) return opened.plain;
+    if (opened?.repeated === true) return undefined; // an AMF's copy of what came already
     this.fail('NAS security', opened?.reason ?? 'a protected message came before there were keys');
     return undefined;
   }
