@@ -65,6 +65,12 @@ export class Charon {
     });
   }
 
+  /** Runs `ip` in charon's namespace. */
+  ip(...words: string[]): void {
+    execFileSync('ip', ['-n', this.namespace, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
+  }
+
+  /** Everything that charon has said so far. */
   log(): string {
     return readFileSync(join(this.folder, 'log'), 'utf8');
   }
@@ -85,6 +91,12 @@ export class Charon {
   }
 }
 
+/** Gives our end of the path another address. */
+export function addOwnAddress(address: string): void {
+  const near = `ike${process.pid}`.slice(0, 15);
+  execFileSync('ip', ['addr', 'add', `${address}/24`, 'dev', near], { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
 function buildPath(namespace: string): void {
   const ip = (...words: string[]) => execFileSync('ip', words, { stdio: ['ignore', 'ignore', 'pipe'] });
   if (!existsSync('/dev/net/tun')) {
@@ -99,6 +111,8 @@ function buildPath(namespace: string): void {
   ip('-n', namespace, 'addr', 'add', `${charonAddress}/24`, 'dev', 'ike0');
   ip('-n', namespace, 'link', 'set', 'ike0', 'up');
   ip('-n', namespace, 'link', 'set', 'lo', 'up');
+  // An address that stays takes over when the first one of its network goes.
+  ip('netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv4.conf.ike0.promote_secondaries=1');
   // kernel-libipsec refuses a Child SA for a network in which the host has no address.
   ip('-n', namespace, 'addr', 'add', '10.55.0.1/32', 'dev', 'lo');
 }
@@ -106,6 +120,7 @@ function buildPath(namespace: string): void {
 function configuration(folder: string): string {
   return `charon {
   load = ${plugins}
+  fragment_size = 800
   filelog { l { path = ${folder}/log
     default = 1
     flush_line = yes } }

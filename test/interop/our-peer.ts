@@ -37,13 +37,15 @@ function all<T>(
 /** Our endpoint on real sockets: answers for a subnet and gives out one virtual IP, or starts an IKE SA itself. */
 export class OurPeer {
   readonly events: IkeEvent[] = [];
+  /** Done once, when the next message is here and before it is looked at. */
+  ahead: (() => void) | undefined;
   private readonly config: EndpointConfig;
   private readonly engine: IkeEndpoint;
-  private readonly sockets = new Map<number, UdpSocket>();
+  private readonly sockets = new Map<string, UdpSocket>();
   private readonly timer: WakeTimer;
 
   constructor(
-    auth: Pick<EndpointConfig, 'responderAuth' | 'initiatorAuth' | 'certificate'>,
+    auth: Pick<EndpointConfig, 'responderAuth' | 'initiatorAuth'> & Partial<EndpointConfig>,
     verifyCertificate?: (chain: readonly Uint8Array[], peerId: Identity) => KeyObject | undefined,
   ) {
     const config: EndpointConfig = {
@@ -68,6 +70,10 @@ export class OurPeer {
         trafficSelectorsInitiator: [hostSelector(virtualIp)],
         trafficSelectorsResponder: [subnet],
       }),
+      admitChildSa: ({ trafficSelectorsResponder }) => ({
+        trafficSelectorsInitiator: [hostSelector(virtualIp)],
+        trafficSelectorsResponder,
+      }),
       ...(verifyCertificate === undefined ? {} : { verifyCertificate }),
     });
     const engine = this.engine;
@@ -77,20 +83,27 @@ export class OurPeer {
     );
   }
 
-  async open(): Promise<void> {
+  /** Listens on both ports of an address of ours. */
+  async open(address = ownAddress): Promise<void> {
     for (const port of [500, 4500]) {
-      const socket = await UdpSocket.open({ address: ownAddress, port }, (data, remote, local) => {
+      const socket = await UdpSocket.open({ address, port }, (data, remote, local) => {
         const isIke = port === 500 || (data.length > 4 && data.subarray(0, 4).every((octet) => octet === 0));
         if (!isIke) return;
+        const { ahead } = this;
+        this.ahead = undefined;
+        ahead?.();
         this.carryOut(this.engine.receive(monotonicMs(), data, local, remote));
         this.timer.rearm();
       });
-      this.sockets.set(port, socket);
+      this.sockets.set(`${address} ${port}`, socket);
     }
   }
 
   /** Starts an IKE SA to charon, asking for a virtual IP. */
-  connect(ppk: 'off' | 'required', psk: Pick<InitiatorProfile, 'remoteAuth' | 'localAuth'>): void {
+  connect(
+    ppk: 'off' | 'required',
+    psk: Pick<InitiatorProfile, 'remoteAuth' | 'localAuth'> & Partial<InitiatorProfile>,
+  ): void {
     const { proposals, childProposals } = this.config;
     const encode = (name: string) => ({ type: ID_TYPE.FQDN, data: new TextEncoder().encode(name) });
     const any = { ...hostSelector(new Uint8Array(4)), end: new Uint8Array(4).fill(255) };
@@ -127,6 +140,24 @@ export class OurPeer {
     return [...this.engine.ikeSas()].length;
   }
 
+  get childSaCount(): number {
+    return [...this.engine.ikeSas()].flatMap(({ childSas }) => childSas).length;
+  }
+
+  /** Of each Child SA the SPIs at which we receive and send, in hexadecimal digits. */
+  get childSpis(): [string, string][] {
+    const digits = (spi: number) => spi.toString(16).padStart(8, '0');
+    return [...this.engine.ikeSas()]
+      .flatMap(({ childSas }) => childSas)
+      .map(({ spiIn, spiOut }) => [digits(spiIn), digits(spiOut)]);
+  }
+
+  /** Of each IKE SA the initiator's and the responder's SPI, in hexadecimal digits. */
+  get ikeSpis(): [string, string][] {
+    const digits = (spi: Uint8Array) => Buffer.from(spi).toString('hex');
+    return [...this.engine.ikeSas()].map((sa) => [digits(sa.spiInitiator), digits(sa.spiResponder)]);
+  }
+
   async close(): Promise<void> {
     this.timer.stop();
     await Promise.all([...this.sockets.values()].map((socket) => socket.close()));
@@ -134,8 +165,12 @@ export class OurPeer {
 
   private carryOut(outputs: readonly Output[]): void {
     for (const output of outputs) {
-      if (output.kind === 'transmit') this.sockets.get(output.local.port)?.send(output.data, output.remote);
-      else this.onEvent(output.event);
+      if (output.kind !== 'transmit') {
+        this.onEvent(output.event);
+        continue;
+      }
+      const { address, port } = output.local;
+      this.sockets.get(`${address} ${port}`)?.send(output.data, output.remote);
     }
   }
 

@@ -1,8 +1,10 @@
 // needs: charon, root
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { EndpointConfig } from '#ikev2';
 import { type IssuedCertificate, TestAuthority } from '../../n3iwf/io/test-authority.ts';
 import { certificateVerifier } from '../../n3iwf/nwu/certificate-trust.ts';
-import { Charon, charonAddress, ownAddress } from './charon.ts';
+import { addOwnAddress, Charon, charonAddress, ownAddress } from './charon.ts';
 import { OurPeer, ppkId, ppkSecret, sharedSecret } from './our-peer.ts';
 
 interface Connection {
@@ -10,6 +12,8 @@ interface Connection {
   readonly esp: string;
   readonly auth?: 'psk' | 'pubkey';
   readonly more?: string;
+  /** Charon's own address. */
+  readonly from?: string;
 }
 
 /** What charon proposes in each connection; its child has the connection's name with a `c` behind. */
@@ -24,12 +28,17 @@ const connections: Readonly<Record<string, Connection>> = {
     more: `ppk_id = ${ppkId}\n ppk_required = yes`,
   },
   stranger: { ike: 'aes256gcm16-prfsha256-x25519', esp: 'aes256gcm16', more: 'ppk_id = ppk-9999' },
+  roam: { ike: 'aes256gcm16-prfsha256-x25519', esp: 'aes256gcm16', from: '%any' },
+  childless: { ike: 'aes256gcm16-prfsha256-x25519', esp: 'aes256gcm16', more: 'childless = force' },
   cert: { ike: 'aes256gcm16-prfsha256-x25519', esp: 'aes256gcm16', auth: 'pubkey' },
 };
 
-function connection(name: string, { ike, esp, auth = 'psk', more = '' }: Connection): string {
+function connection(
+  name: string,
+  { ike, esp, auth = 'psk', more = '', from = charonAddress }: Connection,
+): string {
   return `${name} { version = 2
-    local_addrs = ${charonAddress}
+    local_addrs = ${from}
     remote_addrs = ${ownAddress}
     vips = 0.0.0.0
     proposals = ${ike}
@@ -89,12 +98,12 @@ describe('strongSwan and we', () => {
   afterAll(() => charon.stop());
   afterEach(() => ours.close());
 
-  const open = async (certificate?: IssuedCertificate) => {
+  const open = async (certificate?: IssuedCertificate, more: Partial<EndpointConfig> = {}) => {
     ours =
       certificate === undefined
-        ? new OurPeer({ responderAuth: 'psk', initiatorAuth: 'psk' })
+        ? new OurPeer({ responderAuth: 'psk', initiatorAuth: 'psk', ...more })
         : new OurPeer(
-            { responderAuth: 'certificate', initiatorAuth: 'certificate', certificate },
+            { responderAuth: 'certificate', initiatorAuth: 'certificate', certificate, ...more },
             certificateVerifier([authority.pem], Date.now),
           );
     await ours.open();
@@ -102,10 +111,10 @@ describe('strongSwan and we', () => {
   const initiate = (name: string) => charon.swanctl('--initiate', '--ike', name, '--child', `${name}c`);
   const terminate = (name: string) => charon.swanctl('--terminate', '--ike', name);
   const count = (type: string) => ours.events.filter((event) => event.type === type).length;
-  const until = async (holds: () => boolean) => {
-    for (let tries = 0; !holds() && tries < 100; tries++)
+  const until = async (holds: () => boolean | Promise<boolean>) => {
+    for (let tries = 0; !(await holds()) && tries < 100; tries++)
       await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(holds()).toBe(true);
+    expect(await holds()).toBe(true);
   };
 
   test.each(['gcm', 'cbc', 'modp', 'group'])(
@@ -170,6 +179,119 @@ describe('strongSwan and we', () => {
     await until(() => count('childSaEstablished') === 2 && count('childSaDeleted') === 1);
     await charon.swanctl('--rekey', '--ike', 'answer');
     await until(() => count('ikeSaRekeyed') === 1);
+    await charon.swanctl('--terminate', '--ike', 'answer');
+    await until(() => ours.ikeSaCount === 0);
+  });
+
+  test('[RFC7383 2.5] [RFC7383 2.6] fragments go both ways where the datagrams have to be short', async () => {
+    const certificate = await authority.issue({
+      commonName: 'n3iwf.test',
+      dnsNames: ['n3iwf.test'],
+      key: 'rsa-2048',
+    });
+    await open(certificate, { datagramSize: 576 });
+    const before = charon.log().length;
+    expect(await initiate('cert')).toContain('initiate completed successfully');
+    const said = charon.log().slice(before);
+    expect(said).toMatch(/splitting IKE message \(\d+ bytes\) into \d+ fragments/);
+    expect(said).toMatch(/received fragment #1 of \d+|reassembled fragmented IKE message/);
+    await terminate('cert');
+  });
+
+  test('[RFC7296 2.6] charon shows the cookie that we demand', async () => {
+    await open(undefined, { halfOpen: { cookiesAbove: 0 } });
+    expect(await initiate('gcm')).toContain('initiate completed successfully');
+    expect(charon.log()).toMatch(/parsed IKE_SA_INIT response 0 \[ N\(COOKIE\) \]/);
+    await terminate('gcm');
+  });
+
+  test('[RFC6023 3] charon sets up an IKE SA without a Child SA and adds one later', async () => {
+    await open(undefined, { childless: true });
+    expect(await initiate('childless')).toContain('initiate completed successfully');
+    expect(charon.log()).toMatch(/CREATE_CHILD_SA request \d+ \[ SA No TSi TSr \]/);
+    expect(count('childSaEstablished')).toBe(1);
+    await terminate('childless');
+  });
+
+  test('[RFC7296 2.8] keys whose life ends are rekeyed by us, with charon following', async () => {
+    const lifetimes = { child: { softMs: 300, jitter: 0 }, ike: { softMs: 1_000, jitter: 0 } };
+    await open(undefined, { lifetimes });
+    await initiate('cbc');
+    await until(() => count('childSaEstablished') >= 4 && count('ikeSaRekeyed') >= 1);
+    await until(() => count('childSaDeleted') >= 2);
+    expect(count('childSaFailed')).toBeLessThan(3);
+    await terminate('cbc');
+    await until(() => ours.ikeSaCount === 0);
+  });
+
+  test('[RFC7296 2.8.1] both rekey the Child SA at the same time: one is left, the same on both sides', async () => {
+    await open();
+    await initiate('gcm');
+    for (let round = 0; round < 6; round++) {
+      // Charon's request is here and not yet read: ours crosses its answer.
+      ours.ahead = () => ours.command((engine, now, ikeSa, child) => engine.rekeyChildSa(now, ikeSa, child));
+      await charon.swanctl('--rekey', '--child', 'gcmc');
+      await until(() => ours.childSaCount === 1 && count('childSaEstablished') === 3 + 2 * round);
+    }
+    expect(count('childSaFailed')).toBe(0);
+    await until(async () => {
+      const listed = (await charon.swanctl('--list-sas', '--ike', 'gcm')).split(/^ {2}gcmc: /m);
+      const installed = listed.filter((each) => each.includes('INSTALLED'));
+      const spis = installed.map((each) =>
+        [/out ([0-9a-f]{8})/, /in {2}([0-9a-f]{8})/].map((at) => at.exec(each)?.[1]),
+      );
+      return isDeepStrictEqual(ours.childSpis, spis);
+    });
+    await terminate('gcm');
+  });
+
+  test('[RFC7296 2.8.2] both rekey the IKE SA at the same time: one is left, the same on both sides', async () => {
+    await open();
+    await initiate('gcm');
+    for (let round = 1; round <= 6; round++) {
+      ours.ahead = () => ours.command((engine, now, ikeSa) => engine.rekeyIkeSa(now, ikeSa));
+      await charon.swanctl('--rekey', '--ike', 'gcm');
+      await until(() => count('ikeSaRekeyed') === round);
+      await until(async () => {
+        const listed = await charon.swanctl('--list-sas', '--ike', 'gcm');
+        const [, ...spis] = /ESTABLISHED, IKEv2, ([0-9a-f]{16})_i\*? ([0-9a-f]{16})_r/.exec(listed) ?? [];
+        return isDeepStrictEqual(ours.ikeSpis, [spis]);
+      });
+      ours.command((engine, now, ikeSa) => engine.checkLiveness(now, ikeSa));
+      await until(() => count('livenessConfirmed') === round);
+    }
+    expect(count('ikeSaClosed')).toBe(0);
+    await terminate('gcm');
+  });
+
+  test('[RFC4555 3.5] charon moves to another address and takes its SAs along', async () => {
+    await open();
+    await initiate('roam');
+    charon.ip('addr', 'add', '10.77.0.9/24', 'dev', 'ike0');
+    charon.ip('addr', 'del', `${charonAddress}/24`, 'dev', 'ike0');
+    try {
+      await until(() =>
+        ours.events.some((event) => event.type === 'addressChanged' && event.remote.address === '10.77.0.9'),
+      );
+      ours.command((engine, now, ikeSa) => engine.checkLiveness(now, ikeSa));
+      await until(() => count('livenessConfirmed') >= 1);
+      await terminate('roam');
+    } finally {
+      charon.ip('addr', 'add', `${charonAddress}/24`, 'dev', 'ike0');
+      charon.ip('addr', 'del', '10.77.0.9/24', 'dev', 'ike0');
+    }
+  });
+
+  test('[RFC4555 3.5] we move, charon follows', async () => {
+    await open();
+    addOwnAddress('10.77.0.22');
+    await ours.open('10.77.0.22');
+    ours.connect('off', { remoteAuth: 'psk', localAuth: 'psk', mobike: true });
+    await until(() => count('childSaEstablished') === 1);
+    const local = { address: '10.77.0.22', port: 4500 };
+    ours.command((engine, now, ikeSa) => engine.changeAddress(now, ikeSa, local));
+    await until(() => count('addressChanged') >= 1);
+    expect(await charon.swanctl('--list-sas')).toMatch(/remote 'our-ue\.test' @ 10\.77\.0\.22\[4500\]/);
     await charon.swanctl('--terminate', '--ike', 'answer');
     await until(() => ours.ikeSaCount === 0);
   });
