@@ -153,6 +153,7 @@ export const configSchema = z.strictObject({
       certificate: z.string(),
       key: z.string(),
       store: z.string().describe('file of the key store'),
+      tamperFile: z.string().optional().describe('a file whose appearance destroys every key'),
     })
     .optional(),
   timers: z
@@ -161,6 +162,10 @@ export const configSchema = z.strictObject({
       livenessMs: z.number().int().min(0).default(120_000).describe('silence before a UE is asked; 0: never'),
     })
     .prefault({}),
+  control: z
+    .strictObject({ path: z.string().min(1) })
+    .optional()
+    .describe('Unix socket for an operator'),
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 

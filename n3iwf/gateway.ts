@@ -39,6 +39,7 @@ import {
 import type { KeySource, Node, NodeIdentity } from './node.ts';
 import { authorizeUe } from './nwu/authorize.ts';
 import { onIkeEvent } from './nwu/ike-events.ts';
+import { KeyUses } from './nwu/key-uses.ts';
 import { onNasOpened } from './nwu/nas-delivery.ts';
 import { NasEnvelopeReader } from './nwu/nas-envelope.ts';
 import { NumberAllocator } from './ue/allocator.ts';
@@ -90,6 +91,7 @@ export class Gateway implements Node {
   readonly identity: NodeIdentity;
   readonly log: Log;
   readonly keys: KeySource | undefined;
+  readonly keyUses = new KeyUses();
   readonly ues = new UeRegistry();
   readonly innerAddresses: InnerNetwork;
   readonly teids = new NumberAllocator(1, 0xffffffff);
@@ -193,6 +195,29 @@ export class Gateway implements Node {
       ue.amfUeNgapId = undefined;
       this.release(ue, { group: 'transport', cause: 'unspecified', text: 'the AMF reset the NG interface' });
     }
+  }
+
+  /**
+   * Ends every IKE SA that rests on one of these keys: a PPK of RFC 8784 is replaced only by a new IKE SA, so its UE must
+   * come back. Gives their number.
+   */
+  endSasOf(keyIds: readonly string[], text: string): number {
+    const sas = this.keyUses.sasOf(keyIds);
+    for (const ikeSaId of sas) this.endSa(ikeSaId, text);
+    return sas.length;
+  }
+
+  /** Ends every IKE SA. */
+  endAllSas(text: string): number {
+    const sas = [...this.engine.ikeSas()].map((sa) => sa.ikeSaId);
+    for (const ikeSaId of sas) this.endSa(ikeSaId, text);
+    return sas.length;
+  }
+
+  private endSa(ikeSaId: number, text: string): void {
+    const ue = this.ues.ofIkeSa(ikeSaId);
+    if (ue !== undefined) this.release(ue, { group: 'misc', cause: 'om-intervention', text });
+    else this.ike((engine, now) => engine.deleteIkeSa(now, ikeSaId));
   }
 
   /** The AMF is gone and has forgotten its UEs: they go too, those of other AMFs stay. */

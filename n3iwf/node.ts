@@ -6,6 +6,7 @@ import type { Amf } from './n2/amf/amf.ts';
 import type { AmfTable } from './n2/amf/table.ts';
 import type { AwaitedAnswer } from './n2/awaited.ts';
 import type { N2Counters } from './n2/counters.ts';
+import type { KeyUses } from './nwu/key-uses.ts';
 import type { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
 import type { InnerNetwork } from './ue/inner-network.ts';
@@ -34,6 +35,8 @@ export interface Node {
   readonly log: Log;
   readonly plane: UserspacePlane;
   readonly keys: KeySource | undefined;
+  /** Which keys the live IKE SAs rest on. */
+  readonly keyUses: KeyUses;
   readonly ues: UeRegistry;
   readonly innerAddresses: InnerNetwork;
   readonly teids: NumberAllocator;

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, OperatorError } from '../errors.ts';
 import type { CaptureOptions } from '../io/lab-capture.ts';
 import type { DoctorKmeOptions } from './doctor-kme.ts';
+import type { QuarantineOptions } from './keys-quarantine.ts';
 import { type LabOptions, labFaults } from './lab-options.ts';
 import type { MigrateOptions } from './migrate.ts';
 
@@ -91,6 +92,7 @@ function buildProgram(done: Done): Command {
   addLab(program, done);
   addDoctor(program, done);
   addConfig(program, done);
+  addKeys(program, done);
   return program;
 }
 
@@ -137,5 +139,20 @@ function addDoctor(program: Command, done: Done): void {
     .option('--peer-key <file>', 'its private key (PEM)')
     .action(async (options: DoctorKmeOptions) =>
       done(await (await import('./doctor-kme.ts')).doctorKme(options)),
+    );
+}
+
+/** The operator's view of the key store; each of its commands is a row of its own here. */
+function addKeys(program: Command, done: Done): void {
+  const keys = program.command('keys').description('the key store, as its operator sees it');
+  keys
+    .command('quarantine')
+    .description('distrust keys, and end the SAs that rest on them')
+    .requiredOption('-c, --config <file>', 'configuration file of the N3IWF (YAML)')
+    .requiredOption('--since <time>', 'keys received since then: ISO 8601, or how long ago, such as 10m')
+    .option('--link <sae>', 'only keys shared with this SAE')
+    .option('--reason <text>', 'for the audit record')
+    .action(async (options: QuarantineOptions) =>
+      done(await (await import('./keys-quarantine.ts')).quarantineKeys(options)),
     );
 }

@@ -12,6 +12,8 @@ import { Etsi014Client, KeyStore } from '#qkd';
 import { type Config, innerConfigOf } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import type { Translation } from '../free5gc/translate.ts';
+import type { Gateway } from '../gateway.ts';
+import type { IncidentNode } from '../incidents.ts';
 import { addressesOf } from '../io/host-names.ts';
 import { KmeHttpsTransport } from '../io/kme-https.ts';
 import { type CaptureOptions, LabCapture } from '../io/lab-capture.ts';
@@ -23,6 +25,7 @@ import { defaultPathTimers } from '../n3/paths.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
 import { readNamedFile } from './configuration-file.ts';
 import { readNodeConfig, withAddresses } from './node-config.ts';
+import { watchKeys } from './node-keys.ts';
 import { reload } from './reload.ts';
 import { onReload, untilSignal } from './signals.ts';
 
@@ -61,9 +64,12 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
     );
   }
   log.info({ ike: addressed.ike.address, amfs: amfs.map(({ addresses }) => addresses) }, 'N3IWF is up');
+  const endKeyWatch =
+    keys === undefined ? undefined : await watchKeys({ config, ...keys, node: endingSas(shell), log });
   const stopWatching = onReload(() => reload(path, config, shell, log));
   await untilSignal();
   stopWatching();
+  await endKeyWatch?.();
   shell.act((gateway) => gateway.shutDown());
   await new Promise((resolve) => setTimeout(resolve, drainMs));
   await shell.close();
@@ -80,6 +86,21 @@ function tell({ taken, ignored, warnings }: Translation, path: string, log: Log)
   for (const warning of warnings) log.warn({ path }, warning);
 }
 
+/** Ends SAs by way of the shell, which sends what that takes. */
+function endingSas(shell: GatewayShell): IncidentNode {
+  const counted = (end: (gateway: Gateway) => number) => {
+    let ended = 0;
+    shell.act((gateway) => {
+      ended = end(gateway);
+    });
+    return ended;
+  };
+  return {
+    endSasOf: (keyIds, text) => counted((gateway) => gateway.endSasOf(keyIds, text)),
+    endAllSas: (text) => counted((gateway) => gateway.endAllSas(text)),
+  };
+}
+
 /** Time for Deletes to be answered before the sockets close, in ms. */
 const drainMs = 500;
 
@@ -89,7 +110,9 @@ const upkeepMs = 1000;
 type QkdConfig = NonNullable<Config['qkd']>;
 
 /** Opens the key store and asks the KME for its status once, so that a wrong KME is known at start. */
-async function openKeys(config: QkdConfig): Promise<{ store: KeyStore; close(): void }> {
+async function openKeys(
+  config: QkdConfig,
+): Promise<{ store: KeyStore; client: Etsi014Client; close(): void }> {
   const tls = {
     certificate: text(readNamedFile('qkd.certificate', config.certificate)),
     privateKey: text(readNamedFile('qkd.key', config.key)),
@@ -114,6 +137,7 @@ async function openKeys(config: QkdConfig): Promise<{ store: KeyStore; close(): 
   const upkeep = setInterval(() => void store.maintain(), upkeepMs);
   return {
     store,
+    client,
     close: () => {
       clearInterval(upkeep);
       store.close();

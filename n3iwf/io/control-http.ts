@@ -1,6 +1,6 @@
 /** Local HTTP for operators: JSON in, JSON out, on loopback or on a Unix socket. It never listens on an outside address. */
 import { chmodSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
 
 /** Where it listens. */
 export type ControlPlace = { readonly port: number } | { readonly path: string };
@@ -10,7 +10,13 @@ export type ControlHandler = (
   method: string,
   path: string,
   body: unknown,
-) => { readonly status: number; readonly body: unknown };
+) => ControlReply | Promise<ControlReply>;
+
+/** An HTTP status and a JSON value. */
+export interface ControlReply {
+  readonly status: number;
+  readonly body: unknown;
+}
 
 /** It listens until it is closed. */
 export interface ControlListener {
@@ -53,7 +59,7 @@ export async function listenControl(place: ControlPlace, handler: ControlHandler
 }
 
 /** A browser page must not reach it: a request with an Origin is refused, whatever it asks. */
-async function answer(incoming: IncomingMessage, handler: ControlHandler): ReturnType<typeof refuse> {
+async function answer(incoming: IncomingMessage, handler: ControlHandler): Promise<ControlReply> {
   if (incoming.headers.origin !== undefined) return refuse(403, 'not for browsers');
   const pieces: Uint8Array[] = [];
   let length = 0;
@@ -66,13 +72,10 @@ async function answer(incoming: IncomingMessage, handler: ControlHandler): Retur
   const text = Buffer.concat(pieces).toString('utf8');
   const body = text === '' ? { ok: true as const, value: undefined } : parse(text);
   if (!body.ok) return refuse(400, 'the body is no JSON');
-  return handler(incoming.method ?? '', incoming.url ?? '', body.value);
+  return await handler(incoming.method ?? '', incoming.url ?? '', body.value);
 }
 
-async function refuse(
-  status: number,
-  message: string,
-): Promise<{ readonly status: number; readonly body: unknown }> {
+function refuse(status: number, message: string): ControlReply {
   return { status, body: { message } };
 }
 
@@ -82,4 +85,28 @@ function parse(text: string): { readonly ok: true; readonly value: unknown } | {
   } catch {
     return { ok: false };
   }
+}
+
+/** Asks a control socket at a path. Rejects when nothing listens there, or the answer is no JSON. */
+export function askControl(
+  path: string,
+  method: string,
+  request: string,
+  body?: unknown,
+): Promise<ControlReply> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest({ socketPath: path, method, path: request, timeout: 10_000 }, (incoming) => {
+      const pieces: Uint8Array[] = [];
+      incoming.on('data', (piece: Uint8Array) => pieces.push(piece));
+      incoming.on('error', reject);
+      incoming.on('end', () => {
+        const answered = parse(Buffer.concat(pieces).toString('utf8'));
+        if (answered.ok) resolve({ status: incoming.statusCode ?? 0, body: answered.value });
+        else reject(new Error(`${path} gave no JSON`));
+      });
+    });
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`${path} gave no answer in time`)));
+    outgoing.on('error', reject);
+    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+  });
 }

@@ -128,5 +128,6 @@ function ikeSaClosed(node: Node, event: EventOf<'ikeSaClosed'>): void {
   const ue = node.ues.ofIkeSa(event.ikeSaId);
   const level = event.cause === 'local' || (event.cause === 'peer' && event.established) ? 'info' : 'warn';
   node.log[level]({ ue: ue?.id, cause: event.cause, reason: event.reason }, 'IKE SA closed');
+  node.keyUses.forget(event.ikeSaId);
   if (ue !== undefined) node.ikeSaGone(ue, event.reason);
 }

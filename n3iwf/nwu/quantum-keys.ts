@@ -71,6 +71,7 @@ function useReply(
     return;
   }
   node.log.info({ ikeSa: ikeSaId, use, keyId: reply.keyId, ageMs: reply.ageMs }, 'QKD key fetched by its ID');
+  node.keyUses.note(ikeSaId, reply.keyId);
   try {
     reply.secret.use(give);
   } finally {

@@ -98,12 +98,6 @@ export class KmeNetwork {
     return ok(hops);
   }
 
-  /** Secret bits that a pair of SAEs could have now: as many as the poorest hop has. */
-  availableBits(now: number, saeId: string, otherSaeId: string): Result<number, NetworkError> {
-    const hops = this.route(now, saeId, otherSaeId);
-    return hops.ok ? ok(Math.min(...hops.value.map((hop) => hop.state().availableBits))) : hops;
-  }
-
   /** Links do not come and go, so a path is looked for once. Empty: there is none, or both are one node. */
   #hops(from: string, to: string): readonly LinkSimulator[] {
     const name = `${from} ${to}`;

@@ -84,10 +84,12 @@ export class KmeServer {
   /** [ETSI014 5.2] */
   #status(masterSaeId: string, slaveSaeId: string, method: string, now: number): ServerAnswer {
     if (method !== 'GET') return answer(405);
-    const bits = this.#network.availableBits(now, masterSaeId, slaveSaeId);
-    if (!bits.ok) return networkAnswer(bits.error);
+    const hops = this.#network.route(now, masterSaeId, slaveSaeId);
+    if (!hops.ok) return networkAnswer(hops.error);
+    const states = hops.value.map((hop) => hop.state());
     const limits = this.#limits;
-    const stored = Math.floor(bits.value / limits.keySizeBits);
+    const bits = Math.min(...states.map((state) => state.availableBits));
+    const stored = Math.floor(bits / limits.keySizeBits);
     return answer(
       200,
       encodeStatus({
@@ -97,6 +99,7 @@ export class KmeServer {
         masterSaeId,
         slaveSaeId,
         storedKeyCount: Math.min(limits.maxKeyCount, stored),
+        linkQber: Math.max(...states.map((state) => state.qber)),
       }),
     );
   }

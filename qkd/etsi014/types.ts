@@ -16,7 +16,12 @@ export interface Status {
   readonly minKeySizeBits: number;
   /** 0: the KME hands no key to more than one slave. */
   readonly maxSaeIdCount: number;
+  /** Error rate of the worst hop, 0 to 0.5: our own member of `status_extension`, absent from other KMEs. */
+  readonly linkQber?: number;
 }
+
+/** Name of that member. */
+export const QBER_EXTENSION = 'qn3iwf_qber';
 
 /** Key request [ETSI014 6.2]; a member left out takes the KME's default. */
 export interface KeyRequest {

@@ -77,6 +77,7 @@ describe('the KME', () => {
         max_key_size: 1024,
         min_key_size: 64,
         max_SAE_ID_count: 2,
+        status_extension: { qn3iwf_qber: 0.02 },
       },
     });
   });

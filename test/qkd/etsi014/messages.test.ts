@@ -59,6 +59,17 @@ describe('bodies of ETSI GS QKD 014', () => {
       max_SAE_ID_count: 0,
     };
     expect(decodeStatus(utf8.encode(JSON.stringify({ ...value, status_extension: {} }))).ok).toBe(true);
+    for (const [qber, read] of [
+      [0.03, 0.03],
+      [0.7, undefined],
+      ['0.03', undefined],
+      [-1, undefined],
+    ] as const) {
+      const body = utf8.encode(JSON.stringify({ ...value, status_extension: { qn3iwf_qber: qber } }));
+      expect(decodeStatus(body)).toMatchObject({ ok: true });
+      const status = decodeStatus(body);
+      expect(status.ok && status.value.linkQber).toBe(read);
+    }
     for (const name of Object.keys(value)) {
       const without = JSON.stringify({ ...value, [name]: undefined });
       expect(decodeStatus(utf8.encode(without))).toMatchObject({

@@ -1,0 +1,66 @@
+/** The running node's keys: the watch on their link, the tamper input, and the control socket of the operator. */
+import { randomUUID } from 'node:crypto';
+import type { Etsi014Client, KeyStore } from '#qkd';
+import type { Config } from '../config.ts';
+import { OperatorError } from '../errors.ts';
+import { type IncidentNode, Incidents, QberWatch } from '../incidents.ts';
+import { listenControl } from '../io/control-http.ts';
+import { watchTamper } from '../io/tamper.ts';
+import type { Log } from '../log.ts';
+import { handleNodeControl } from './node-control.ts';
+
+/** How often the KME is asked for the state of the link, ms. */
+const statusMs = 1000;
+
+/** What the watch stands on. */
+export interface KeyWatchParts {
+  readonly config: Config;
+  readonly store: KeyStore;
+  readonly client: Pick<Etsi014Client, 'status'>;
+  readonly node: IncidentNode;
+  readonly log: Log;
+}
+
+/**
+ * Starts all three. @returns what ends them
+ * @throws OperatorError N3IWF_E_BIND when the control socket cannot be made
+ */
+export async function watchKeys({
+  config,
+  store,
+  client,
+  node,
+  log,
+}: KeyWatchParts): Promise<() => Promise<void>> {
+  const incidents = new Incidents({ store, node, log, wallMs: Date.now, newId: randomUUID });
+  const failed = (error: unknown) =>
+    log.error({ error: String(error) }, 'the incident could not be written down');
+  const peer = config.qkd?.ueSaeId ?? '';
+  const watch = new QberWatch(incidents, peer);
+  const look = async (): Promise<void> => {
+    const status = await client.status(peer);
+    // A KME that says nothing of its link raises no alarm; that it is lost is found by whoever asks it for a key.
+    if (status.ok && status.value.linkQber !== undefined)
+      await watch.observe(Date.now(), status.value.linkQber);
+  };
+  const timer = setInterval(() => void look().catch(failed), statusMs);
+  const stopTamper = watchTamper(
+    config.qkd?.tamperFile,
+    (reason) => void incidents.tamper(reason).catch(failed),
+  );
+  const control =
+    config.control === undefined
+      ? undefined
+      : await listenControl(config.control, (method, path, body) =>
+          handleNodeControl({ incidents, store }, method, path, body),
+        ).catch((error: unknown) => {
+          clearInterval(timer);
+          stopTamper();
+          throw new OperatorError('N3IWF_E_BIND', error instanceof Error ? error.message : String(error));
+        });
+  return async () => {
+    clearInterval(timer);
+    stopTamper();
+    await control?.close();
+  };
+}

@@ -1,0 +1,111 @@
+/**
+ * What happens when keys are no longer to be trusted: an alarm of a link, an operator's word, a hand on the case. Every
+ * incident has an ID, which stands in the audit record beside each key that it touched and in the log.
+ */
+import { type AlarmSettings, LinkAlarm } from '#qkd';
+import type { Log } from './log.ts';
+
+/** The part of a key store that incidents need. Times of the store in ms. */
+export interface IncidentStore {
+  now(): number;
+  /** Gives the IDs of those of the keys that were already given out. */
+  quarantine(fromMs: number, untilMs: number, incident: string, peer?: string): Promise<readonly string[]>;
+  /** Destroys every key and closes the store. */
+  zeroise(reason: string): Promise<void>;
+}
+
+/** The part of the node that incidents need. */
+export interface IncidentNode {
+  /** Ends every IKE SA that rests on one of these keys, so that its UE comes back with others. Gives their number. */
+  endSasOf(keyIds: readonly string[], text: string): number;
+  /** Ends all. */
+  endAllSas(text: string): number;
+}
+
+/** What surrounds the incidents. */
+export interface IncidentParts {
+  readonly store: IncidentStore;
+  readonly node: IncidentNode;
+  readonly log: Log;
+  /** Wall clock, ms since 1970. */
+  readonly wallMs: () => number;
+  /** A fresh ID. */
+  readonly newId: () => string;
+}
+
+/** What one incident did. */
+export interface IncidentReport {
+  readonly incident: string;
+  /** Keys that had been given out and are distrusted now. */
+  readonly usedKeys: number;
+  /** IKE SAs that were ended for it. */
+  readonly endedSas: number;
+}
+
+/** One per node. */
+export class Incidents {
+  private readonly parts: IncidentParts;
+
+  constructor(parts: IncidentParts) {
+    this.parts = parts;
+  }
+
+  /**
+   * Distrusts every key received since `sinceWallMs`, of one link (the SAE at its other end) or of all, and ends the SAs
+   * that rest on them. Rejects when the store cannot write it down; then no SA is ended, since nothing is decided.
+   */
+  async quarantine(sinceWallMs: number, reason: string, link?: string): Promise<IncidentReport> {
+    const { store, node, log, wallMs, newId } = this.parts;
+    const incident = newId();
+    const untilMs = store.now() + 1;
+    // Store time does not step with the wall clock: what counts is how long ago it was.
+    const fromMs = untilMs - Math.max(0, wallMs() - sinceWallMs) - 1;
+    const text = `incident ${incident}: ${reason}`;
+    const used = await store.quarantine(fromMs, untilMs, text, link);
+    const endedSas = node.endSasOf(used, text);
+    log.error({ incident, reason, link, usedKeys: used.length, endedSas }, 'keys are quarantined');
+    return { incident, usedKeys: used.length, endedSas };
+  }
+
+  /** Someone is at the machine: every key goes at once, and every SA with it. */
+  async tamper(reason: string): Promise<IncidentReport> {
+    const { store, node, log, newId } = this.parts;
+    const incident = newId();
+    const text = `incident ${incident}: ${reason}`;
+    const destroyed = store.zeroise(text);
+    const endedSas = node.endAllSas(text);
+    await destroyed;
+    log.error({ incident, reason, endedSas }, 'every key is destroyed');
+    return { incident, usedKeys: 0, endedSas };
+  }
+}
+
+/** Watches the error rate of one link and starts an incident when its alarm is raised. */
+export class QberWatch {
+  private readonly alarm: LinkAlarm;
+  private readonly incidents: Pick<Incidents, 'quarantine'>;
+  private readonly link: string;
+
+  constructor(incidents: Pick<Incidents, 'quarantine'>, link: string, settings: Partial<AlarmSettings> = {}) {
+    this.incidents = incidents;
+    this.link = link;
+    this.alarm = new LinkAlarm(settings);
+  }
+
+  /** Keys of this link may be used. */
+  get trusted(): boolean {
+    return !this.alarm.standing;
+  }
+
+  /** One measurement at a wall-clock time. Gives the report of the incident that it started, if it did. */
+  async observe(wallMs: number, qber: number): Promise<IncidentReport | undefined> {
+    const change = this.alarm.observe(wallMs, qber);
+    if (change?.kind !== 'raised') return undefined;
+    const percent = (qber * 100).toFixed(1);
+    return await this.incidents.quarantine(
+      change.sinceMs,
+      `error rate of the link at ${percent} %`,
+      this.link,
+    );
+  }
+}

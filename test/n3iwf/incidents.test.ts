@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { type IncidentStore, Incidents, QberWatch } from '../../n3iwf/incidents.ts';
+import { silentLog } from '../../n3iwf/log.ts';
+import { KeyUses } from '../../n3iwf/nwu/key-uses.ts';
+
+const WALL = 1_800_000_000_000;
+
+interface Asked {
+  readonly quarantined: [number, number, string, string | undefined][];
+  readonly ended: [readonly string[], string][];
+  zeroised: string | undefined;
+}
+
+function incidentsOf(more: Partial<IncidentStore> = {}): { incidents: Incidents; asked: Asked } {
+  const asked: Asked = { quarantined: [], ended: [], zeroised: undefined };
+  const store: IncidentStore = {
+    now: () => 5_000_000,
+    quarantine: async (...parameters) => {
+      asked.quarantined.push(parameters as Asked['quarantined'][number]);
+      return ['k1', 'k2'];
+    },
+    zeroise: async (reason) => {
+      asked.zeroised = reason;
+    },
+    ...more,
+  };
+  const node = {
+    endSasOf: (keyIds: readonly string[], text: string) => {
+      asked.ended.push([keyIds, text]);
+      return keyIds.length;
+    },
+    endAllSas: (text: string) => {
+      asked.ended.push([['all'], text]);
+      return 7;
+    },
+  };
+  return {
+    incidents: new Incidents({ store, node, log: silentLog, wallMs: () => WALL, newId: () => 'i-1' }),
+    asked,
+  };
+}
+
+describe('an incident', () => {
+  it('distrusts keys by how long ago they came, in store time, and ends their SAs under its ID', async () => {
+    const { incidents, asked } = incidentsOf();
+    const report = await incidents.quarantine(WALL - 60_000, 'test', 'sae-ue');
+    expect(report).toEqual({ incident: 'i-1', usedKeys: 2, endedSas: 2 });
+    expect(asked.quarantined).toEqual([[4_940_000, 5_000_001, 'incident i-1: test', 'sae-ue']]);
+    expect(asked.ended).toEqual([[['k1', 'k2'], 'incident i-1: test']]);
+  });
+
+  it('of a time to come distrusts what comes now', async () => {
+    const { incidents, asked } = incidentsOf();
+    await incidents.quarantine(WALL + 60_000, 'test');
+    expect(asked.quarantined[0]?.slice(0, 2)).toEqual([5_000_000, 5_000_001]);
+  });
+
+  it('that cannot be written down ends no SA and is told', async () => {
+    const { incidents, asked } = incidentsOf({ quarantine: () => Promise.reject(new Error('disk is full')) });
+    await expect(incidents.quarantine(0, 'test')).rejects.toThrow('disk is full');
+    expect(asked.ended).toEqual([]);
+  });
+
+  it('of tampering destroys every key and ends every SA, even when the store fails', async () => {
+    const { incidents, asked } = incidentsOf();
+    expect(await incidents.tamper('lid open')).toMatchObject({ endedSas: 7 });
+    expect(asked.zeroised).toBe('incident i-1: lid open');
+    const failing = incidentsOf({ zeroise: () => Promise.reject(new Error('disk is gone')) });
+    await expect(failing.incidents.tamper('lid open')).rejects.toThrow('disk is gone');
+    expect(failing.asked.ended).toEqual([[['all'], 'incident i-1: lid open']]);
+  });
+});
+
+describe('the watch on the error rate', () => {
+  it('starts one incident per alarm, from the last good moment on', async () => {
+    const { incidents, asked } = incidentsOf();
+    const watch = new QberWatch(incidents, 'sae-ue', { raiseAfterMs: 2000, clearAfterMs: 5000 });
+    for (const [at, qber] of [
+      [-10, 0.02],
+      [-9, 0.02],
+      [-8, 0.2],
+      [-7, 0.2],
+    ] as const)
+      expect(await watch.observe(WALL + at * 1000, qber)).toBeUndefined();
+    expect(watch.trusted).toBe(true);
+    expect(await watch.observe(WALL - 6000, 0.2)).toMatchObject({ incident: 'i-1' });
+    expect(watch.trusted).toBe(false);
+    expect(asked.quarantined).toEqual([
+      [4_991_000, 5_000_001, 'incident i-1: error rate of the link at 20.0 %', 'sae-ue'],
+    ]);
+    expect(await watch.observe(WALL - 5000, 0.3)).toBeUndefined();
+    for (const at of [-4, -3, -2, -1, 0, 1, 2]) await watch.observe(WALL + at * 1000, 0.01);
+    expect(watch.trusted).toBe(true);
+    expect(asked.quarantined).toHaveLength(1);
+  });
+});
+
+describe('the uses of keys', () => {
+  it('find the SAs of a key, whatever the case of its ID, until they are gone', () => {
+    const uses = new KeyUses();
+    uses.note(1, 'AA');
+    uses.note(1, 'bb');
+    uses.note(2, 'cc');
+    expect(uses.sasOf(['aa'])).toEqual([1]);
+    expect(uses.sasOf(['BB', 'cc', 'dd'])).toEqual([1, 2]);
+    expect(uses.keysOf(1)).toEqual(['aa', 'bb']);
+    expect(uses.forget(1)).toEqual(['aa', 'bb']);
+    expect(uses.forget(1)).toEqual([]);
+    expect(uses.sasOf(['aa'])).toEqual([]);
+  });
+});
