@@ -24,12 +24,13 @@ import {
 import { KEY_COLUMNS, selectionSql } from './key-selection-sql.ts';
 
 const FORM = 1;
-/** Any number that no other user of the database locks: held while a schema is made or the audit chain grows. */
-const LOCK = 7_603_914_226;
+/** Any numbers that no other user of the database locks: held while the audit chain grows, and while the schema is made. */
+const AUDIT_LOCK = 7_603_914_226;
+const SCHEMA_LOCK = 7_603_914_227;
 const SCHEMA = `
   CREATE SCHEMA IF NOT EXISTS qn3iwf;
-  CREATE TABLE IF NOT EXISTS qn3iwf.form (form integer PRIMARY KEY);
-  CREATE TABLE IF NOT EXISTS qn3iwf.keys (
+  CREATE TABLE qn3iwf.form (form integer PRIMARY KEY);
+  CREATE TABLE qn3iwf.keys (
     sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key_id text NOT NULL UNIQUE,
     peer text NOT NULL,
@@ -40,9 +41,9 @@ const SCHEMA = `
     received_at bigint NOT NULL,
     changed_at bigint NOT NULL
   );
-  CREATE INDEX IF NOT EXISTS keys_waiting ON qn3iwf.keys (peer, role, sequence) WHERE state = 'stored';
-  CREATE TABLE IF NOT EXISTS qn3iwf.epochs (epoch text PRIMARY KEY, wrapped bytea);
-  CREATE TABLE IF NOT EXISTS qn3iwf.audit (
+  CREATE INDEX keys_waiting ON qn3iwf.keys (peer, role, sequence) WHERE state = 'stored';
+  CREATE TABLE qn3iwf.epochs (epoch text PRIMARY KEY, wrapped bytea);
+  CREATE TABLE qn3iwf.audit (
     sequence bigint PRIMARY KEY,
     at bigint NOT NULL,
     event text NOT NULL,
@@ -114,9 +115,10 @@ export class PostgresKeyStorage implements KeyStorage {
   }
 
   async #prepare(tx: TransactionSql): Promise<void> {
-    await tx.unsafe(`SELECT pg_advisory_xact_lock(${LOCK})`);
-    await tx.unsafe(SCHEMA);
-    await tx.unsafe(`INSERT INTO form SELECT ${FORM} WHERE NOT EXISTS (SELECT FROM form)`);
+    await tx.unsafe(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
+    // Not IF NOT EXISTS: even that locks tables in a way that nodes at work and a node that starts wait for each other.
+    const [there] = await tx.unsafe<Row[]>("SELECT to_regclass('qn3iwf.form') AS form");
+    if (there?.form === null) await tx.unsafe(`${SCHEMA}INSERT INTO qn3iwf.form VALUES (${FORM})`);
     const [row] = await tx.unsafe<Row[]>('SELECT form FROM form');
     if (row?.form !== FORM)
       throw new KeyStorageError(this.#place, `its form is ${String(row?.form)}, not ${FORM}`);
@@ -131,7 +133,7 @@ export class PostgresKeyStorage implements KeyStorage {
         const done = await Promise.all(changes.map((change) => this.#carryOut(tx, change)));
         // Whoever else commits waits here, and then sees the rows written before.
         const [, [last]] = await Promise.all([
-          tx.unsafe(`SELECT pg_advisory_xact_lock(${LOCK})`),
+          tx.unsafe(`SELECT pg_advisory_xact_lock(${AUDIT_LOCK})`),
           tx.unsafe<Row[]>(LAST_AUDIT, [], { prepare: true }),
         ]);
         const rows = record(done, last === undefined ? undefined : asAuditRow(last));

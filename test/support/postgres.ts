@@ -54,32 +54,27 @@ export class TestPostgres {
     return postgres;
   }
 
-  /** Starts the server on its data again. */
+  /** Starts the server on its data again; what is left of a crashed one may hold its memory for a moment. */
   async resume(): Promise<void> {
     const { folder } = this;
-    const args = [
-      '-D',
-      join(folder, 'data'),
-      '-k',
-      folder,
-      '-c',
-      'listen_addresses=',
-      '-c',
-      'max_connections=60',
-    ];
-    this.#server = spawn(join(this.#programs, 'postgres'), args, {
-      ...this.#user,
-      cwd: folder,
-      stdio: 'ignore',
-    });
-    for (let tries = 0; tries < 200; tries++) {
-      const ready = spawnSync(join(this.#programs, 'pg_isready'), ['-h', folder, '-U', 'qn3iwf'], {
+    for (let tries = 0; tries < 400; tries++) {
+      if (this.#server === undefined || this.#server.exitCode !== null) this.#server = this.#spawn();
+      const asking = spawn(join(this.#programs, 'pg_isready'), ['-h', folder, '-U', 'qn3iwf'], {
         cwd: folder,
+        stdio: 'ignore',
       });
-      if (ready.status === 0) return;
+      const [status] = await once(asking, 'exit');
+      if (status === 0) return;
       await sleep(50);
     }
     throw new Error('PostgreSQL did not start');
+  }
+
+  #spawn(): ChildProcess {
+    const { folder } = this;
+    const settings = ['listen_addresses=', 'max_connections=60'].flatMap((setting) => ['-c', setting]);
+    const args = ['-D', join(folder, 'data'), '-k', folder, ...settings];
+    return spawn(join(this.#programs, 'postgres'), args, { ...this.#user, cwd: folder, stdio: 'ignore' });
   }
 
   /** SIGQUIT ends it at once, as a crash does; its log is replayed at the next start. */

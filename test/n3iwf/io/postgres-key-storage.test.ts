@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type KeyRow, KeyStore, MemoryKeyStorage, Secret, verifyAudit } from '#qkd';
 import { PostgresKeyStorage } from '../../../n3iwf/io/postgres-key-storage.ts';
 import { FakeKme, keyIdOf } from '../../qkd/store/fixtures.ts';
+import { crashRounds } from '../../support/crash-rounds.ts';
 import { TestPostgres } from '../../support/postgres.ts';
 import { attempt, change, view } from './storage-model.ts';
 
@@ -159,4 +160,13 @@ describe('the PostgreSQL key storage', () => {
     expect(await verifyAudit(storage)).toMatchObject({ ok: true });
     await storage.close();
   }, 60_000);
+});
+
+describe('nodes that are killed at any step, several at a time', () => {
+  it('use no key twice, and the record agrees with the rows', async () => {
+    const url = fresh();
+    const result = await crashRounds(url, () => PostgresKeyStorage.open(url), 60, 1);
+    expect(result.given).toBeGreaterThan(60);
+    expect(result.received).toBeGreaterThan(result.given);
+  }, 120_000);
 });

@@ -1,14 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type KeyRow, MemoryKeyStorage, verifyAudit } from '#qkd';
+import { type KeyRow, MemoryKeyStorage } from '#qkd';
 import { SqliteKeyStorage } from '../../../n3iwf/io/sqlite-key-storage.ts';
+import { crashRounds } from '../../support/crash-rounds.ts';
 import { attempt, change, view } from './storage-model.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'storage-'));
@@ -111,35 +109,11 @@ describe('the SQLite key storage', () => {
   });
 });
 
-/** One that is killed at any moment: what it reported as given is marked used for good. */
-describe('a process that is killed', () => {
-  it('has given no key that its successor gives again', async () => {
+describe('processes that are killed at any step, several at a time', () => {
+  it('use no key twice, and the record agrees with the rows', async () => {
     const path = fresh();
-    const given: string[] = [];
-    for (let round = 0; round < 12; round++) {
-      const worker = spawn(process.execPath, [workerPath, path, String(round)], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      given.push(...(await killedAfter(worker, 3 + ((round * 7) % 40))));
-    }
-    expect(given.length).toBeGreaterThan(100);
-    expect(new Set(given).size).toBe(given.length);
-    const storage = new SqliteKeyStorage(path);
-    for (const keyId of given) expect(storage.find(keyId)?.state).toBe('delivered');
-    expect(await verifyAudit(storage)).toMatchObject({ ok: true });
-    storage.close();
-  }, 60_000);
+    const result = await crashRounds(path, () => Promise.resolve(new SqliteKeyStorage(path)), 100, 1);
+    expect(result.given).toBeGreaterThan(100);
+    expect(result.received).toBeGreaterThan(result.given);
+  }, 120_000);
 });
-
-const workerPath = fileURLToPath(new URL('key-worker.ts', import.meta.url));
-
-/** Reads whole lines, one key ID each, and kills the worker once there are `count`. */
-async function killedAfter(worker: ChildProcess, count: number): Promise<string[]> {
-  let text = '';
-  worker.stdout?.on('data', (piece: Buffer) => {
-    text += piece.toString();
-    if (text.split('\n').length > count) worker.kill('SIGKILL');
-  });
-  await once(worker, 'close');
-  return text.split('\n').slice(0, -1);
-}
