@@ -41,7 +41,7 @@ export interface AssociationCalls {
 
 const kernelCalls: AssociationCalls = {
   receive: receiveOnce,
-  send: sendOne,
+  send: (fd, stream, data) => sendOne(fd, stream, data),
   watch: (fd, events, ready) => readiness.watch(fd, events, ready),
   shutdown: (fd) => void libc().shutdown(fd, sctp.SHUT_WR),
   close: (fd) => {
@@ -196,10 +196,10 @@ export class KernelAssociation implements N2Transport {
   }
 }
 
-/** @returns 0, or the errno of the refusal */
-function sendOne(fd: number, stream: number, data: Uint8Array): number {
+/** Sends one message without waiting, with NGAP's payload protocol unless told otherwise. @returns 0, or the errno of the refusal */
+export function sendOne(fd: number, stream: number, data: Uint8Array, ppid?: number): number {
   const c = libc();
-  const control = sendInformation(stream);
+  const control = sendInformation(stream, ppid);
   const message = {
     name: null,
     nameLength: 0,

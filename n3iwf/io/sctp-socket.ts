@@ -194,13 +194,13 @@ export function grantedStreams(fd: number): number {
   return result < 0 ? 1 : Math.max(1, new DataView(status.buffer).getUint16(18, little));
 }
 
-/** Control message with the stream and PPID 60 of one message; PPID is in network order [TS38412 7]. */
-export function sendInformation(stream: number): Uint8Array {
+/** Control message with the stream and payload protocol of one message; the latter is in network order [TS38412 7]. */
+export function sendInformation(stream: number, ppid: number = sctp.ngapPpid): Uint8Array {
   return octets(32, (view) => {
     view.setBigUint64(0, 32n, little);
     view.setInt32(8, sctp.SOL_SCTP, little);
     view.setInt32(12, sctp.SCTP_SNDINFO, little);
     view.setUint16(16, stream, little);
-    view.setUint32(20, sctp.ngapPpid);
+    view.setUint32(20, ppid);
   });
 }

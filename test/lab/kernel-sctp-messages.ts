@@ -2,7 +2,7 @@
  * The SCTP binding alone, both ends in this process over loopback: streams as negotiated, long messages both ways, many
  * messages in order, refusals as events, an orderly end and a lost one. Imported by `kernel-sctp.ts`.
  */
-import { connectSctp, type KernelAssociation, listenSctp } from '../../n3iwf/io/sctp-kernel.ts';
+import { connectSctp, type KernelAssociation, listenSctp, sendOne } from '../../n3iwf/io/sctp-kernel.ts';
 import type { TransportEvent } from '../../n3iwf/n2/transport.ts';
 
 const port = 38413;
@@ -107,6 +107,21 @@ async function manyMessages({
   return { alone, many };
 }
 
+/** What comes with another payload protocol is dropped and told; the next message is taken. */
+async function otherProtocol({ near, far }: { near: End; far: End }): Promise<void> {
+  far.messages.length = 0;
+  far.association.onMessage((data, stream) => far.messages.push({ stream, data }));
+  const descriptor = (near.association as unknown as { readonly fd: number }).fd;
+  for (const ppid of [0, 61, 0x3c000000])
+    demand('sent', sendOne(descriptor, 1, pattern(100, 0), ppid) === 0, ppid);
+  near.association.send(1, pattern(5, 0));
+  await until('message after dropped ones', () => far.messages.length > 0);
+  demand('only NGAP', far.messages.length === 1 && far.messages[0]?.data.length === 5, far.messages.length);
+  const dropped = far.events.filter(({ type }) => type === 'messageDropped');
+  demand('told', dropped.length === 3, dropped);
+  console.log('messages of another payload protocol dropped and told: ok');
+}
+
 async function ends({ near, far }: { near: End; far: End }): Promise<void> {
   near.association.send(9, pattern(10, 0));
   await until('refused stream', () => near.events.some(({ type }) => type === 'sendFailed'));
@@ -143,6 +158,7 @@ export async function messages(): Promise<void> {
   await longMessages(ready);
   const { alone, many } = await manyMessages(ready);
   console.log(`round trip of one message ${alone.toFixed(0)} us, one way of many ${many.toFixed(0)} us`);
+  await otherProtocol(ready);
   await ends(ready);
   ready.stop();
   await absentPeer();

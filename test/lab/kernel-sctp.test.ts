@@ -28,6 +28,7 @@ test(
     expect(output.split('\n').filter((line) => line.endsWith(': ok'))).toEqual([
       'messages of 200 kB both ways, whole and on their streams: ok',
       '5000 messages in order, more than the buffer takes: ok',
+      'messages of another payload protocol dropped and told: ok',
       'refused stream and orderly end told as events: ok',
       'NG Setup over kernel SCTP with two local addresses: ok',
       'attach with both paths: ok',
