@@ -291,6 +291,7 @@ const NAMES = {
   prf: names(PRF),
   integ: names(INTEG),
   ke: names(KE),
+  esn: names({ 'no ESN': ESN.NO, ESN: ESN.YES }),
   authMethod: names(AUTH_METHOD),
   idType: names(ID_TYPE),
   cpAttribute: names(CP_ATTRIBUTE),

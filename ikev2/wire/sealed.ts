@@ -110,7 +110,7 @@ export function openMessage(
 export function openPlaintext(
   datagram: Uint8Array,
   { encrypted }: DecodedMessage,
-  cipher: IkeCipher,
+  cipher: Pick<IkeCipher, 'ivLength' | 'icvLength' | 'open'>,
 ): Result<Uint8Array> {
   if (encrypted === undefined) return { ok: false, error: new DecodeError('SK', 0, 'is missing') };
   const { bodyAt, end } = encrypted;

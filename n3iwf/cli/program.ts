@@ -5,6 +5,7 @@ import type { DoctorKmeOptions } from './doctor-kme.ts';
 import type { QuarantineOptions } from './keys-quarantine.ts';
 import { type LabOptions, labFaults } from './lab-options.ts';
 import type { MigrateOptions } from './migrate.ts';
+import type { ReplayOptions } from './replay.ts';
 
 function positiveInteger(text: string): number {
   const value = Number(text);
@@ -93,6 +94,7 @@ function buildProgram(done: Done): Command {
   addDoctor(program, done);
   addConfig(program, done);
   addKeys(program, done);
+  addReplay(program, done);
   return program;
 }
 
@@ -124,6 +126,18 @@ function addLab(program: Command, done: Done): void {
     .addOption(new Option('--fault <kind>', 'make this go wrong, to see how it ends').choices(labFaults))
     .option('--verbose', 'log every step of the N3IWF')
     .action(async (options: LabOptions) => done(await (await import('./lab.ts')).runLabCommand(options)));
+}
+
+function addReplay(program: Command, done: Done): void {
+  program
+    .command('replay')
+    .description('read captured IKE and ESP traffic: a ladder of exchanges with payloads and verdicts')
+    .argument('<file>', 'pcap or pcapng')
+    .option('--keys <path>', "Wireshark's ikev2_decryption_table, or the folder that holds it")
+    .option('--json', 'print one object on standard output')
+    .action(async (file: string, options: ReplayOptions) =>
+      done((await import('./replay.ts')).replay(file, options)),
+    );
 }
 
 function addDoctor(program: Command, done: Done): void {

@@ -1,0 +1,82 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { OperatorError } from '../errors.ts';
+import { readCapture } from '../replay/capture-file.ts';
+import { CaptureReader, faultVerdicts, type Report } from '../replay/capture-reader.ts';
+import { datagramsOf } from '../replay/datagrams.ts';
+import { type KeyTable, readKeyTable } from '../replay/key-table.ts';
+import { ladderOf } from '../replay/ladder.ts';
+import { readNamedFile } from './configuration-file.ts';
+
+export interface ReplayOptions {
+  /** A file like Wireshark's `ikev2_decryption_table`, or the folder that holds it. */
+  readonly keys?: string;
+  readonly json?: boolean;
+}
+
+const tableName = 'ikev2_decryption_table';
+
+/**
+ * The command `n3iwf replay`: reads captured IKE and ESP traffic and prints it as a ladder, or as one JSON object.
+ *
+ * @returns 0 when every IKEv2 message could be judged and none is wrong, 1 when one is or the file ends early
+ * @throws OperatorError for a file that is no capture or keys that cannot be used
+ */
+export function replay(
+  path: string,
+  options: ReplayOptions,
+  print: (line: string) => void = console.log,
+): number {
+  const capture = readCapture(readNamedFile('FILE', path));
+  if (!capture.ok)
+    throw new OperatorError('N3IWF_E_CONFIG', `${path} is not a capture: ${capture.error.message}`);
+  const { frames, cutShort } = capture.value;
+  const { keys } = options.keys === undefined ? { keys: new Map() } : readKeys(options.keys);
+  const reader = new CaptureReader(keys);
+  const reports: Report[] = [];
+  for (const datagram of datagramsOf(frames)) {
+    const report = reader.read(datagram);
+    if (report !== undefined) reports.push(report);
+  }
+  const faults = reports.filter(
+    (report) => report.kind === 'ike' && faultVerdicts.has(report.verdict),
+  ).length;
+  const summary = {
+    frames: frames.length,
+    ...countsOf(reports),
+    faults,
+    ...(cutShort === undefined ? {} : { cutShort }),
+  };
+  if (options.json === true) print(JSON.stringify({ ...summary, messages: reports }));
+  else {
+    for (const line of ladderOf(reports)) print(line);
+    print(
+      `${summary.frames} frames: ${summary.ikeMessages} IKE messages of ${summary.ikeSas} SAs, ${summary.sealed} without keys, ` +
+        `${faults} faulty; ${summary.espPackets} ESP packets${cutShort === undefined ? '' : `; the file ends early: ${cutShort}`}`,
+    );
+  }
+  return faults === 0 && cutShort === undefined ? 0 : 1;
+}
+
+function countsOf(reports: readonly Report[]) {
+  const ike = reports.filter((report) => report.kind === 'ike');
+  return {
+    ikeMessages: ike.length,
+    ikeSas: new Set(ike.map(({ spiInitiator, from, to }) => `${spiInitiator} ${[from, to].sort().join(' ')}`))
+      .size,
+    sealed: ike.filter(({ verdict }) => verdict === 'sealed').length,
+    espPackets: reports.length - ike.length,
+  };
+}
+
+function readKeys(path: string): KeyTable {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  const file = isFolder ? join(path, tableName) : path;
+  const table = readKeyTable(new TextDecoder().decode(readNamedFile('--keys', file)));
+  if (table.faults.length > 0)
+    throw new OperatorError(
+      'N3IWF_E_CONFIG',
+      `${file} is not usable:\n${table.faults.map((fault) => `  ${fault}`).join('\n')}`,
+    );
+  return table;
+}

@@ -1,0 +1,253 @@
+import {
+  checkPayloads,
+  type DecodedMessage,
+  decodeHeader,
+  decodeMessage,
+  decodePayloads,
+  describePayloads,
+  type IkeHeader,
+  IntegrityError,
+  nameOf,
+  openPlaintext,
+  type Payload,
+} from '#ikev2';
+import type { CapturedDatagram } from './datagrams.ts';
+import { type IkeReadingKeys, spiPairKey } from './key-table.ts';
+import { payloadDetail } from './payload-detail.ts';
+
+/**
+ * What came of a message: `ok`; `sealed` and `fragment` where nothing is wrong but its content cannot be read alone;
+ * the others are faults of the sender or of the keys.
+ */
+export type Verdict = 'ok' | 'sealed' | 'fragment' | 'malformed' | 'badIcv' | 'breaksRules' | 'notIkev2';
+/** Verdicts that make a capture fail. */
+export const faultVerdicts: ReadonlySet<Verdict> = new Set<Verdict>(['malformed', 'badIcv', 'breaksRules']);
+
+/** One IKE message of the capture. */
+export interface IkeReport {
+  readonly kind: 'ike';
+  readonly frame: number;
+  readonly timeMs: number;
+  readonly from: string;
+  readonly to: string;
+  readonly spiInitiator: string;
+  readonly spiResponder: string;
+  readonly exchange: string;
+  readonly direction: 'request' | 'response';
+  readonly fromInitiator: boolean;
+  readonly messageId: number;
+  readonly length: number;
+  readonly verdict: Verdict;
+  /** Why the verdict is not `ok`, and what else is worth a word. */
+  readonly notes: readonly string[];
+  /** As in `[ SA KE No ]`; empty where nothing could be read. */
+  readonly payloads: string;
+  readonly details: readonly string[];
+}
+
+/** One ESP packet. */
+export interface EspReport {
+  readonly kind: 'esp';
+  readonly frame: number;
+  readonly timeMs: number;
+  readonly from: string;
+  readonly to: string;
+  readonly spi: string;
+  readonly sequence: number;
+  readonly length: number;
+}
+
+export type Report = IkeReport | EspReport;
+
+const ikePort = 500;
+const natTraversalPort = 4500;
+const markerLength = 4;
+const ikeHeaderLength = 28;
+const mostRemembered = 100_000;
+
+/** Fragments of one message, by their numbers from 1. */
+interface Fragments {
+  readonly total: number;
+  readonly parts: Map<number, Uint8Array>;
+  firstPayload: number;
+}
+
+/** Reads datagrams one after the other, remembering what is needed to join fragments and to know repetitions. */
+export class CaptureReader {
+  private readonly keys: ReadonlyMap<string, IkeReadingKeys>;
+  private readonly fragments = new Map<string, Fragments>();
+  private readonly seen = new Set<string>();
+  private readonly requests = new Set<string>();
+  /** Pairs of ends between which a marked IKE message was seen: what else is between them is ESP. */
+  private readonly natFlows = new Set<string>();
+
+  constructor(keys: ReadonlyMap<string, IkeReadingKeys>) {
+    this.keys = keys;
+  }
+
+  /** The report of a datagram; undefined for keepalives and for what is neither IKE nor ESP. */
+  read(datagram: CapturedDatagram): Report | undefined {
+    if (datagram.protocol === 'esp') return this.esp(datagram, datagram.data);
+    const { data } = datagram;
+    const isMarked =
+      data.length > markerLength && data.subarray(0, markerLength).every((octet) => octet === 0);
+    if (isMarked && this.looksLikeIke(data.subarray(markerLength))) {
+      this.natFlows.add(flowOf(datagram));
+      return this.ike(datagram, data.subarray(markerLength));
+    }
+    if (this.looksLikeIke(data)) return this.ike(datagram, data);
+    const ports = [datagram.from.port, datagram.to.port];
+    if (ports.includes(natTraversalPort) || this.natFlows.has(flowOf(datagram)))
+      return isMarked ? this.ike(datagram, data.subarray(markerLength)) : this.esp(datagram, data);
+    return ports.includes(ikePort) ? this.ike(datagram, data) : undefined;
+  }
+
+  /** A header whose length is that of the datagram, with a version and an exchange that exist: not by chance. */
+  private looksLikeIke(data: Uint8Array): boolean {
+    const header = decodeHeader(data);
+    return header.ok && header.value.length === data.length && header.value.majorVersion <= 2;
+  }
+
+  private esp(datagram: CapturedDatagram, data: Uint8Array): EspReport | undefined {
+    if (data.length < 8) return undefined; // a keepalive
+    const view = new DataView(data.buffer, data.byteOffset);
+    const spi = view.getUint32(0).toString(16).padStart(8, '0');
+    return { kind: 'esp', ...placeOf(datagram), spi, sequence: view.getUint32(4), length: data.length };
+  }
+
+  private ike(datagram: CapturedDatagram, data: Uint8Array): IkeReport | undefined {
+    if (data.length < ikeHeaderLength) return undefined;
+    const header = decodeHeader(data);
+    if (!header.ok) return unreadable(datagram, data, 'malformed', header.error.message);
+    if (header.value.majorVersion !== 2)
+      return unreadable(datagram, data, 'notIkev2', `version ${header.value.majorVersion}`);
+    const notes = this.remember(datagram, header.value, data);
+    const content = this.content(header.value, data);
+    const { exchange, messageId } = header.value;
+    return {
+      kind: 'ike',
+      ...placeOf(datagram),
+      spiInitiator: hex(header.value.spiInitiator),
+      spiResponder: hex(header.value.spiResponder),
+      exchange: nameOf('exchange', exchange),
+      direction: header.value.response ? 'response' : 'request',
+      fromInitiator: header.value.initiator,
+      messageId,
+      length: data.length,
+      verdict: content.verdict,
+      notes: [...content.notes, ...notes],
+      payloads: content.payloads === undefined ? '' : describePayloads(content.payloads),
+      details: (content.payloads ?? []).flatMap(payloadDetail),
+    };
+  }
+
+  /** Says whether the same octets were sent before, and whether a response has its request in the capture. */
+  private remember(datagram: CapturedDatagram, header: IkeHeader, data: Uint8Array): string[] {
+    const notes: string[] = [];
+    const octets = `${flowOf(datagram)} ${hex(data.subarray(0, 64))} ${hex(data.subarray(-16))}`;
+    if (this.seen.has(octets)) notes.push('sent again');
+    if (this.seen.size < mostRemembered) this.seen.add(octets);
+    const { spiInitiator, messageId, exchange, response, initiator } = header;
+    const asked = (fromInitiator: boolean) =>
+      `${hex(spiInitiator)} ${exchange} ${messageId} ${fromInitiator}`;
+    if (!response && this.requests.size < mostRemembered) this.requests.add(asked(initiator));
+    else if (response && !this.requests.has(asked(!initiator)))
+      notes.push('its request is not in the capture');
+    return notes;
+  }
+
+  private content(header: IkeHeader, data: Uint8Array): Content {
+    const message = decodeMessage(data);
+    if (!message.ok) return { verdict: 'malformed', notes: [message.error.message] };
+    if (message.value.encrypted === undefined) return judged(header, message.value.payloads);
+    return this.encrypted(header, data, message.value);
+  }
+
+  private encrypted(header: IkeHeader, data: Uint8Array, message: DecodedMessage): Content {
+    const { fragment, innerFirstPayload = 0 } = message.encrypted ?? {};
+    const part = fragment === undefined ? '' : `fragment ${fragment.number} of ${fragment.total}, `;
+    const pair = this.keys.get(spiPairKey(hex(header.spiInitiator), hex(header.spiResponder)));
+    if (pair === undefined) return { verdict: 'sealed', notes: [`${part}no keys`] };
+    const opened = openPlaintext(data, message, header.initiator ? pair.initiator : pair.responder);
+    if (!opened.ok) {
+      const verdict = opened.error instanceof IntegrityError ? 'badIcv' : 'malformed';
+      return { verdict, notes: [`${part}${opened.error.message}`] };
+    }
+    const whole =
+      fragment === undefined
+        ? { inner: opened.value, firstPayload: innerFirstPayload }
+        : this.join(header, { ...fragment, inner: opened.value, firstPayload: innerFirstPayload });
+    if (whole === undefined) return { verdict: 'fragment', notes: [part.slice(0, -2)] };
+    const payloads = decodePayloads(whole.inner, 0, whole.inner.length, whole.firstPayload);
+    return payloads.ok
+      ? judged(header, payloads.value)
+      : { verdict: 'malformed', notes: [payloads.error.message] };
+  }
+
+  /** Keeps a fragment; gives the message when all of it is there [RFC7383 2.6]. */
+  private join(
+    header: IkeHeader,
+    piece: { number: number; total: number; inner: Uint8Array; firstPayload: number },
+  ): { inner: Uint8Array; firstPayload: number } | undefined {
+    const { spiInitiator, spiResponder, messageId, initiator, response } = header;
+    const key = [hex(spiInitiator), hex(spiResponder), messageId, initiator, response].join(' ');
+    const known = this.fragments.get(key);
+    const fragments: Fragments =
+      known?.total === piece.total ? known : { total: piece.total, parts: new Map(), firstPayload: 0 };
+    this.fragments.set(key, fragments);
+    fragments.parts.set(piece.number, piece.inner);
+    if (piece.number === 1) fragments.firstPayload = piece.firstPayload;
+    if (fragments.parts.size < fragments.total) return undefined;
+    this.fragments.delete(key);
+    const parts = [...fragments.parts].sort(([one], [other]) => one - other).map(([, octets]) => octets);
+    return { inner: Buffer.concat(parts), firstPayload: fragments.firstPayload };
+  }
+}
+
+interface Content {
+  readonly verdict: Verdict;
+  readonly notes: readonly string[];
+  readonly payloads?: readonly Payload[];
+}
+
+/** Readable payloads, held against the table of what may stand in such a message. */
+function judged({ exchange, response }: IkeHeader, payloads: readonly Payload[]): Content {
+  const checked = checkPayloads(exchange, response ? 'response' : 'request', payloads);
+  return checked.ok
+    ? { verdict: 'ok', notes: [], payloads }
+    : { verdict: 'breaksRules', notes: [checked.error.message], payloads };
+}
+
+function unreadable(datagram: CapturedDatagram, data: Uint8Array, verdict: Verdict, note: string): IkeReport {
+  return {
+    kind: 'ike',
+    ...placeOf(datagram),
+    spiInitiator: hex(data.subarray(0, 8)),
+    spiResponder: hex(data.subarray(8, 16)),
+    exchange: nameOf('exchange', data[18] ?? 0),
+    direction: 'request',
+    fromInitiator: true,
+    messageId: 0,
+    length: data.length,
+    verdict,
+    notes: [note],
+    payloads: '',
+    details: [],
+  };
+}
+
+function placeOf({ frame, timeMs, from, to }: CapturedDatagram) {
+  const text = ({ address, port }: CapturedDatagram['from']) =>
+    port === 0 ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return { frame, timeMs, from: text(from), to: text(to) };
+}
+
+/** The same text for both directions between two ends. */
+function flowOf({ from, to }: CapturedDatagram): string {
+  const ends = [`${from.address} ${from.port}`, `${to.address} ${to.port}`].sort();
+  return ends.join(' ');
+}
+
+function hex(octets: Uint8Array): string {
+  return Buffer.from(octets).toString('hex');
+}
