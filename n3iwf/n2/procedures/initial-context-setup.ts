@@ -5,7 +5,7 @@ import { queueNas, sendNasToUe } from '../../nwu/nas-delivery.ts';
 import type { ContextSetup, SessionInContext, UeContext } from '../../ue/context.ts';
 import { guamiOfNgap } from '../amf/guami.ts';
 import type { Report } from '../report.ts';
-import { sessionLists } from '../session-results.ts';
+import { type SessionResult, sessionLists } from '../session-results.ts';
 import { setUpSessions, setupCauses, setupRefusal } from './pdu-session-resource-setup.ts';
 
 /**
@@ -21,7 +21,7 @@ export function onInitialContextSetupRequest(
   const sessions = ies.pduSessionResourceSetupListCxtReq ?? [];
   const wasAttached = ue.state === 'attached';
   if (ue.contextSetup !== undefined) {
-    repeat(node, ue, ies, ue.contextSetup);
+    repeat(node, ue, ies, { ...ue.contextSetup, report: { ...ue.contextSetup.report, ...report } });
   } else if (!ue.advance('contextSetup')) {
     sendFailure(node, ue, { sessions, report }, setupCauses.state);
   } else {
@@ -51,6 +51,7 @@ function authenticate(node: Node, ue: UeContext, { nasPdu, securityKey }: Initia
  */
 function repeat(node: Node, ue: UeContext, ies: InitialContextSetupRequest, first: ContextSetup): void {
   if (ies.nasPdu !== undefined) sendNasToUe(node, ue, ies.nasPdu);
+  ue.contextSetup = first;
   if (ue.state !== 'securing') return;
   const known = new Set(first.sessions.map(({ pduSessionId }) => pduSessionId));
   const added = (ies.pduSessionResourceSetupListCxtReq ?? []).filter((item) => !known.has(item.pduSessionId));
@@ -59,12 +60,9 @@ function repeat(node: Node, ue: UeContext, ies: InitialContextSetupRequest, firs
 
 /** The signalling SA is up: the AMF may go on, with the sessions that came in the request set up first. */
 export function completeInitialContextSetup(node: Node, ue: UeContext): void {
-  const { sessions, report } = ue.contextSetup ?? { sessions: [], report: {} };
-  if (sessions.length === 0) {
-    sendResponse(node, ue, report, []);
-    return;
-  }
-  setUpSessions(node, ue, sessions.map(sessionRequest), (results) => sendResponse(node, ue, report, results));
+  const sessions = ue.contextSetup?.sessions ?? [];
+  if (sessions.length === 0) sendResponse(node, ue, []);
+  else setUpSessions(node, ue, sessions.map(sessionRequest), (results) => sendResponse(node, ue, results));
 }
 
 function sessionRequest(item: SessionInContext) {
@@ -72,12 +70,8 @@ function sessionRequest(item: SessionInContext) {
   return { pduSessionId, nasPdu, transfer };
 }
 
-function sendResponse(
-  node: Node,
-  ue: UeContext,
-  report: Report,
-  results: Parameters<Parameters<typeof setUpSessions>[3]>[0],
-): void {
+function sendResponse(node: Node, ue: UeContext, results: readonly SessionResult[]): void {
+  const report = ue.contextSetup?.report;
   ue.contextSetup = undefined;
   if (ue.amfUeNgapId === undefined) return;
   node.sendN2({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { MessageIes, NgapPdu } from '#ngap';
+import { decodeNgap, encodeNgap, type MessageIes, type NgapPdu } from '#ngap';
 import { mostQueuedNas } from '../../../n3iwf/nwu/nas-delivery.ts';
 import { World, type WorldOptions } from '../../support/world.ts';
 import {
@@ -147,6 +147,25 @@ describe('Initial Context Setup', () => {
       { pduSessionResourceSetupListCxtRes: [{ pduSessionId: 5 }, { pduSessionId: 6 }] },
     ]);
     expect(nas).toHaveLength(1);
+  });
+
+  it('[TS38413 10.3.4.2] tells what was ignored of a repeated request in the one response', async () => {
+    let first = true;
+    const world = new World({
+      n2: (pdu, toAmf, within) => {
+        if (toAmf || pdu.message !== 'InitialContextSetupRequest' || !first) return pdu;
+        first = false;
+        const again = withUnknownIe({ ...pdu, ies: copyOf(pdu.ies) }, 'notify');
+        within.gateway.receiveN2(pdu);
+        const decoded = decodeNgap(encodeNgap(again));
+        if (decoded.ok) within.gateway.receiveN2(decoded.value);
+        return undefined;
+      },
+    });
+    await world.register();
+    expect(sent(world, 'InitialContextSetupResponse')).toMatchObject([
+      { criticalityDiagnostics: toldOfUnknownIe },
+    ]);
   });
 
   it('wipes the key, whatever becomes of the request', async () => {
