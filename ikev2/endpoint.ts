@@ -27,6 +27,7 @@ import { RateLimit } from './sa/rate-limit.ts';
 import { InitiatorAuthentication } from './sa/tasks/auth-initiator.ts';
 import { ResponderAuthentication } from './sa/tasks/auth-responder.ts';
 import { CreateChildTask, mayRekey, rekeyChildTask } from './sa/tasks/create-child.ts';
+import { requestFresh } from './sa/tasks/fresh-ppk.ts';
 import { deleteChildTask, deleteIkeTask, informTask, livenessTask } from './sa/tasks/informational.ts';
 import { type AcceptedInit, admitInit, answerInit, InitTask } from './sa/tasks/init.ts';
 import { InitiatorIntermediate, ResponderIntermediate } from './sa/tasks/intermediate.ts';
@@ -165,7 +166,7 @@ export class IkeEndpoint {
   /** Asks the peer for another Child SA; ends in `childSaEstablished` or `childSaFailed` with the same tag. */
   createChildSa(now: number, ikeSaId: IkeSaId, request: ChildSaRequest): Output[] {
     return this.command(now, ikeSaId, (sa) => {
-      if (sa.state === 'established') sa.request(new CreateChildTask(sa, request));
+      if (sa.state === 'established') requestFresh(sa, new CreateChildTask(sa, request));
     });
   }
 
@@ -174,7 +175,7 @@ export class IkeEndpoint {
     return this.command(now, ikeSaId, (sa) => {
       const child = sa.children.get(childSaId);
       if (sa.state === 'established' && child?.busy === 'no' && mayRekey(sa, child))
-        sa.request(rekeyChildTask(sa, child));
+        requestFresh(sa, rekeyChildTask(sa, child));
     });
   }
 
@@ -190,7 +191,7 @@ export class IkeEndpoint {
   /** Replaces SPIs and keys of the IKE SA: `ikeSaRekeyed`; the handle and the Child SAs stay. */
   rekeyIkeSa(now: number, ikeSaId: IkeSaId): Output[] {
     return this.command(now, ikeSaId, (sa) => {
-      if (sa.state === 'established') sa.request(new RekeyIkeTask(sa));
+      if (sa.state === 'established') requestFresh(sa, new RekeyIkeTask(sa));
     });
   }
 

@@ -4,6 +4,7 @@
  */
 
 import type { KeyObject } from 'node:crypto';
+import type { FreshPpkFormula } from './crypto/keymat.ts';
 import type { ChildKeys, ChildProposalConfig, EspSuite, IkeProposalConfig } from './crypto/types.ts';
 import type { CpAttribute, Identity, Notify, SocketAddress, TrafficSelector } from './wire/types.ts';
 
@@ -132,6 +133,8 @@ export interface EndpointConfig {
   readonly ppk: PpkMode;
   /** 'auth' by default. */
   readonly ppkExchange?: PpkExchange;
+  /** How a fresh PPK enters the keys of CREATE_CHILD_SA; 'sk-d' by default. */
+  readonly freshPpkFormula?: FreshPpkFormula;
   readonly vendorId?: Uint8Array;
   readonly timers?: Partial<TimerConfig>;
   readonly halfOpen?: Partial<HalfOpenLimits>;
@@ -379,6 +382,8 @@ export type IkeEvent =
   | {
       readonly type: 'ikeSaRekeyed';
       readonly ikeSaId: IkeSaId;
+      /** Of the rekey itself, or of the SA that it replaced. */
+      readonly ppkIdentity?: PpkIdentity;
       readonly spiInitiator: Uint8Array;
       readonly spiResponder: Uint8Array;
       readonly suite: string;

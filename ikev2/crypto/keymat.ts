@@ -47,14 +47,20 @@ export interface AuthInputs {
 /** Octets of a PPK Confirmation. */
 export const PPK_CONFIRMATION_LENGTH = 8;
 
+/** How a fresh PPK enters the keys of CREATE_CHILD_SA; see {@link Keymat.withFreshPpk}. */
+export type FreshPpkFormula = 'sk-d' | 'output';
+
 const KEY_PAD = new TextEncoder().encode('Key Pad for IKEv2');
 
 export class Keymat {
   readonly suite: IkeSuite;
   readonly #inputs: KeyInputs;
   readonly #keys: Keys;
+  /** Mixed into what is derived from SK_d. */
+  readonly #freshPpk: Uint8Array | undefined;
 
-  private constructor(suite: IkeSuite, inputs: KeyInputs, keys: Keys) {
+  private constructor(suite: IkeSuite, inputs: KeyInputs, keys: Keys, freshPpk?: Uint8Array) {
+    this.#freshPpk = freshPpk;
     this.suite = suite;
     this.#inputs = inputs;
     this.#keys = keys;
@@ -81,7 +87,8 @@ export class Keymat {
   /** Keys of the IKE SA that replaces this one: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr). [RFC7296 2.18] */
   deriveRekeyed(suite: IkeSuite, inputs: KeyInputs, sharedSecret: Uint8Array): Keymat {
     const { nonceInitiator, nonceResponder } = inputs;
-    const seed = prf(this.suite.prf, this.#keys.d, sharedSecret, nonceInitiator, nonceResponder);
+    const plain = prf(this.suite.prf, this.#keys.d, sharedSecret, nonceInitiator, nonceResponder);
+    const seed = this.#freshen(plain);
     return Keymat.fromSeed(suite, inputs, seed, sharedSecret);
   }
 
@@ -132,6 +139,29 @@ export class Keymat {
     return this.update(this.mixIntoSkd(ppk));
   }
 
+  /**
+   * The same for CREATE_CHILD_SA, where the responder's nonce is not known yet: prf(PPK, Ni | SPIi | SPIr) with the
+   * nonce of that exchange. [RFC9867 3.2] names no more than the notify; this input is our reading.
+   */
+  freshPpkConfirmation(ppk: Uint8Array, nonceInitiator: Uint8Array): Uint8Array {
+    const { spiInitiator, spiResponder } = this.#inputs;
+    const mac = prf(this.suite.prf, ppk, nonceInitiator, spiInitiator, spiResponder);
+    return mac.subarray(0, PPK_CONFIRMATION_LENGTH);
+  }
+
+  /**
+   * These keys for one CREATE_CHILD_SA with a fresh PPK; wipe them afterwards. The formulas of RFC 9867 for this case
+   * could not be had, so all that depends on them is here:
+   * - 'sk-d': SK_d' = prf+(PPK, SK_d), in place of SK_d in KEYMAT and in SKEYSEED of RFC 7296, as RFC 8784 mixes it
+   * - 'output': KEYMAT' = prf+(PPK, KEYMAT) and SKEYSEED' = prf+(PPK, SKEYSEED), after those of RFC 7296
+   */
+  withFreshPpk(ppk: Uint8Array, formula: FreshPpkFormula): Keymat {
+    const keys = Object.fromEntries(KEY_NAMES.map((name) => [name, Uint8Array.from(this.#keys[name])]));
+    const copy = keys as unknown as Keys;
+    if (formula === 'output') return new Keymat(this.suite, this.#inputs, copy, ppk);
+    return new Keymat(this.suite, this.#inputs, { ...copy, d: this.mixIntoSkd(ppk) });
+  }
+
   /** One link of IntAuth: prf(SK_p of `sender`, previous | octets). [RFC9242 3.3.2] */
   intermediateMac(sender: Role, previous: Uint8Array, octets: Uint8Array): Uint8Array {
     return prf(this.suite.prf, this.#signingKey(sender), previous, octets);
@@ -158,7 +188,7 @@ export class Keymat {
     const encr = encrKeyLength(suite.encr);
     const integ = integKeyLength(suite);
     const seed = concatOctets(sharedSecret, nonceInitiator, nonceResponder);
-    const octets = prfPlus(this.suite.prf, this.#keys.d, seed, 2 * (encr + integ));
+    const octets = this.#freshen(prfPlus(this.suite.prf, this.#keys.d, seed, 2 * (encr + integ)));
     const cut = cutter(octets);
     const fromInitiator = { encr: cut(encr), integ: cut(integ) };
     const fromResponder = { encr: cut(encr), integ: cut(integ) };
@@ -205,6 +235,14 @@ export class Keymat {
 
   [inspect.custom](): string {
     return 'Keymat [secret]';
+  }
+
+  #freshen(octets: Uint8Array): Uint8Array {
+    const ppk = this.#freshPpk;
+    if (ppk === undefined) return octets;
+    const mixed = prfPlus(this.suite.prf, ppk, octets, octets.length);
+    octets.fill(0);
+    return mixed;
   }
 
   #signingKey(signer: Role): Uint8Array {

@@ -1,6 +1,7 @@
 /** One pair of IKE SPIs with its keys and message IDs: seals what goes out, opens what comes in. */
 
 import type { Keymat } from '../crypto/keymat.ts';
+import type { PpkIdentity } from '../output.ts';
 import { encodeMessage, openPlaintext, sealWithin } from '../wire/message.ts';
 import { EXCHANGE, PAYLOAD } from '../wire/registry.ts';
 import type { DecodedMessage, IkeCipher, MessageHeader, Payload } from '../wire/types.ts';
@@ -33,6 +34,8 @@ export class Channel {
   readonly spiInitiator: Uint8Array;
   spiResponder: Uint8Array;
   keymat: Keymat | undefined;
+  /** The fresh PPK on which its keys depend, when a rekey made it with one. */
+  ppkIdentity: PpkIdentity | undefined;
   private cipherIn: IkeCipher | undefined;
   private cipherOut: IkeCipher | undefined;
   private previousIn: IkeCipher | undefined;

@@ -1,5 +1,6 @@
 /** Child SAs of one IKE SA: keys, registration, the events about them. */
 
+import type { Keymat } from '../crypto/keymat.ts';
 import { describeEspSuite } from '../crypto/suites.ts';
 import type { EspSuite } from '../crypto/types.ts';
 import type { ChildSa, PpkIdentity } from '../output.ts';
@@ -9,6 +10,7 @@ import type { IkeSa } from './ike-sa.ts';
 import { type ChildLife, startChildLife } from './lifetimes.ts';
 import { fromUint32 } from './node.ts';
 import type { Task } from './task.ts';
+import type { NamedPpk } from './tasks/ppk-candidates.ts';
 
 /** What the engine remembers of a Child SA; its keys have left with the event. */
 export interface ChildRecord {
@@ -44,6 +46,8 @@ export interface ChildParameters {
   readonly nonceResponder: Uint8Array;
   /** Of the exchange's own key exchange, when it had one. */
   readonly sharedSecret?: Uint8Array | undefined;
+  /** Of the exchange that makes it; without one it depends on that of the IKE SA. */
+  readonly ppk?: NamedPpk | undefined;
   readonly rekeyed?: number | undefined;
   /** Lost against the peer's own rekey: it is about to be deleted. */
   readonly redundant?: boolean;
@@ -57,7 +61,9 @@ export function establishChild(sa: IkeSa, child: ChildParameters): ChildRecord {
   const keymat = sa.channel.keymat;
   if (keymat === undefined) throw new Error('a Child SA needs the keys of its IKE SA');
   const { nonceInitiator, nonceResponder, sharedSecret, suite } = child;
-  const keys = keymat.childKeys(suite, nonceInitiator, nonceResponder, sharedSecret);
+  const freshened = child.ppk === undefined ? keymat : freshKeys(sa, child.ppk.secret);
+  const keys = freshened.childKeys(suite, nonceInitiator, nonceResponder, sharedSecret);
+  if (freshened !== keymat) freshened.wipe();
   const record: ChildRecord = {
     id: sa.node.nextChildSaId(),
     spiIn: child.spiIn,
@@ -70,8 +76,8 @@ export function establishChild(sa: IkeSa, child: ChildParameters): ChildRecord {
   };
   sa.children.set(record.id, record);
   startChildLife(sa, record);
-  const ppk: { ppkIdentity?: PpkIdentity } =
-    sa.ppkIdentity === undefined ? {} : { ppkIdentity: sa.ppkIdentity };
+  const ppkIdentity = child.ppk?.identity ?? sa.ppkIdentity;
+  const ppk: { ppkIdentity?: PpkIdentity } = ppkIdentity === undefined ? {} : { ppkIdentity };
   const childSa: ChildSa = {
     id: record.id,
     ikeSaId: sa.id,
@@ -98,6 +104,11 @@ export function establishChild(sa: IkeSa, child: ChildParameters): ChildRecord {
     notifies: child.notifies,
   });
   return record;
+}
+
+/** The keys of the IKE SA for one exchange with a fresh PPK; the caller wipes them. */
+export function freshKeys(sa: IkeSa, secret: Uint8Array): Keymat {
+  return sa.keymat.withFreshPpk(secret, sa.node.config.freshPpkFormula ?? 'sk-d');
 }
 
 /** Whether every selector of the answer lies within one that was asked for: it may narrow, never widen. [RFC7296 2.9] */

@@ -9,6 +9,7 @@ import type { Opened } from './reassembly.ts';
 import type { InitiatorAuthentication } from './tasks/auth-initiator.ts';
 import type { ResponderAuthentication } from './tasks/auth-responder.ts';
 import { answerCreateChild } from './tasks/create-child.ts';
+import { answerFresh } from './tasks/fresh-ppk.ts';
 import { answerInformational, outOfPlace } from './tasks/informational.ts';
 import type { InitiatorIntermediate, ResponderIntermediate } from './tasks/intermediate.ts';
 import { answerRekeyIke } from './tasks/rekey-ike.ts';
@@ -70,9 +71,9 @@ function onCreateChild(sa: IkeSa, payloads: readonly Payload[]): void {
   // [RFC7296 2.25.2] an SA that is being deleted gets nothing new.
   if (sa.state === 'deleting') throw new IkeError('the IKE SA is being deleted', NOTIFY.TEMPORARY_FAILURE);
   if (find(payloads, 'TSi') === undefined) {
-    answerRekeyIke(sa, payloads);
+    answerFresh(sa, payloads, (ppk) => answerRekeyIke(sa, payloads, ppk));
     return;
   }
   if (sa.replacing) throw new IkeError('the IKE SA is being replaced', NOTIFY.TEMPORARY_FAILURE);
-  answerCreateChild(sa, payloads);
+  answerFresh(sa, payloads, (ppk) => answerCreateChild(sa, payloads, ppk));
 }

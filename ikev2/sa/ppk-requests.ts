@@ -10,6 +10,7 @@ interface Question {
   readonly exchange: number;
   readonly role: Role;
   readonly resume: Resume;
+  readonly cancel: (() => void) | undefined;
 }
 
 /** An IKE SA has one. The number of a question is never used again in that SA. */
@@ -24,12 +25,12 @@ export class PpkRequests {
 
   /**
    * Asks for the key that the peer named, or with `identity` undefined for keys of ours to name. A breach of the
-   * protocol that `resume` finds is answered as one in `exchange`.
+   * protocol that `resume` finds is answered as one in `exchange`; `cancel` is called when the SA closes before.
    */
-  ask(exchange: number, identity: PpkIdentity | undefined, resume: Resume): void {
+  ask(exchange: number, identity: PpkIdentity | undefined, resume: Resume, cancel?: () => void): void {
     const role = identity === undefined ? 'initiator' : 'responder';
     const request = ++this.last;
-    this.open.set(request, { exchange, role, resume });
+    this.open.set(request, { exchange, role, resume, cancel });
     const named = identity === undefined ? {} : { identity };
     this.sa.emit({ type: 'ppkRequested', ikeSaId: this.sa.id, role, request, ...named });
   }
@@ -46,6 +47,8 @@ export class PpkRequests {
 
   /** Nothing is awaited any more. */
   clear(): void {
+    const questions = [...this.open.values()];
     this.open.clear();
+    for (const { cancel } of questions) cancel?.();
   }
 }

@@ -21,7 +21,10 @@ import { fromUint32, toUint32 } from '../node.ts';
 import { isLower, lowestNonce } from '../nonces.ts';
 import { asPayloads, find, findAll, findError, findNotify } from '../payloads.ts';
 import type { Task } from '../task.ts';
+import { PpkOffer } from './fresh-ppk.ts';
 import { deleteChildTask } from './informational.ts';
+import { ppkIdentityNotify } from './ppk.ts';
+import type { NamedPpk } from './ppk-candidates.ts';
 
 const NONCE_LENGTH = 32;
 const NO_OCTETS = new Uint8Array(0);
@@ -34,6 +37,8 @@ export class CreateChildTask implements Task {
   private readonly nonce: Uint8Array;
   private readonly spiIn: number;
   private keyExchange: KeyExchange | undefined;
+  /** Fresh PPKs that the request offers. */
+  readonly ppks = new PpkOffer();
   private retried = false;
 
   constructor(sa: IkeSa, request: ChildSaRequest, rekeyed?: ChildRecord) {
@@ -60,6 +65,7 @@ export class CreateChildTask implements Task {
       ...kePayload(this.keyExchange),
       { type: 'TSi', selectors: request.trafficSelectorsLocal },
       { type: 'TSr', selectors: request.trafficSelectorsRemote },
+      ...this.ppks.notifies(sa, this.nonce),
     ];
   }
 
@@ -88,11 +94,14 @@ export class CreateChildTask implements Task {
       return;
     }
     const secret = this.computeSecret(suite, payloads);
-    if (secret instanceof Error) {
-      this.fail(sa, secret.message);
+    const ppk = this.ppks.taken(sa, payloads);
+    if (secret instanceof Error || ppk instanceof Error) {
+      this.fail(sa, [secret, ppk].find((each) => each instanceof Error)?.message ?? '');
+      sa.request(disownTask(this.spiIn), true);
       return;
     }
-    this.complete(sa, suite, spiOut, nonce, secret, payloads);
+    this.complete(sa, suite, spiOut, nonce, secret, payloads, ppk);
+    this.ppks.wipe();
   }
 
   abandon(sa: IkeSa, reason: string): void {
@@ -107,6 +116,7 @@ export class CreateChildTask implements Task {
     nonceResponder: Uint8Array,
     sharedSecret: Uint8Array | undefined,
     payloads: readonly Payload[],
+    ppk: NamedPpk | undefined,
   ): void {
     const { rekeyed, request } = this;
     const replaced = rekeyed?.replaced;
@@ -122,6 +132,7 @@ export class CreateChildTask implements Task {
       nonceInitiator: this.nonce,
       nonceResponder,
       sharedSecret,
+      ppk,
       rekeyed: rekeyed?.id,
       redundant,
       tag: request.tag,
@@ -176,6 +187,7 @@ export class CreateChildTask implements Task {
 
   /** Leaves everything as it was before the request. */
   private fail(sa: IkeSa, reason: string, notifyType?: number): void {
+    this.ppks.wipe();
     sa.node.releaseEspSpi(this.spiIn);
     const { rekeyed, request } = this;
     if (rekeyed !== undefined) rekeyed.busy = 'no';
@@ -191,14 +203,14 @@ export function mayRekey(sa: IkeSa, child: ChildRecord): boolean {
 }
 
 /** A rekey asks for what the old Child SA had. */
-export function rekeyChildTask(sa: IkeSa, child: ChildRecord): Task {
+export function rekeyChildTask(sa: IkeSa, child: ChildRecord): CreateChildTask {
   const { trafficSelectorsLocal, trafficSelectorsRemote, tag } = child;
   const request = { trafficSelectorsLocal, trafficSelectorsRemote, ...(tag === undefined ? {} : { tag }) };
   return new CreateChildTask(sa, request, child);
 }
 
 /** Answers the peer's request, or throws the refusal that the standard prescribes. */
-export function answerCreateChild(sa: IkeSa, payloads: readonly Payload[]): void {
+export function answerCreateChild(sa: IkeSa, payloads: readonly Payload[], ppk?: NamedPpk): void {
   const offered = find(payloads, 'SA')?.proposals ?? [];
   const old = rekeyedChild(sa, payloads);
   const admission = old === undefined ? admit(sa, payloads) : rekeyAdmission(old);
@@ -218,6 +230,7 @@ export function answerCreateChild(sa: IkeSa, payloads: readonly Payload[]): void
     ...kePayload(exchange),
     { type: 'TSi', selectors: trafficSelectorsInitiator },
     { type: 'TSr', selectors: trafficSelectorsResponder },
+    ...(ppk === undefined ? [] : [ppkIdentityNotify(ppk.identity)]),
     ...asPayloads(admission.notifies),
   ]);
   const made = establishChild(sa, {
@@ -230,6 +243,7 @@ export function answerCreateChild(sa: IkeSa, payloads: readonly Payload[]): void
     nonceInitiator,
     nonceResponder,
     sharedSecret: exchange?.secret,
+    ppk,
     rekeyed: old?.id,
     tag: old?.tag,
     notifies: findAll(payloads, 'Notify'),

@@ -1,18 +1,23 @@
 /** CREATE_CHILD_SA that replaces the IKE SA: new SPIs, keys and message IDs under the same handle. [RFC7296 1.3.2] */
 
 import { answerKeyExchange, createKeyExchange } from '../../crypto/dh.ts';
+import type { KeyInputs } from '../../crypto/keymat.ts';
 import { acceptIke, chooseIke, offerIke, withoutAdditional } from '../../crypto/proposals.ts';
 import { describeIkeSuite, KE_ALGORITHMS, keNameOf } from '../../crypto/suites.ts';
-import type { IkeProposalConfig, KeyExchange } from '../../crypto/types.ts';
+import type { IkeProposalConfig, IkeSuite, KeyExchange } from '../../crypto/types.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY, nameOf } from '../../wire/registry.ts';
 import type { Payload } from '../../wire/types.ts';
 import { Channel } from '../channel.ts';
+import { freshKeys } from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { isLower, lowestNonce } from '../nonces.ts';
 import { find, findError } from '../payloads.ts';
 import type { Task } from '../task.ts';
+import { PpkOffer } from './fresh-ppk.ts';
 import { reportKeys } from './init.ts';
+import { ppkIdentityNotify } from './ppk.ts';
+import type { NamedPpk } from './ppk-candidates.ts';
 
 const NONCE_LENGTH = 32;
 const NO_OCTETS = new Uint8Array(0);
@@ -24,6 +29,8 @@ export class RekeyIkeTask implements Task {
   private readonly spi: Uint8Array;
   private readonly nonce: Uint8Array;
   private keyExchange: KeyExchange;
+  /** Fresh PPKs that the request offers. */
+  readonly ppks = new PpkOffer();
   private retried = false;
 
   constructor(sa: IkeSa) {
@@ -40,6 +47,7 @@ export class RekeyIkeTask implements Task {
       { type: 'SA', proposals: offerIke(ikeConfigs(sa), this.spi) },
       { type: 'Nonce', data: this.nonce },
       { type: 'KE', method: this.keyExchange.method, data: this.keyExchange.publicValue },
+      ...this.ppks.notifies(sa, this.nonce),
     ];
   }
 
@@ -67,9 +75,14 @@ export class RekeyIkeTask implements Task {
       spiInitiator: this.spi,
       spiResponder,
     };
-    const keymat = sa.keymat.deriveRekeyed(suite, inputs, secret.value);
-    const ours = new Channel(true, this.spi, spiResponder);
-    ours.protect(keymat);
+    const ppk = this.ppks.taken(sa, payloads);
+    if (ppk instanceof Error) {
+      // The peer has gone over to keys that we do not take.
+      sa.close('protocol', ppk.message);
+      return;
+    }
+    const ours = rekeyedChannel(sa, true, suite, inputs, secret.value, ppk);
+    this.ppks.wipe();
     this.settle(sa, ours, lowestNonce(this.nonce, nonceResponder));
   }
 
@@ -89,8 +102,15 @@ export class RekeyIkeTask implements Task {
     if (rival !== undefined) sa.beside.retire(rival.channel);
   }
 
+  /** The SA ended, or there was no PPK for it. */
+  abandon(sa: IkeSa, reason: string): void {
+    this.ppks.wipe();
+    if (sa.state !== 'closed') sa.reject(`the IKE SA was not rekeyed: ${reason}`, sa.remote);
+  }
+
   /** Ours came to nothing; the peer's, if it crossed ours, counts. */
   private fail(sa: IkeSa, reason: string): void {
+    this.ppks.wipe();
     if (adoptRival(sa)) return;
     sa.reject(reason, sa.remote);
   }
@@ -111,7 +131,7 @@ export class RekeyIkeTask implements Task {
  * The peer's rekey of the IKE SA. One that crosses ours is answered as usual and waits for the answer to ours.
  * Throws the refusal that the standard prescribes. [RFC7296 2.25.2]
  */
-export function answerRekeyIke(sa: IkeSa, payloads: readonly Payload[]): void {
+export function answerRekeyIke(sa: IkeSa, payloads: readonly Payload[], ppk?: NamedPpk): void {
   // [RFC7296 2.25.1] not while anything else of ours is under way on the old SA.
   if (sa.busy && !sa.replacing) throw new IkeError('an exchange is under way', NOTIFY.TEMPORARY_FAILURE);
   const chosen = chooseIke(ikeConfigs(sa), find(payloads, 'SA')?.proposals ?? []);
@@ -136,12 +156,29 @@ export function answerRekeyIke(sa: IkeSa, payloads: readonly Payload[]): void {
     { type: 'SA', proposals: [{ ...proposal, spi: spiResponder }] },
     { type: 'Nonce', data: nonceResponder },
     { type: 'KE', method, data: publicValue },
+    ...(ppk === undefined ? [] : [ppkIdentityNotify(ppk.identity)]),
   ]);
   const inputs = { nonceInitiator, nonceResponder, spiInitiator, spiResponder };
-  const channel = new Channel(false, spiInitiator, spiResponder);
-  channel.protect(sa.keymat.deriveRekeyed(suite, inputs, secret));
+  const channel = rekeyedChannel(sa, false, suite, inputs, secret, ppk);
   if (sa.replacing) sa.beside.challenge(channel, lowestNonce(nonceInitiator, nonceResponder));
   else sa.beside.retire(replaceChannel(sa, channel));
+}
+
+/** The channel that may take over, with its keys. */
+function rekeyedChannel(
+  sa: IkeSa,
+  initiator: boolean,
+  suite: IkeSuite,
+  inputs: KeyInputs,
+  secret: Uint8Array,
+  ppk: NamedPpk | undefined,
+): Channel {
+  const channel = new Channel(initiator, inputs.spiInitiator, inputs.spiResponder);
+  const old = ppk === undefined ? sa.keymat : freshKeys(sa, ppk.secret);
+  channel.protect(old.deriveRekeyed(suite, inputs, secret));
+  if (old !== sa.keymat) old.wipe();
+  channel.ppkIdentity = ppk?.identity;
+  return channel;
 }
 
 /**
@@ -168,7 +205,9 @@ function replaceChannel(sa: IkeSa, channel: Channel): Channel {
   if (keymat === undefined) throw new Error('a channel takes over before it has keys');
   const old = sa.adopt(channel);
   sa.suite = describeIkeSuite(keymat.suite);
-  sa.emit({ type: 'ikeSaRekeyed', ikeSaId: sa.id, spiInitiator, spiResponder, suite: sa.suite });
+  sa.ppkIdentity = channel.ppkIdentity ?? sa.ppkIdentity;
+  const ppk = sa.ppkIdentity === undefined ? {} : { ppkIdentity: sa.ppkIdentity };
+  sa.emit({ type: 'ikeSaRekeyed', ikeSaId: sa.id, spiInitiator, spiResponder, suite: sa.suite, ...ppk });
   reportKeys(sa, keymat);
   return old;
 }

@@ -4,6 +4,7 @@ import type { ChildRecord } from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { armLifetimes, postpone } from '../lifetimes.ts';
 import { mayRekey, rekeyChildTask } from './create-child.ts';
+import { requestFresh } from './fresh-ppk.ts';
 import { deleteChildTask, deleteIkeTask } from './informational.ts';
 import { RekeyIkeTask } from './rekey-ike.ts';
 
@@ -34,7 +35,7 @@ function renewIke(sa: IkeSa): void {
   }
   if (life === undefined || life.rekeyAt > now) return;
   postpone(sa, life);
-  if (!sa.busy) sa.request(new RekeyIkeTask(sa));
+  if (!sa.busy) requestFresh(sa, new RekeyIkeTask(sa));
 }
 
 /** Make before break: the old one stays until its successor is there, and no longer than its hard limit. */
@@ -48,5 +49,5 @@ function renewChild(sa: IkeSa, child: ChildRecord): void {
   }
   if (life.rekeyAt > sa.now) return;
   postpone(sa, life);
-  if (child.busy === 'no' && mayRekey(sa, child)) sa.request(rekeyChildTask(sa, child));
+  if (child.busy === 'no' && mayRekey(sa, child)) requestFresh(sa, rekeyChildTask(sa, child));
 }
