@@ -37,6 +37,31 @@ describe('every message', () => {
     });
   }
 
+  it.each(Object.entries(messages))(
+    '%s: IEs of a later release are kept, behind those that are known',
+    (message, type) => {
+      const later = fc.uniqueArray(
+        fc.record({
+          id: fc.integer({ min: 60_000, max: 65_535 }),
+          criticality: fc.constant('ignore'),
+          value: fc.uint8Array({ minLength: 1, maxLength: 300 }),
+        }),
+        { minLength: 1, maxLength: 4, selector: ({ id }) => id },
+      );
+      fc.assert(
+        fc.property(arbitraryOf(type as AsnType), later, (value, unknownIes) => {
+          const pdu = { message, ies: { ...(value as object), unknownIes } } as unknown as NgapPdu;
+          const octets = encodeNgap(pdu);
+          const decoded = decodeNgap(octets);
+          if (!decoded.ok) throw decoded.error;
+          expect(decoded.value.ies).toEqual(pdu.ies);
+          expect(encodeNgap(decoded.value)).toEqual(octets);
+        }),
+        { numRuns: 20 },
+      );
+    },
+  );
+
   it('[TS38413 9.4.4] belongs to exactly one procedure and kind, and codes are not shared', () => {
     const named = procedures.flatMap(({ initiating, successful, unsuccessful }) =>
       [initiating, successful, unsuccessful].filter((name) => name !== undefined),
@@ -62,6 +87,43 @@ describe('every transfer', () => {
       );
     });
   }
+});
+
+/** Every type that a table leads to, itself included. */
+function* reachable(type: AsnType): Generator<AsnType> {
+  yield type;
+  const inner =
+    type.kind === 'sequence'
+      ? type.fields
+      : type.kind === 'container'
+        ? type.rows
+        : type.kind === 'choice'
+          ? type.root
+          : [];
+  for (const part of inner) yield* reachable(part.type);
+  if (type.kind === 'sequenceOf') yield* reachable(type.element);
+}
+
+describe('the tables', () => {
+  it('lead to every information element that is declared: none is without a user', () => {
+    const used = new Set(
+      [...Object.values(messages), ...Object.values(transfers)].flatMap((type) => [
+        ...reachable(type as AsnType),
+      ]),
+    );
+    for (const [name, type] of Object.entries(ies)) expect(used.has(type as AsnType), name).toBe(true);
+    expect(used.size).toBeGreaterThan(300);
+  });
+
+  it('[TS38413 9.4.4] give each message one row an id, and no two rows the same', () => {
+    for (const [name, type] of Object.entries(messages)) {
+      const { rows, byId } = type as unknown as {
+        rows: readonly { id: number }[];
+        byId: Map<number, unknown>;
+      };
+      expect(byId.size, name).toBe(rows.length);
+    }
+  });
 });
 
 describe('every information element', () => {
