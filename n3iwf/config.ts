@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { KME_QUIRKS, type KmeQuirkName } from '#qkd';
 import { OperatorError } from './errors.ts';
+import { childSaPolicies } from './nwu/child-sa-policy.ts';
 import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
 import { parseAddress } from './userplane/address.ts';
 
@@ -54,6 +55,16 @@ const userPlane = z.strictObject({
     .describe('packets of the anti-replay window of each Child SA'),
   nwuMtu: mtu.default(1500).describe('octets of the largest IP packet on the path to UEs'),
   n3Mtu: mtu.default(1500).describe('octets of the largest IP packet on the path to UPFs'),
+  childSas: z
+    .enum(childSaPolicies)
+    .default('session')
+    .describe(
+      'what gets a Child SA of its own: each session, each flow with a guaranteed bit rate, each flow',
+    ),
+  dscp: z
+    .record(z.string().regex(/^\d{1,3}$/, 'must be a 5QI'), z.number().int().min(0).max(63))
+    .default({})
+    .describe('code points of outer packets by 5QI'),
   clampMss: z.boolean().default(true).describe('lower the TCP segment size that peers offer to what fits'),
 });
 

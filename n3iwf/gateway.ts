@@ -38,6 +38,7 @@ import {
 } from './n2/procedures/ue-context-release.ts';
 import type { KeySource, Node, NodeIdentity } from './node.ts';
 import { authorizeUe } from './nwu/authorize.ts';
+import { defaultSessionPolicy, type SessionPolicy } from './nwu/child-sa-policy.ts';
 import { onIkeEvent } from './nwu/ike-events.ts';
 import { KeyUses } from './nwu/key-uses.ts';
 import { onNasOpened } from './nwu/nas-delivery.ts';
@@ -77,10 +78,9 @@ export interface GatewayConfig {
   /** IPv6 inside the tunnels, servers that UEs are told of, addresses set aside. */
   readonly inner?: Omit<InnerConfig, 'pool' | 'address'>;
   /** Limits of the user plane; without them no packet is too big and the window is the default. */
-  readonly userPlane?: Pick<
-    PlaneOptions,
-    'espWindow' | 'nwuMtu' | 'n3Mtu' | 'clampMss' | 'moreN3Addresses' | 'pathTimers'
-  >;
+  readonly userPlane?: Pick<PlaneOptions, 'espWindow' | 'nwuMtu' | 'n3Mtu' | 'clampMss' | 'pathTimers'>;
+  /** How sessions are laid on Child SAs; without it each has one. */
+  readonly sessions?: SessionPolicy;
 }
 
 /**
@@ -98,6 +98,8 @@ export class Gateway implements Node {
   readonly plane: UserspacePlane;
   readonly amfs: AmfTable;
   readonly n2Counters = new N2Counters();
+  readonly sessionPolicy: SessionPolicy;
+  readonly espSuites: Node['espSuites'];
   private readonly engine: IkeEndpoint;
   private readonly ports: GatewayPorts;
   private readonly envelopes = new Map<number, NasEnvelopeReader>();
@@ -108,6 +110,10 @@ export class Gateway implements Node {
     this.ports = ports;
     this.keys = keys;
     this.log = log;
+    this.sessionPolicy = config.sessions ?? defaultSessionPolicy;
+    this.espSuites = config.ike.childProposals.flatMap(({ encr, integ }) =>
+      encr.map((name) => ({ encr: name, integ: integ[0] ?? 'none' })),
+    );
     this.amfs = new AmfTable(() => (ports.random(1)[0] ?? 0) / 256);
     this.innerAddresses = new InnerNetwork({
       pool: config.innerPool,
@@ -121,6 +127,7 @@ export class Gateway implements Node {
         nasPort: config.identity.nasPort,
         upAddress: config.identity.innerAddress,
         n3Address: config.identity.n3Address,
+        moreN3Addresses: config.identity.moreN3Addresses ?? [],
         ...(config.inner?.address6 === undefined ? {} : { innerAddress6: config.inner.address6 }),
         ...config.userPlane,
       },

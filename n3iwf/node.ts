@@ -1,4 +1,4 @@
-import type { IkeEndpoint, Output } from '#ikev2';
+import type { EspSuite, IkeEndpoint, Output } from '#ikev2';
 import type { NgapPdu } from '#ngap';
 import type { KeyReply } from '#qkd';
 import type { Log } from './log.ts';
@@ -6,6 +6,7 @@ import type { Amf } from './n2/amf/amf.ts';
 import type { AmfTable } from './n2/amf/table.ts';
 import type { AwaitedAnswer } from './n2/awaited.ts';
 import type { N2Counters } from './n2/counters.ts';
+import type { SessionPolicy } from './nwu/child-sa-policy.ts';
 import type { KeyUses } from './nwu/key-uses.ts';
 import type { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
@@ -24,6 +25,8 @@ export interface NodeIdentity {
   readonly innerAddress: string;
   readonly nasPort: number;
   readonly n3Address: string;
+  /** Further ends of GTP-U tunnels. */
+  readonly moreN3Addresses?: readonly string[];
   readonly ueSaeId: string;
   /** Secret for `psk` authentication of a UE, or undefined when there is none. */
   preSharedKey(peerId: string): Uint8Array | undefined;
@@ -42,6 +45,9 @@ export interface Node {
   readonly teids: NumberAllocator;
   readonly amfs: AmfTable;
   readonly n2Counters: N2Counters;
+  readonly sessionPolicy: SessionPolicy;
+  /** What Child SAs may be protected with, by the configuration. */
+  readonly espSuites: readonly Pick<EspSuite, 'encr' | 'integ'>[];
   now(): number;
   random(length: number): Uint8Array;
   /** Runs commands on the IKE engine and carries out what it answers. */

@@ -150,7 +150,7 @@ async function openKeys(
 /** @throws OperatorError N3IWF_E_CONFIG for a proposal, certificate or key that cannot be used */
 function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
   const { ike, inner, n2, n3, qkd } = config;
-  const { replayWindow, ...limits } = config.userPlane;
+  const { replayWindow, childSas, dscp, ...limits } = config.userPlane;
   const { preSharedKeyFile } = ike;
   const preSharedKey =
     preSharedKeyFile === undefined ? undefined : readNamedFile('ike.preSharedKeyFile', preSharedKeyFile);
@@ -161,15 +161,16 @@ function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
         innerAddress: inner.address,
         nasPort: inner.nasPort,
         n3Address: n3.address,
+        moreN3Addresses: n3.moreAddresses,
         ueSaeId: qkd?.ueSaeId ?? '',
         preSharedKey: () => preSharedKey,
       },
       innerPool: inner.pool,
       inner: innerConfigOf(config),
+      sessions: { childSas, dscp: codePoints(dscp) },
       userPlane: {
         espWindow: replayWindow,
         ...limits,
-        moreN3Addresses: n3.moreAddresses,
         pathTimers: { ...defaultPathTimers, intervalMs: n3.echoSeconds * 1000 },
       },
     },
@@ -181,6 +182,11 @@ function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
     n3Port: n3.port,
     n2,
   };
+}
+
+/** By 5QI, as numbers. */
+function codePoints(dscp: Config['userPlane']['dscp']): Map<number, number> {
+  return new Map(Object.entries(dscp).map(([fiveQi, code]) => [Number(fiveQi), code]));
 }
 
 function endpointConfig({ ike, timers }: Config): EndpointConfig {

@@ -5,8 +5,12 @@ import {
 } from '../n2/procedures/initial-context-setup.ts';
 import { reportNewLocation } from '../n2/procedures/location-reporting.ts';
 import { onSessionChangeAnswered } from '../n2/procedures/pdu-session-resource-modify.ts';
-import { releaseSession } from '../n2/procedures/pdu-session-resource-notify.ts';
-import { onSessionChildSa, onSessionChildSaFailed } from '../n2/procedures/pdu-session-resource-setup.ts';
+import { releaseFlows, releaseSession } from '../n2/procedures/pdu-session-resource-notify.ts';
+import {
+  abandonSetup,
+  onSessionChildSa,
+  onSessionChildSaFailed,
+} from '../n2/procedures/pdu-session-resource-setup.ts';
 import type { Node } from '../node.ts';
 import { UeContext } from '../ue/context.ts';
 import { refuseForCongestion } from './congestion.ts';
@@ -105,8 +109,9 @@ function replaceChildSa(node: Node, ue: UeContext, old: number, event: EventOf<'
   ue.childUses.set(event.child.id, use);
   node.plane.installChildSa(ue.id, event.child, use, old);
   if (use.kind !== 'pduSession') return;
-  const session = ue.sessions.get(use.pduSessionId);
-  if (session !== undefined) session.childSaId = event.child.id;
+  const session = ue.sessions.get(use.pduSessionId) ?? ue.sessionSetups.get(use.pduSessionId)?.session;
+  session?.childSaIds.delete(old);
+  session?.childSaIds.add(event.child.id);
 }
 
 function childSaDeleted(node: Node, event: EventOf<'childSaDeleted'>): void {
@@ -116,12 +121,16 @@ function childSaDeleted(node: Node, event: EventOf<'childSaDeleted'>): void {
   if (ue === undefined || use === undefined) return;
   ue.childUses.delete(event.childSaId);
   if (event.withIkeSa === true) return; // the UE as a whole is going, its sessions with it
-  if (use.kind !== 'pduSession' || ue.sessions.get(use.pduSessionId)?.childSaId !== event.childSaId) return;
-  node.log.warn({ ue: ue.id, pduSession: use.pduSessionId }, 'the UE deleted the Child SA of a session');
-  releaseSession(node, ue, use.pduSessionId, {
-    choice: 'radioNetwork',
-    value: 'radio-connection-with-ue-lost',
-  });
+  if (use.kind !== 'pduSession') return;
+  const cause = { choice: 'radioNetwork', value: 'radio-connection-with-ue-lost' } as const;
+  const { pduSessionId } = use;
+  if (ue.sessionSetups.get(pduSessionId)?.session.childSaIds.has(event.childSaId) === true)
+    abandonSetup(node, ue, pduSessionId, cause);
+  const session = ue.sessions.get(pduSessionId);
+  if (session?.childSaIds.delete(event.childSaId) !== true) return; // one that was replaced
+  node.log.warn({ ue: ue.id, pduSession: pduSessionId }, 'the UE deleted a Child SA of a session');
+  if (use.isDefault) releaseSession(node, ue, pduSessionId, cause);
+  else releaseFlows(node, ue, session, use.qfis, cause);
 }
 
 function ikeSaClosed(node: Node, event: EventOf<'ikeSaClosed'>): void {

@@ -1,4 +1,4 @@
-import type { SocketAddress } from '#ikev2';
+import type { EspSuite, SocketAddress } from '#ikev2';
 import type { MessageIes, Transfer } from '#ngap';
 import type { Amf } from '../n2/amf/amf.ts';
 import type { Guami } from '../n2/amf/guami.ts';
@@ -7,7 +7,9 @@ import type { FailedFlow, Flows } from '../n2/qos-flows.ts';
 import type { Report } from '../n2/report.ts';
 import type { SessionResult } from '../n2/session-results.ts';
 import type { TunnelEnd } from '../n2/tunnels.ts';
-import type { ChildUse } from '../userplane/plane.ts';
+import type { SecurityIndication } from '../n2/up-security.ts';
+import type { ChildSaPlan } from '../nwu/child-sa-policy.ts';
+import type { ChildUse, UserPacketType } from '../userplane/plane.ts';
 import { nextState, type UeInput, type UeState } from './states.ts';
 
 /** Bit rates of a session's non-guaranteed flows together, in bit/s. */
@@ -26,7 +28,12 @@ export interface PduSession {
   /** The UPF's end. */
   ulTunnel: TunnelEnd;
   bitRate: SessionBitRate | undefined;
-  childSaId: number | undefined;
+  /** The address of our end, of the family of the UPF's. */
+  readonly n3Address: string;
+  readonly type: UserPacketType;
+  readonly security: SecurityIndication | undefined;
+  /** Its Child SAs, by the engine's handles; what each carries is in {@link UeContext.childUses}. */
+  readonly childSaIds: Set<number>;
 }
 
 /** A change of a session that the UE has been told of and has not answered yet. */
@@ -46,7 +53,13 @@ export interface ContextSetup {
 export interface SessionSetup {
   readonly session: PduSession;
   /** Flows of the request that are not part of the session. */
-  readonly failedFlows: readonly FailedFlow[];
+  readonly failedFlows: FailedFlow[];
+  /** The Child SAs that it is to have, the default one first. */
+  readonly plans: readonly [ChildSaPlan, ...ChildSaPlan[]];
+  /** How many of them the UE has not answered for. */
+  awaited: number;
+  /** What was agreed on for the default one. */
+  suite: EspSuite | undefined;
   readonly decided: (result: SessionResult) => void;
 }
 

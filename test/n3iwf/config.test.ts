@@ -83,7 +83,10 @@ describe('configuration', () => {
     };
     const config = readConfig({ ...usable, inner, n3: { address: '2001:db8::1' } }, 'n3iwf.yaml');
     expect(innerConfigOf(config)).toMatchObject({ address6: '2001:db8:45::1', dns: ['2001:db8::53'] });
-    expect(config.userPlane).toEqual({ replayWindow: 1024, nwuMtu: 1500, n3Mtu: 1500, clampMss: true });
+    expect(config.userPlane).toEqual({
+      ...{ replayWindow: 1024, nwuMtu: 1500, n3Mtu: 1500, clampMss: true },
+      ...{ childSas: 'session', dscp: {} },
+    });
   });
 
   test.each([undefined, null, [], 'text', 7])(

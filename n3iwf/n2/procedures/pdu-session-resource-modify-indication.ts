@@ -22,7 +22,7 @@ export function moveDownlinkTunnel(node: Node, ue: UeContext, pduSessionId: numb
   node.awaitAnswer(ue, 'PDUSessionResourceModifyConfirm');
   const transfer = encodeTransfer('PDUSessionResourceModifyIndicationTransfer', {
     dlQosFlowPerTnlInformation: {
-      upTransportLayerInformation: writeTunnel({ address: node.identity.n3Address, teid }),
+      upTransportLayerInformation: writeTunnel({ address: session.n3Address, teid }),
       associatedQosFlowList: [...session.flows.keys()].map((qosFlowIdentifier) => ({ qosFlowIdentifier })),
     },
   });
@@ -70,7 +70,7 @@ function confirmed(node: Node, ue: UeContext, item: ConfirmItem): void {
     pduSessionResourceModifyConfirmTransfer,
   );
   if (session === undefined || teid === undefined || !transfer.ok) return;
-  const ulTunnel = readTunnel(transfer.value.ulNguUpTnlInformation, node.identity.n3Address);
+  const ulTunnel = readTunnel(transfer.value.ulNguUpTnlInformation, session.n3Address);
   if (ulTunnel === undefined) return;
   ue.tunnelMoves.delete(pduSessionId);
   moveTo(node, ue, session, teid, ulTunnel);

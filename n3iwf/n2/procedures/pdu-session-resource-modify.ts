@@ -10,6 +10,7 @@ import {
 import type { Node } from '../../node.ts';
 import { sendNasToUe } from '../../nwu/nas-delivery.ts';
 import { qosInfoNotify } from '../../nwu/notifies.ts';
+import { relayFlows, withoutOwnSa } from '../../nwu/session-child-sas.ts';
 import type { PduSession, UeContext } from '../../ue/context.ts';
 import { type FailedFlow, type Flows, judgeFlows } from '../qos-flows.ts';
 import type { Report } from '../report.ts';
@@ -90,7 +91,7 @@ function modifySession(
 ): void {
   const { pduSessionId } = item;
   const session = ue.sessions.get(pduSessionId);
-  const change = session === undefined ? absent(ue, item) : plan(node, ue, session, item, repeated);
+  const change = session === undefined ? absent(ue, item) : plan(ue, session, item, repeated);
   if (session === undefined || 'cause' in change) {
     const cause = 'cause' in change ? change.cause : causes.unknown;
     node.log.warn({ ue: ue.id, pduSession: pduSessionId, cause: cause.value }, 'session not changed');
@@ -114,7 +115,6 @@ function absent(ue: UeContext, { pduSessionId }: ModifyItem): { readonly cause: 
 
 /** What the request makes of the session, or why it cannot be had [TS38413 8.2.3.4]. */
 function plan(
-  node: Node,
   ue: UeContext,
   session: PduSession,
   item: ModifyItem,
@@ -128,19 +128,17 @@ function plan(
     item.pduSessionResourceModifyRequestTransfer,
   );
   if (!decoded.ok) return { cause: causes.badTransfer };
-  const ulTunnel = newTunnel(node, session, decoded.value);
+  const ulTunnel = newTunnel(session, decoded.value);
   if (ulTunnel === undefined) return { cause: causes.noTunnel };
   return planFlows(session, decoded.value, ulTunnel);
 }
 
 /** The UPF's new tunnel end for the one tunnel that the session has here; undefined when it names another, or none to reach. */
 function newTunnel(
-  node: Node,
-  { ulTunnel, dlTeid }: PduSession,
+  { ulTunnel, dlTeid, n3Address }: PduSession,
   { ulNguUpTnlModifyList }: ModifyTransfer,
 ): TunnelEnd | undefined {
   if (ulNguUpTnlModifyList === undefined) return ulTunnel;
-  const { n3Address } = node.identity;
   const ours = ulNguUpTnlModifyList.find(({ dlNguUpTnlInformation }) => {
     const end = readTunnel(dlNguUpTnlInformation, n3Address);
     return end?.teid === dlTeid && end.address === n3Address;
@@ -177,7 +175,10 @@ function isAnyServed(session: PduSession, { served, flows, ulTunnel, bitRate }: 
   );
 }
 
-/** Tells the UE which flows ride on the session's Child SA now, when they are other ones than before [TS24502 7.6.2]. */
+/**
+ * Tells the UE which flows ride on the session's default Child SA now, when they are other ones than before; those that
+ * are added do, whatever the policy [TS24502 7.6.2].
+ */
 function tellUe(
   node: Node,
   ue: UeContext,
@@ -185,8 +186,9 @@ function tellUe(
   flows: Flows,
   decided: (accepted: boolean) => void,
 ): void {
-  const qfis = [...flows.keys()];
-  if (qfis.length === session.flows.size && qfis.every((qfi) => session.flows.has(qfi))) {
+  const before = withoutOwnSa(ue, session, [...session.flows.keys()]);
+  const qfis = withoutOwnSa(ue, session, [...flows.keys()]);
+  if (qfis.length === before.length && qfis.every((qfi) => before.includes(qfi))) {
     decided(true);
     return;
   }
@@ -216,13 +218,9 @@ function apply(node: Node, ue: UeContext, session: PduSession, change: Change): 
   session.flows = change.flows;
   session.ulTunnel = change.ulTunnel;
   session.bitRate = change.bitRate;
-  const { id: pduSessionId, childSaId, ulTunnel } = session;
-  const qfis = [...session.flows.keys()];
-  node.plane.updatePduSession(ue.id, pduSessionId, { ulTunnel, qfis });
-  if (childSaId === undefined) return;
-  const use = { kind: 'pduSession', pduSessionId, qfis, isDefault: true } as const;
-  ue.childUses.set(childSaId, use);
-  node.plane.changeChildUse(childSaId, use);
+  const { id: pduSessionId, ulTunnel } = session;
+  node.plane.updatePduSession(ue.id, pduSessionId, { ulTunnel, qfis: [...session.flows.keys()] });
+  relayFlows(node, ue, session);
 }
 
 function responseTransfer({ served, failed }: Change): Uint8Array {

@@ -1,6 +1,6 @@
 import { type Cause, encodeTransfer } from '#ngap';
 import type { Node } from '../../node.ts';
-import type { UeContext } from '../../ue/context.ts';
+import type { PduSession, UeContext } from '../../ue/context.ts';
 import { userLocation } from '../user-location.ts';
 import { closeSession } from './pdu-session-resource-release.ts';
 
@@ -16,6 +16,39 @@ export function releaseSession(node: Node, ue: UeContext, pduSessionId: number, 
       ranUeNgapId: ue.ranUeNgapId,
       pduSessionResourceReleasedListNot: [
         { pduSessionId, pduSessionResourceNotifyReleasedTransfer: transfer },
+      ],
+      userLocationInformation: userLocation(ue),
+    },
+  });
+}
+
+/** The UE took a Child SA away that carried flows of its own: those end, and with the last of them the session [TS38413 8.2.4]. */
+export function releaseFlows(
+  node: Node,
+  ue: UeContext,
+  session: PduSession,
+  qfis: readonly number[],
+  cause: Cause,
+): void {
+  const gone = qfis.filter((qfi) => session.flows.has(qfi));
+  if (gone.length === 0) return;
+  if (gone.length === session.flows.size) {
+    releaseSession(node, ue, session.id, cause);
+    return;
+  }
+  session.flows = new Map([...session.flows].filter(([qfi]) => !gone.includes(qfi)));
+  node.plane.updatePduSession(ue.id, session.id, { qfis: [...session.flows.keys()] });
+  if (ue.amfUeNgapId === undefined || ue.releaseCommanded) return;
+  const transfer = encodeTransfer('PDUSessionResourceNotifyTransfer', {
+    qosFlowReleasedList: gone.map((qosFlowIdentifier) => ({ qosFlowIdentifier, cause })),
+  });
+  node.sendN2({
+    message: 'PDUSessionResourceNotify',
+    ies: {
+      amfUeNgapId: ue.amfUeNgapId,
+      ranUeNgapId: ue.ranUeNgapId,
+      pduSessionResourceNotifyList: [
+        { pduSessionId: session.id, pduSessionResourceNotifyTransfer: transfer },
       ],
       userLocationInformation: userLocation(ue),
     },

@@ -1,6 +1,7 @@
 import { encodeTransfer, type PDUSessionResourceReleaseCommand } from '#ngap';
 import type { Node } from '../../node.ts';
 import { sendNasToUe } from '../../nwu/nas-delivery.ts';
+import { removeChildSas } from '../../nwu/session-child-sas.ts';
 import type { UeContext } from '../../ue/context.ts';
 import type { Report } from '../report.ts';
 import { userLocation } from '../user-location.ts';
@@ -8,7 +9,7 @@ import { endSessionChange } from './pdu-session-resource-modify.ts';
 import { abandonSetup, setupCauses } from './pdu-session-resource-setup.ts';
 
 /**
- * Ends sessions: the UE gets the NAS command, then loses the Child SA. Every session named is answered once, whether it
+ * Ends sessions: the UE gets the NAS command, then loses the Child SAs. Every session named is answered once, whether it
  * was there or not, so that the SMF can let go of it [TS38413 8.2.2].
  */
 export function onPduSessionResourceReleaseCommand(
@@ -39,7 +40,7 @@ export function onPduSessionResourceReleaseCommand(
   });
 }
 
-/** Takes a session out of the user plane with all that was under way for it; `tellUe` also deletes its Child SA. */
+/** Takes a session out of the user plane with all that was under way for it; `tellUe` also deletes its Child SAs. */
 export function closeSession(node: Node, ue: UeContext, pduSessionId: number, tellUe: boolean): void {
   const session = ue.sessions.get(pduSessionId);
   if (session === undefined) return;
@@ -54,8 +55,5 @@ export function closeSession(node: Node, ue: UeContext, pduSessionId: number, te
   }
   for (const [tag, change] of ue.sessionChanges)
     if (change.pduSessionId === pduSessionId) endSessionChange(ue, tag, true);
-  const { childSaId } = session;
-  if (childSaId === undefined) return;
-  node.plane.removeChildSa(childSaId);
-  if (tellUe) node.ike((engine, now) => engine.deleteChildSa(now, ue.ikeSaId, childSaId));
+  removeChildSas(node, ue, session.childSaIds, tellUe);
 }

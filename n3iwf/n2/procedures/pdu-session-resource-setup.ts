@@ -7,15 +7,18 @@ import {
   type PDUSessionResourceSetupRequestTransfer,
 } from '#ngap';
 import type { Node } from '../../node.ts';
+import { type ChildSaPlan, planChildSas } from '../../nwu/child-sa-policy.ts';
 import { sendNasToUe } from '../../nwu/nas-delivery.ts';
 import { qosInfoNotify, upAddressNotify } from '../../nwu/notifies.ts';
 import { hostSelector } from '../../nwu/selectors.ts';
+import { removeChildSas } from '../../nwu/session-child-sas.ts';
 import type { PduSession, SessionSetup, UeContext } from '../../ue/context.ts';
 import { requireAddress } from '../../userplane/address.ts';
-import { type FailedFlow, isGuaranteed, judgeFlows } from '../qos-flows.ts';
+import { isGuaranteed, judgeFlows } from '../qos-flows.ts';
 import type { Report } from '../report.ts';
 import { repeatedIds, type SessionResult, sessionLists } from '../session-results.ts';
 import { readTunnel, writeTunnel } from '../tunnels.ts';
+import { securityResult, unmetSecurity } from '../up-security.ts';
 import { userLocation } from '../user-location.ts';
 
 /** One session of a request, whichever message it came in. */
@@ -93,13 +96,14 @@ export function setUpSessions(
       );
       decided(setupRefusal(item.pduSessionId, opened.cause));
     } else {
-      ue.sessionSetups.set(item.pduSessionId, { ...opened, decided });
-      requestChildSa(node, ue, opened.session);
+      const setup = { ...opened, awaited: 1, suite: undefined, decided };
+      ue.sessionSetups.set(item.pduSessionId, setup);
+      requestChildSa(node, ue, setup, 0);
     }
   }
 }
 
-type Opened = Pick<SessionSetup, 'session' | 'failedFlows'> | { readonly cause: Cause };
+type Opened = Pick<SessionSetup, 'session' | 'failedFlows' | 'plans'> | { readonly cause: Cause };
 
 function openSession(node: Node, ue: UeContext, item: SessionRequest, repeated: ReadonlySet<number>): Opened {
   const id = item.pduSessionId;
@@ -122,92 +126,142 @@ function newSession(
   const bitRate = transfer.pduSessionAggregateMaximumBitRate;
   if (bitRate === undefined && [...accepted.values()].some((flow) => !isGuaranteed(flow)))
     return { cause: setupCauses.noBitRate };
-  const ulTunnel = readTunnel(transfer.ulNguUpTnlInformation, node.identity.n3Address);
-  const dlTeid = ulTunnel === undefined ? undefined : node.teids.allocate();
-  if (ulTunnel === undefined || dlTeid === undefined) return { cause: setupCauses.noTunnel };
+  const { pduSessionType: type, securityIndication: security } = transfer;
+  const unmet = unmetSecurity(security, node.espSuites);
+  if (unmet !== undefined) return { cause: unmet };
+  const tunnel = tunnelOf(node, transfer);
+  const dlTeid = tunnel === undefined ? undefined : node.teids.allocate();
+  if (tunnel === undefined || dlTeid === undefined) return { cause: setupCauses.noTunnel };
   const { pduSessionId: id, nasPdu } = item;
+  const fixed = { id, nasPdu, type, security, childSaIds: new Set<number>() };
   return {
-    session: { id, nasPdu, flows: accepted, dlTeid, ulTunnel, bitRate, childSaId: undefined },
-    failedFlows: failed,
+    session: { ...fixed, ...tunnel, flows: accepted, dlTeid, bitRate },
+    failedFlows: [...failed],
+    plans: planChildSas(accepted, node.sessionPolicy),
   };
 }
 
-/** The N3IWF starts the Child SA of a session and tells the UE which flows ride on it [TS24502 7.5]. */
-function requestChildSa(node: Node, ue: UeContext, session: PduSession): void {
+/** The UPF's end and the one of our addresses that is of its family, in our order of preference. */
+function tunnelOf(
+  { identity }: Node,
+  { ulNguUpTnlInformation }: PDUSessionResourceSetupRequestTransfer,
+): Pick<PduSession, 'ulTunnel' | 'n3Address'> | undefined {
+  for (const n3Address of [identity.n3Address, ...(identity.moreN3Addresses ?? [])]) {
+    const ulTunnel = readTunnel(ulNguUpTnlInformation, n3Address);
+    if (ulTunnel !== undefined) return { ulTunnel, n3Address };
+  }
+  return undefined;
+}
+
+/** The N3IWF starts the Child SAs of a session and tells the UE which flows ride on each [TS24502 7.5]. */
+function requestChildSa(node: Node, ue: UeContext, { session, plans }: SessionSetup, at: number): void {
+  const plan = plans[at];
+  if (plan === undefined) return;
   const inner = ue.innerAddress ?? new Uint8Array(4);
-  const qfis = [...session.flows.keys()];
   const own = node.innerAddresses.ownFor(inner) ?? requireAddress(node.identity.innerAddress);
   const request = {
     trafficSelectorsLocal: [hostSelector(own)],
     trafficSelectorsRemote: [hostSelector(inner)],
-    notifies: [qosInfoNotify({ pduSessionId: session.id, qfis, isDefault: true }), upAddressNotify(own)],
-    tag: sessionTag(session),
+    notifies: [qosInfoNotify({ pduSessionId: session.id, ...plan }), upAddressNotify(own)],
+    tag: childTag(session, at),
   };
   node.ike((engine, now) => engine.createChildSa(now, ue.ikeSaId, request));
 }
 
-/** Names the set-up of a session to the IKE engine; a later session of the same ID has another TEID. */
-export function sessionTag({ id, dlTeid }: Pick<PduSession, 'id' | 'dlTeid'>): string {
-  return `pduSession ${id} ${dlTeid}`;
+/** Names a Child SA of a session to the IKE engine; a later session of the same ID has another TEID. */
+function childTag({ id, dlTeid }: PduSession, at: number): string {
+  return `pduSession ${id} ${dlTeid} ${at}`;
 }
 
-/** The set-up that an answer of the UE belongs to, which ends with it; undefined when it was called off. */
-function takeSetup(ue: UeContext, tag: string): SessionSetup | undefined {
-  const [, id] = tag.split(' ').map(Number);
-  const setup = ue.sessionSetups.get(id ?? -1);
-  if (setup === undefined || sessionTag(setup.session) !== tag) return undefined;
-  ue.sessionSetups.delete(setup.session.id);
-  return setup;
+interface AskedChildSa {
+  readonly setup: SessionSetup;
+  readonly plan: ChildSaPlan;
 }
 
-/** The UE agreed to the Child SA: open the path both ways, then hand it the NAS answer that lets it send. */
+/** The set-up and the plan that an answer of the UE belongs to; undefined when the set-up was called off. */
+function askedBy(ue: UeContext, tag: string): AskedChildSa | undefined {
+  const [, id = -1, , at = -1] = tag.split(' ').map(Number);
+  const setup = ue.sessionSetups.get(id);
+  const plan = setup?.plans[at];
+  if (setup === undefined || plan === undefined || childTag(setup.session, at) !== tag) return undefined;
+  return { setup, plan };
+}
+
+/** The UE agreed to a Child SA of a session; once it has answered for all of them the session is up. */
 export function onSessionChildSa(node: Node, ue: UeContext, tag: string, child: ChildSa): void {
-  const setup = takeSetup(ue, tag);
-  if (setup === undefined) {
+  const asked = askedBy(ue, tag);
+  const unmet = unmetSecurity(asked?.setup.session.security, [child.suite]);
+  if (asked === undefined || unmet !== undefined) {
     node.ike((engine, now) => engine.deleteChildSa(now, ue.ikeSaId, child.id));
+    if (asked !== undefined) withoutChildSa(node, ue, asked, unmet ?? setupCauses.noChildSa);
     return;
   }
-  const { session, failedFlows, decided } = setup;
-  const qfis = [...session.flows.keys()];
-  session.childSaId = child.id;
-  ue.sessions.set(session.id, session);
-  const { ulTunnel, dlTeid } = session;
-  node.plane.addPduSession(ue.id, { pduSessionId: session.id, ulTunnel, dlTeid, qfis });
-  const use = { kind: 'pduSession', pduSessionId: session.id, qfis, isDefault: true } as const;
+  const { setup, plan } = asked;
+  const use = { kind: 'pduSession', pduSessionId: setup.session.id, ...plan } as const;
+  setup.session.childSaIds.add(child.id);
   ue.childUses.set(child.id, use);
   node.plane.installChildSa(ue.id, child, use);
-  if (session.nasPdu !== undefined) sendNasToUe(node, ue, session.nasPdu);
-  decided({ ok: true, pduSessionId: session.id, transfer: responseTransfer(node, session, failedFlows) });
+  if (plan.isDefault) {
+    setup.suite = child.suite;
+    setup.awaited += setup.plans.length - 1;
+    for (let at = 1; at < setup.plans.length; at++) requestChildSa(node, ue, setup, at);
+  }
+  answered(node, ue, setup);
 }
 
-/** The UE refused the Child SA, or never answered: the session fails and the UE keeps its others. */
+/** The UE refused a Child SA, or never answered. */
 export function onSessionChildSaFailed(node: Node, ue: UeContext, tag: string, reason: string): void {
-  const setup = takeSetup(ue, tag);
-  if (setup === undefined) return;
-  node.log.warn(
-    { ue: ue.id, pduSession: setup.session.id, reason },
-    'the UE took no Child SA for the session',
-  );
-  node.teids.release(setup.session.dlTeid);
-  setup.decided(setupRefusal(setup.session.id, setupCauses.noChildSa));
+  const asked = askedBy(ue, tag);
+  if (asked === undefined) return;
+  const { session } = asked.setup;
+  node.log.warn({ ue: ue.id, pduSession: session.id, reason }, 'the UE took no Child SA for the session');
+  withoutChildSa(node, ue, asked, setupCauses.noChildSa);
 }
 
-/** Calls a set-up off and answers for it; a Child SA that the UE grants later is deleted again. */
+/** Without its default Child SA the session fails, and the UE keeps its others; without another one its flows fail. */
+function withoutChildSa(node: Node, ue: UeContext, { setup, plan }: AskedChildSa, cause: Cause): void {
+  const { session } = setup;
+  if (plan.isDefault) {
+    abandonSetup(node, ue, session.id, cause);
+    return;
+  }
+  session.flows = new Map([...session.flows].filter(([qfi]) => !plan.qfis.includes(qfi)));
+  setup.failedFlows.push(...plan.qfis.map((qosFlowIdentifier) => ({ qosFlowIdentifier, cause })));
+  answered(node, ue, setup);
+}
+
+/** Opens the path both ways when nothing is awaited any more, then hands the UE the NAS answer that lets it send. */
+function answered(node: Node, ue: UeContext, setup: SessionSetup): void {
+  setup.awaited--;
+  if (setup.awaited > 0) return;
+  const { session, decided } = setup;
+  const { id: pduSessionId, ulTunnel, dlTeid, type, nasPdu } = session;
+  ue.sessionSetups.delete(pduSessionId);
+  ue.sessions.set(pduSessionId, session);
+  node.plane.addPduSession(ue.id, { pduSessionId, ulTunnel, dlTeid, type, qfis: [...session.flows.keys()] });
+  if (nasPdu !== undefined) sendNasToUe(node, ue, nasPdu);
+  decided({ ok: true, pduSessionId, transfer: responseTransfer(setup) });
+}
+
+/** Calls a set-up off and answers for it; a Child SA that the UE has granted, or grants later, is deleted again. */
 export function abandonSetup(node: Node, ue: UeContext, pduSessionId: number, cause: Cause): void {
   const setup = ue.sessionSetups.get(pduSessionId);
   if (setup === undefined) return;
   ue.sessionSetups.delete(pduSessionId);
   node.teids.release(setup.session.dlTeid);
+  removeChildSas(node, ue, setup.session.childSaIds, true);
   setup.decided(setupRefusal(pduSessionId, cause));
 }
 
-function responseTransfer(node: Node, session: PduSession, failed: readonly FailedFlow[]): Uint8Array {
-  const { dlTeid, flows } = session;
+function responseTransfer({ session, failedFlows: failed, suite }: SessionSetup): Uint8Array {
+  const { dlTeid, flows, n3Address, security } = session;
+  const result = suite === undefined ? undefined : securityResult(security, suite);
   return encodeTransfer('PDUSessionResourceSetupResponseTransfer', {
     dlQosFlowPerTnlInformation: {
-      upTransportLayerInformation: writeTunnel({ address: node.identity.n3Address, teid: dlTeid }),
+      upTransportLayerInformation: writeTunnel({ address: n3Address, teid: dlTeid }),
       associatedQosFlowList: [...flows.keys()].map((qosFlowIdentifier) => ({ qosFlowIdentifier })),
     },
+    ...(result === undefined ? {} : { securityResult: result }),
     ...(failed.length === 0 ? {} : { qosFlowFailedToSetupList: [...failed] }),
   });
 }

@@ -180,7 +180,7 @@ describe('PDU Session Resource Modify', () => {
   it('[TS24502 7.6.3] goes back to the flows from before when the UE refuses', async () => {
     const world = await attached({ ue: { refusesSessions: [5] } });
     const ue = world.gateway.ues.ofId(1)!;
-    ue.sessions.set(5, { ...session(world)!, id: 5, childSaId: undefined });
+    ue.sessions.set(5, { ...session(world)!, id: 5, childSaIds: new Set() });
     await world.amfSends(modifyRequest([[5, add(flow(2, standard(9)))]]));
     expect(failedCause(world)).toBe('failure-in-radio-interface-procedure');
     expect([...(ue.sessions.get(5)?.flows.keys() ?? [])]).toEqual([1]);
