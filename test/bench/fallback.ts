@@ -1,0 +1,81 @@
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fallbackChart } from '../support/fallback-chart.ts';
+import { FallbackWorld } from '../support/fallback-world.ts';
+
+/** One leg of the run. */
+export interface FallbackRow {
+  readonly leg: string;
+  readonly seconds: number;
+  readonly modeAtEnd: string;
+  readonly flaps: number;
+  /** Seconds between two ways into fallback, the least of them; Infinity when there were not two. */
+  readonly leastGap: number;
+  readonly quantumRekeys: number;
+  readonly mlKemRekeys: number;
+  /** Of the pool, when quantum keying was left; -1 where it was not. */
+  readonly poolAtSwitch: number;
+  readonly packets: number;
+  readonly lost: number;
+  readonly pastHardLimit: number;
+}
+
+const FULL = 10_000_000;
+/** What 100 UEs need that rekey once a minute. */
+const NEED = (100 / 60) * 256;
+
+const LEGS: readonly {
+  readonly name: string;
+  readonly seconds: number;
+  readonly rate: (legMs: number) => number;
+}[] = [
+  { name: '10 Mbit/s', seconds: 120, rate: () => FULL },
+  { name: 'throttled to nothing', seconds: 60, rate: (ms) => FULL * 10 ** (-ms / 10_000) },
+  { name: 'no key', seconds: 300, rate: () => 0 },
+  { name: '10 Mbit/s again', seconds: 240, rate: () => FULL },
+  { name: 'about what is needed', seconds: 600, rate: (ms) => NEED * (ms % 40_000 < 20_000 ? 1.2 : 0.5) },
+];
+
+/** Seconds between neighbours. */
+function leastGap(entries: readonly { readonly atMs: number }[]): number {
+  return Math.min(
+    ...entries.slice(1).map((entry, index) => (entry.atMs - (entries[index]?.atMs ?? 0)) / 1000),
+    Number.POSITIVE_INFINITY,
+  );
+}
+
+/**
+ * 100 UEs rekey once a minute under a stream of numbered packets each, while their link is throttled from 10 Mbit/s to
+ * nothing and comes back, and then stays at the boundary. The picture goes to `fallback.svg` in the folder for temporary
+ * files, or to the file of `--svg=FILE`.
+ */
+export async function run(ues = 100): Promise<FallbackRow[]> {
+  const world = new FallbackWorld({ ues, poolKeys: 300 });
+  const rows: FallbackRow[] = [];
+  for (const { name, seconds, rate } of LEGS) {
+    const before = { ...world.tally };
+    const changed = world.changes.length;
+    await world.run(seconds * 1000, rate);
+    const { tally } = world;
+    const entries = world.changes.slice(changed).filter((change) => change.mode === 'fallback');
+    rows.push({
+      leg: name,
+      seconds,
+      modeAtEnd: world.mode,
+      flaps: entries.length,
+      leastGap: leastGap(world.changes.filter((change) => change.mode === 'fallback')),
+      quantumRekeys: tally.quantumRekeys - before.quantumRekeys,
+      mlKemRekeys: tally.mlKemRekeys - before.mlKemRekeys,
+      poolAtSwitch: entries[0]?.storedKeys ?? -1,
+      packets: tally.sent - before.sent,
+      lost: tally.lost - before.lost,
+      pastHardLimit: tally.pastHardLimit - before.pastHardLimit,
+    });
+  }
+  const wanted = process.argv.find((argument) => argument.startsWith('--svg='))?.slice('--svg='.length);
+  const file = wanted ?? join(tmpdir(), 'fallback.svg');
+  writeFileSync(file, fallbackChart(world.samples));
+  if (!process.argv.includes('--json')) console.log(`pool, rate and mode over time: ${file}`);
+  return rows;
+}
