@@ -1,6 +1,7 @@
 import {
   type AuthorizeAnswer,
   type EndpointConfig,
+  type EndpointPorts,
   IkeEndpoint,
   type IkeEvent,
   type Output,
@@ -43,6 +44,7 @@ import { onIkeEvent } from './nwu/ike-events.ts';
 import { KeyUses } from './nwu/key-uses.ts';
 import { onNasOpened } from './nwu/nas-delivery.ts';
 import { NasEnvelopeReader } from './nwu/nas-envelope.ts';
+import { type RecordEntry, recordingEngine } from './replay/engine-record.ts';
 import { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
 import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
@@ -67,6 +69,8 @@ export interface GatewayPorts {
   /** A faster maker of ESP ciphers than the IKE engine's own. */
   readonly createCipher?: EspCipherFactory;
   verifyCertificate?: NonNullable<ConstructorParameters<typeof IkeEndpoint>[1]['verifyCertificate']>;
+  /** Takes down everything that the IKE engine is given, keys included, so that it can be replayed. For the lab. */
+  recordIke?(entry: RecordEntry): void;
   /** Sees every IKE event, for captures, metrics and the lab's progress. */
   observe?(event: IkeEvent, ue: UeContext | undefined): void;
 }
@@ -145,11 +149,16 @@ export class Gateway implements Node {
         dropped: (cause, ueId) => dropLog.dropped(cause, ueId),
       },
     );
-    this.engine = new IkeEndpoint(config.ike, {
+    const { recordIke } = ports;
+    const enginePorts: EndpointPorts = {
       random: (length) => ports.random(length),
       authorize: (request): AuthorizeAnswer => authorizeUe(this, request),
       ...(ports.verifyCertificate === undefined ? {} : { verifyCertificate: ports.verifyCertificate }),
-    });
+    };
+    this.engine =
+      recordIke === undefined
+        ? new IkeEndpoint(config.ike, enginePorts)
+        : recordingEngine(config.ike, enginePorts, recordIke);
   }
 
   now(): number {

@@ -30,7 +30,7 @@ export interface ShellConfig {
   readonly n2: N2SetupConfig;
 }
 
-type Observers = Pick<GatewayPorts, 'observe' | 'verifyCertificate'>;
+type Observers = Pick<GatewayPorts, 'observe' | 'verifyCertificate' | 'recordIke'>;
 
 /** Octets that stand before IKE on the NAT traversal port; anything else there is ESP [RFC3948 2.2]. */
 const markerLength = 4;

@@ -1,12 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  ID_TYPE,
-  type IkeEvent,
-  parseEspProposal,
-  parseIkeProposal,
-  type ResponderAuth,
-  type Result,
-} from '#ikev2';
+import { ID_TYPE, parseEspProposal, parseIkeProposal, type ResponderAuth, type Result } from '#ikev2';
 import type { CoreConfig, Refusal, SimulatedCore, Subscriber, UeConfig } from '#peers';
 import type { GatewayConfig } from '../gateway.ts';
 import { LabCapture } from '../io/lab-capture.ts';
@@ -167,12 +160,11 @@ async function open(
   told('two KMEs share keys over a simulated quantum link (ETSI GS QKD 014, mutual TLS)');
   const capture = new LabCapture(options);
   closers.add(() => capture.close());
-  const observers = { observe: (event: IkeEvent) => capture.ikeEvent(event) };
   const shell = await GatewayShell.open(
     await shellConfig(options, authority),
     quantum.n3iwf,
     log,
-    observers,
+    capture.observers(),
     capture,
   );
   closers.add(() => shell.close());

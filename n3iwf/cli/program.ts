@@ -38,7 +38,13 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 
 type Done = (status: number) => void;
 
+const recordOption = new Option(
+  '--record <file>',
+  'write everything that the IKE engine is given, to replay it: keys in clear, for the lab',
+);
+
 const captureOptions = [
+  recordOption,
   new Option('--pcap <file>', 'record NWu and N2'),
   new Option(
     '--keylog <folder>',
@@ -122,6 +128,7 @@ function addLab(program: Command, done: Done): void {
     .option('--json', 'print one summary object on standard output')
     .option('--pcap <file>', 'record NWu and N2')
     .option('--keylog <folder>', "write Wireshark's decryption tables into a folder")
+    .addOption(recordOption)
     .option('--same-spi', 'all UEs use the same initiator SPI')
     .addOption(new Option('--fault <kind>', 'make this go wrong, to see how it ends').choices(labFaults))
     .option('--verbose', 'log every step of the N3IWF')
@@ -134,6 +141,7 @@ function addReplay(program: Command, done: Done): void {
     .description('read captured IKE and ESP traffic: a ladder of exchanges with payloads and verdicts')
     .argument('<file>', 'pcap or pcapng')
     .option('--keys <path>', "Wireshark's ikev2_decryption_table, or the folder that holds it")
+    .option('--against-engine <record>', 'give what the initiators sent to our responder, as it was recorded')
     .option('--json', 'print one object on standard output')
     .action(async (file: string, options: ReplayOptions) =>
       done((await import('./replay.ts')).replay(file, options)),

@@ -1,9 +1,11 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperatorError } from '../errors.ts';
-import { readCapture } from '../replay/capture-file.ts';
+import { type CapturedFrame, readCapture } from '../replay/capture-file.ts';
 import { CaptureReader, faultVerdicts, type Report } from '../replay/capture-reader.ts';
 import { datagramsOf } from '../replay/datagrams.ts';
+import { decodeEntry, type RecordEntry } from '../replay/engine-record.ts';
+import { replayEngine, sidesOf } from '../replay/engine-replay.ts';
 import { type KeyTable, readKeyTable } from '../replay/key-table.ts';
 import { ladderOf } from '../replay/ladder.ts';
 import { readNamedFile } from './configuration-file.ts';
@@ -12,6 +14,8 @@ export interface ReplayOptions {
   /** A file like Wireshark's `ikev2_decryption_table`, or the folder that holds it. */
   readonly keys?: string;
   readonly json?: boolean;
+  /** A record of `n3iwf run --record` or `n3iwf lab --record`: the engine does again what the capture shows. */
+  readonly againstEngine?: string;
 }
 
 const tableName = 'ikev2_decryption_table';
@@ -31,6 +35,7 @@ export function replay(
   if (!capture.ok)
     throw new OperatorError('N3IWF_E_CONFIG', `${path} is not a capture: ${capture.error.message}`);
   const { frames, cutShort } = capture.value;
+  if (options.againstEngine !== undefined) return againstEngine(frames, options.againstEngine, print);
   const { keys } = options.keys === undefined ? { keys: new Map() } : readKeys(options.keys);
   const reader = new CaptureReader(keys);
   const reports: Report[] = [];
@@ -58,15 +63,42 @@ export function replay(
   return faults === 0 && cutShort === undefined ? 0 : 1;
 }
 
+/** Gives the captured messages of the initiators to a responder of ours and tells the first difference. */
+function againstEngine(
+  frames: readonly CapturedFrame[],
+  path: string,
+  print: (line: string) => void,
+): number {
+  const lines = new TextDecoder().decode(readNamedFile('--against-engine', path)).split('\n');
+  let entries: RecordEntry[];
+  try {
+    entries = lines.filter((line) => line !== '').map(decodeEntry);
+  } catch (error) {
+    throw new OperatorError('N3IWF_E_CONFIG', `${path} is no record of an engine: ${String(error)}`);
+  }
+  const { inputs, compared, difference } = replayEngine(entries, sidesOf(datagramsOf(frames)));
+  print(
+    `${inputs} inputs, ${compared} messages compared: ${difference ?? 'the engine sends what was captured'}`,
+  );
+  return difference === undefined ? 0 : 1;
+}
+
 function countsOf(reports: readonly Report[]) {
   const ike = reports.filter((report) => report.kind === 'ike');
   return {
     ikeMessages: ike.length,
-    ikeSas: new Set(ike.map(({ spiInitiator, from, to }) => `${spiInitiator} ${[from, to].sort().join(' ')}`))
-      .size,
+    ikeSas: new Set(
+      ike.map(
+        ({ spiInitiator, from, to }) => `${spiInitiator} ${[from, to].map(addressOf).sort().join(' ')}`,
+      ),
+    ).size,
     sealed: ike.filter(({ verdict }) => verdict === 'sealed').length,
     espPackets: reports.length - ike.length,
   };
+}
+
+function addressOf(end: string): string {
+  return end.replace(/:\d+$/, '');
 }
 
 function readKeys(path: string): KeyTable {

@@ -1,13 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import pino from 'pino';
-import {
-  type EndpointConfig,
-  ID_TYPE,
-  type IkeEvent,
-  parseEspProposal,
-  parseIkeProposal,
-  type Result,
-} from '#ikev2';
+import { type EndpointConfig, ID_TYPE, parseEspProposal, parseIkeProposal, type Result } from '#ikev2';
 import { Etsi014Client, KeyStore } from '#qkd';
 import { type Config, innerConfigOf } from '../config.ts';
 import { OperatorError } from '../errors.ts';
@@ -50,8 +43,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   if (options.keylog !== undefined)
     log.warn({ folder: options.keylog }, 'keys of every SA are written in clear');
   const capture = new LabCapture(options);
-  const observe = (event: IkeEvent) => capture.ikeEvent(event);
-  const shell = await GatewayShell.open(shellConfig, keys?.store, log, { observe }, capture);
+  const shell = await GatewayShell.open(shellConfig, keys?.store, log, capture.observers(), capture);
   const { amfs, sctp } = config.n2;
   const { localAddresses } = addressed.n2;
   for (const amf of amfs) {

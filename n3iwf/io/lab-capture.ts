@@ -1,5 +1,7 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { IkeEvent } from '#ikev2';
+import { encodeEntry, type RecordEntry } from '../replay/engine-record.ts';
 import { ngapFrame, udpFrame } from './frames.ts';
 import { PcapWriter } from './pcap-writer.ts';
 import type { UdpAddress } from './udp.ts';
@@ -8,6 +10,8 @@ import { WiresharkKeys } from './wireshark-keys.ts';
 export interface CaptureOptions {
   readonly pcap?: string;
   readonly keylog?: string;
+  /** File for everything that the IKE engine is given, to replay it: keys in clear. */
+  readonly record?: string;
 }
 
 /** Ports as they should read in a capture, where a lab without privileges had to use others. */
@@ -18,9 +22,11 @@ const n2Ends = { n3iwf: '192.0.2.1', amf: '192.0.2.2' };
 export class LabCapture {
   private readonly pcap: PcapWriter | undefined;
   private readonly keys: WiresharkKeys | undefined;
+  private readonly record: number | undefined;
   private tsn = 1;
 
-  constructor({ pcap, keylog }: CaptureOptions) {
+  constructor({ pcap, keylog, record }: CaptureOptions) {
+    this.record = record === undefined ? undefined : openSync(record, 'w', 0o600);
     this.pcap = pcap === undefined ? undefined : new PcapWriter(pcap);
     this.keys = keylog === undefined ? undefined : new WiresharkKeys(keylog);
   }
@@ -41,7 +47,16 @@ export class LabCapture {
     else if (event.type === 'childSaEstablished') this.keys?.child(event.child);
   }
 
+  /** What the node's composition needs to let this see: every IKE event, and with `record` the engine's inputs. */
+  observers(): { observe(event: IkeEvent): void; recordIke?(entry: RecordEntry): void } {
+    const observe = (event: IkeEvent) => this.ikeEvent(event);
+    const { record } = this;
+    if (record === undefined) return { observe };
+    return { observe, recordIke: (entry) => void writeSync(record, `${encodeEntry(entry)}\n`) };
+  }
+
   close(): void {
+    if (this.record !== undefined) closeSync(this.record);
     this.pcap?.close();
   }
 }

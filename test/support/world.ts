@@ -6,6 +6,7 @@ import { type KeyReply, Secret } from '#qkd';
 import { Gateway } from '../../n3iwf/gateway.ts';
 import { silentLog } from '../../n3iwf/log.ts';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
+import type { RecordEntry } from '../../n3iwf/replay/engine-record.ts';
 
 /** One UDP payload under way. */
 export interface Datagram {
@@ -28,6 +29,8 @@ export interface WorldOptions {
   readonly channel?: (datagram: Datagram, world: World) => readonly Datagram[];
   /** What becomes of a message on N2, in either direction; undefined loses it. */
   readonly n2?: (pdu: NgapPdu, toAmf: boolean, world: World) => NgapPdu | undefined;
+  /** Takes down what the IKE engine of the N3IWF is given. */
+  readonly record?: (entry: RecordEntry) => void;
   /** Names keys to the N3IWF that its own key manager has never heard of. */
   readonly unknownKeys?: boolean;
 }
@@ -232,6 +235,7 @@ export class World {
               address: n3iwf.address,
             }),
           ),
+        ...(this.options.record === undefined ? {} : { recordIke: this.options.record }),
         resetN2: (ies, amf) => {
           this.toAmf.push({ message: 'NGReset', ies });
           this.amfOf.push(amf);

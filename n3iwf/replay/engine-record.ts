@@ -1,0 +1,115 @@
+import type { EndpointConfig, EndpointPorts } from '#ikev2';
+import { IkeEndpoint, type Output } from '#ikev2';
+
+/**
+ * One line of a record: everything that an IKE engine was given, in order. With it the engine does again, octet for
+ * octet, what it did. It holds keys in clear, but no private key of a certificate.
+ */
+export type RecordEntry =
+  | { readonly kind: 'config'; readonly config: EndpointConfig }
+  | { readonly kind: 'input'; readonly method: string; readonly args: readonly unknown[] }
+  | { readonly kind: 'random'; readonly octets: Uint8Array }
+  | { readonly kind: 'answer'; readonly port: string; readonly value: unknown }
+  | { readonly kind: 'sent'; readonly data: readonly Uint8Array[] };
+
+type Write = (entry: RecordEntry) => void;
+
+/** Calls that put something into the engine; what else it has is looked at without changing it. */
+const inputs = [
+  'receive',
+  'tick',
+  'sendEap',
+  'setMsk',
+  'failEap',
+  'providePpk',
+  'provideSharedSecret',
+  'createChildSa',
+  'rekeyChildSa',
+  'deleteChildSa',
+  'rekeyIkeSa',
+  'noteUsage',
+  'deleteIkeSa',
+  'changeAddress',
+  'inform',
+  'checkLiveness',
+] as const satisfies readonly (keyof IkeEndpoint)[];
+export type EngineInput = (typeof inputs)[number];
+const inputNames: ReadonlySet<string> = new Set(inputs);
+
+/** An engine that writes down what it is given before it works on it. */
+export function recordingEngine(config: EndpointConfig, ports: EndpointPorts, write: Write): IkeEndpoint {
+  write({ kind: 'config', config });
+  const engine = new IkeEndpoint(config, recordingPorts(ports, write));
+  return new Proxy(engine, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      if (!inputNames.has(String(name))) return member.bind(target) as unknown;
+      return (...args: unknown[]): unknown => {
+        write({ kind: 'input', method: String(name), args });
+        const outputs = member.apply(target, args) as readonly Output[];
+        const data = outputs.flatMap((output) => (output.kind === 'transmit' ? [output.data] : []));
+        if (data.length > 0) write({ kind: 'sent', data });
+        return outputs;
+      };
+    },
+  });
+}
+
+function recordingPorts(ports: EndpointPorts, write: Write): EndpointPorts {
+  const answered =
+    <A extends unknown[], R>(port: string, ask: (...args: A) => R) =>
+    (...args: A): R => {
+      const value = ask(...args);
+      write({ kind: 'answer', port, value });
+      return value;
+    };
+  return {
+    random: (length) => {
+      const octets = ports.random(length);
+      write({ kind: 'random', octets });
+      return octets;
+    },
+    authorize: answered('authorize', (request) => ports.authorize(request)),
+    ...optional(ports.admitChildSa, (ask) => ({ admitChildSa: answered('admitChildSa', ask) })),
+    ...optional(ports.informed, (ask) => ({ informed: answered('informed', ask) })),
+    ...optional(ports.admitAddress, (ask) => ({ admitAddress: answered('admitAddress', ask) })),
+    ...optional(ports.verifyCertificate, (ask) => ({ verifyCertificate: ask })),
+  };
+}
+
+function optional<T, R extends object>(ask: T | undefined, make: (ask: T) => R): R | object {
+  return ask === undefined ? {} : make(ask);
+}
+
+/** Stands for `undefined`, which JSON has not. */
+const nothing = { $nothing: true };
+
+/** An entry as a line of JSON; octets become hexadecimal with a mark, the certificate's private key is left out. */
+export function encodeEntry(entry: RecordEntry): string {
+  return JSON.stringify(entry, (key, value: unknown) => {
+    if (key === 'privateKey') return undefined;
+    if (value === undefined) return nothing;
+    // an octet string inside has had its own toJSON called by the time it comes here as a Buffer
+    if (value instanceof Uint8Array) return { $hex: Buffer.from(value).toString('hex') };
+    const buffer = value as { type?: unknown; data?: unknown } | null;
+    return buffer?.type === 'Buffer' && Array.isArray(buffer.data)
+      ? { $hex: Buffer.from(buffer.data as number[]).toString('hex') }
+      : value;
+  });
+}
+
+/** Reads a line that `encodeEntry` wrote. @throws SyntaxError for anything else */
+export function decodeEntry(line: string): RecordEntry {
+  const entry = JSON.parse(line, (_, value: unknown) => {
+    const { $hex, $nothing } = (value ?? {}) as { $hex?: unknown; $nothing?: unknown };
+    if ($nothing === true) return undefined;
+    return typeof $hex === 'string' ? Uint8Array.from(Buffer.from($hex, 'hex')) : value;
+  }) as Partial<RecordEntry> | null;
+  if (typeof entry?.kind !== 'string') throw new SyntaxError('a line of the record has no kind');
+  return entry as RecordEntry;
+}
+
+export function isEngineInput(method: string): method is EngineInput {
+  return inputNames.has(method);
+}
