@@ -163,7 +163,27 @@ export const configSchema = z.strictObject({
       ca: z.string(),
       certificate: z.string(),
       key: z.string(),
-      store: z.string().describe('file of the key store'),
+      store: z.string().describe('file of the key store, or postgres://... for one that several nodes share'),
+      keyEncryptionKey: z
+        .union([z.strictObject({ file: z.string() }), z.strictObject({ credential: z.string() })])
+        .optional()
+        .describe('32 octets that keys at rest depend on; without it they end with the process'),
+      maxKeyAgeMs: z.number().int().positive().optional().describe('a key older than this is never used'),
+      audit: z
+        .strictObject({
+          signingKey: z.string().describe('PEM file of an Ed25519 or ML-DSA private key'),
+          checkpoints: z.string().describe('file that signed checkpoints are appended to'),
+          syslog: z.strictObject({ host: ip, port: port.default(514) }).optional(),
+          origin: z
+            .string()
+            .regex(/^[^\s+]+$/, 'must have no space and no plus')
+            .optional()
+            .describe('name of the record; saeId/keys when left out'),
+          everyEvents: z.number().int().positive().default(1000),
+          everyMs: z.number().int().positive().default(60_000),
+        })
+        .optional()
+        .describe('signed checkpoints of the audit record'),
       tamperFile: z.string().optional().describe('a file whose appearance destroys every key'),
     })
     .optional(),

@@ -16,6 +16,7 @@ export const exitCodes = {
   N3IWF_E_KME: 4,
   N3IWF_E_N2: 5,
   N3IWF_E_PLATFORM: 6,
+  N3IWF_E_STORE: 7,
 } as const;
 
 export type OperatorErrorCode = keyof typeof exitCodes;

@@ -85,6 +85,13 @@ export { type SkipCapabilities, skipIdOfUuid, uuidOfSkipId } from './skip/messag
 export { type SkipAnswer, SkipServer, type SkipServerOptions } from './skip/server.ts';
 export { keyReference } from './store/audit.ts';
 export { type AuditFault, type AuditVerdict, type TreeHead, verifyAudit } from './store/audit-verify.ts';
+export {
+  type CheckpointError,
+  readCheckpoints,
+  signsCheckpoints,
+  writeCheckpoint,
+} from './store/checkpoint.ts';
+export { AuditBrokenError, Checkpointer, type CheckpointerParts } from './store/checkpointer.ts';
 export type {
   AuditRow,
   Change,

@@ -1,14 +1,14 @@
 /** `n3iwf keys quarantine`: distrusts keys, in the running N3IWF when there is one, else in its store. */
 import { randomUUID } from 'node:crypto';
 import { KeyStore } from '#qkd';
-import { readConfig } from '../config.ts';
+import { type Config, readConfig } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { Incidents } from '../incidents.ts';
 import { askControl } from '../io/control-http.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
-import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
 import { silentLog } from '../log.ts';
 import { readYaml } from './configuration-file.ts';
+import { openKeyStorage, readKeyPolicy } from './key-storage.ts';
 
 /** Options of the command line. */
 export interface QuarantineOptions {
@@ -56,21 +56,22 @@ export async function quarantineKeys(options: QuarantineOptions): Promise<number
   }
   if (config.qkd === undefined)
     throw new OperatorError('N3IWF_E_CONFIG', `${options.config}: qkd is missing, so there are no keys`);
-  print(await quarantineStored(config.qkd.store, sinceMs, reason, link));
+  print(await quarantineStored(config.qkd, sinceMs, reason, link));
   return 0;
 }
 
 /**
  * Nobody answers at the control socket: what is in the store is distrusted there; SAs of a dead node need no end. Keys that
- * wait are burnt as the store opens, since only the node that is gone could open them.
+ * wait are burnt as the store opens when no key-encryption key is configured, since only the node that is gone could open
+ * them.
  */
 async function quarantineStored(
-  path: string,
+  config: NonNullable<Config['qkd']>,
   sinceMs: number,
   reason: string,
   link: string | undefined,
 ): Promise<unknown> {
-  const storage = new SqliteKeyStorage(path);
+  const storage = await openKeyStorage(config.store);
   try {
     const none = {
       ok: false,
@@ -81,6 +82,7 @@ async function quarantineStored(
       storage,
       clock: { wallMs: Date.now, monotonicMs },
       random: randomOctets,
+      ...readKeyPolicy(config),
     });
     const nobody = { endSasOf: () => 0, endAllSas: () => 0 };
     const incidents = new Incidents({
@@ -92,6 +94,6 @@ async function quarantineStored(
     });
     return await incidents.quarantine(sinceMs, reason, link);
   } finally {
-    storage.close();
+    await storage.close();
   }
 }

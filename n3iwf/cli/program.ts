@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, OperatorError } from '../errors.ts';
 import type { CaptureOptions } from '../io/lab-capture.ts';
 import type { DoctorKmeOptions } from './doctor-kme.ts';
+import type { BooksOptions, EpochOptions, ListOptions, VerifyOptions } from './keys-books.ts';
 import type { QuarantineOptions } from './keys-quarantine.ts';
 import { type LabOptions, labFaults } from './lab-options.ts';
 import type { MigrateOptions } from './migrate.ts';
@@ -176,5 +177,50 @@ function addKeys(program: Command, done: Done): void {
     .option('--reason <text>', 'for the audit record')
     .action(async (options: QuarantineOptions) =>
       done(await (await import('./keys-quarantine.ts')).quarantineKeys(options)),
+    );
+  addKeyBooks(keys, done);
+}
+
+const nodeConfig = () =>
+  new Option('-c, --config <file>', 'configuration file of the N3IWF (YAML)').makeOptionMandatory();
+
+/** Commands that read the books, beside a running node or without one. */
+function addKeyBooks(keys: Command, done: Done): void {
+  keys
+    .command('status')
+    .description('keys by state, waiting keys by pair, epochs, length of the audit record')
+    .addOption(nodeConfig())
+    .action(async (options: BooksOptions) =>
+      done(await (await import('./keys-books.ts')).keysStatus(options)),
+    );
+  keys
+    .command('list')
+    .description('what the books say of each key, one JSON object a line; never the key')
+    .addOption(nodeConfig())
+    .option('--state <state>', 'only keys in this state')
+    .option('--peer <sae>', 'only keys shared with this SAE')
+    .option('--limit <n>', 'at most so many', positiveInteger, 100)
+    .action(async (options: ListOptions) => done(await (await import('./keys-books.ts')).listKeys(options)));
+  keys
+    .command('destroy-epoch')
+    .description('destroy the key of an epoch, and with it every key that waits under it')
+    .addOption(nodeConfig())
+    .requiredOption('--epoch <name>', 'as `keys status` names it')
+    .option('--reason <text>', 'for the audit record', 'by an operator')
+    .action(async (options: EpochOptions) =>
+      done(await (await import('./keys-books.ts')).destroyEpoch(options)),
+    );
+  keys
+    .command('audit')
+    .description('the audit record')
+    .command('verify')
+    .description(
+      'find edits, deletions, swaps, and what a signed checkpoint shows to be cut off or rewritten',
+    )
+    .addOption(nodeConfig())
+    .option('--checkpoints <file>', 'those of the configuration when left out')
+    .option('--public-key <file>', 'PEM; that of the configuration when left out')
+    .action(async (options: VerifyOptions) =>
+      done(await (await import('./keys-books.ts')).verifyRecord(options)),
     );
 }

@@ -12,11 +12,11 @@ import { KmeHttpsTransport } from '../io/kme-https.ts';
 import { type CaptureOptions, LabCapture } from '../io/lab-capture.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { connectSctp } from '../io/sctp-kernel.ts';
-import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
 import type { Log } from '../log.ts';
 import { defaultPathTimers } from '../n3/paths.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
 import { readNamedFile } from './configuration-file.ts';
+import { openCheckpointer, openKeyStorage, readKeyPolicy } from './key-storage.ts';
 import { readNodeConfig, withAddresses } from './node-config.ts';
 import { watchKeys } from './node-keys.ts';
 import { reload } from './reload.ts';
@@ -39,7 +39,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   if (translation !== undefined) tell(translation, path, log);
   const addressed = await withAddresses(config);
   const shellConfig = shellConfigOf(addressed, options.keylog !== undefined);
-  const keys = config.qkd === undefined ? undefined : await openKeys(config.qkd);
+  const keys = config.qkd === undefined ? undefined : await openKeys(config.qkd, log);
   if (options.keylog !== undefined)
     log.warn({ folder: options.keylog }, 'keys of every SA are written in clear');
   const capture = new LabCapture(options);
@@ -66,7 +66,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   await new Promise((resolve) => setTimeout(resolve, drainMs));
   await shell.close();
   capture.close();
-  keys?.close();
+  await keys?.close();
   return 0;
 }
 
@@ -104,7 +104,8 @@ type QkdConfig = NonNullable<Config['qkd']>;
 /** Opens the key store and asks the KME for its status once, so that a wrong KME is known at start. */
 async function openKeys(
   config: QkdConfig,
-): Promise<{ store: KeyStore; client: Etsi014Client; close(): void }> {
+  log: Log,
+): Promise<{ store: KeyStore; client: Etsi014Client; close(): Promise<void> }> {
   const tls = {
     certificate: text(readNamedFile('qkd.certificate', config.certificate)),
     privateKey: text(readNamedFile('qkd.key', config.key)),
@@ -117,7 +118,7 @@ async function openKeys(
     transport.close();
     throw new OperatorError('N3IWF_E_KME', `KME ${config.kmeId} at ${config.kme}: ${status.error.detail}`);
   }
-  const storage = new SqliteKeyStorage(config.store);
+  const storage = await openKeyStorage(config.store);
   const clock = { wallMs: () => Date.now(), monotonicMs };
   const store = await KeyStore.open({
     source: client,
@@ -125,15 +126,25 @@ async function openKeys(
     clock,
     random: randomOctets,
     later: setImmediate,
+    ...readKeyPolicy(config),
   });
-  const upkeep = setInterval(() => void store.maintain(), upkeepMs);
+  const checkpointer = openCheckpointer(config, storage);
+  const checkpoint = (atOnce: boolean): Promise<void> | undefined =>
+    checkpointer
+      ?.follow(atOnce)
+      .catch((error: Error) => log.error({ error: error.message }, 'no checkpoint of the audit record'));
+  const upkeep = setInterval(() => {
+    void store.maintain();
+    void checkpoint(false);
+  }, upkeepMs);
   return {
     store,
     client,
-    close: () => {
+    close: async () => {
       clearInterval(upkeep);
       store.close();
-      storage.close();
+      await checkpoint(true);
+      await storage.close();
       transport.close();
     },
   };

@@ -49,7 +49,7 @@ export async function verifyAudit(
 }
 
 /** The state of one walk. The first fault ends it, since everything behind it is in doubt. */
-class AuditWalk {
+export class AuditWalk {
   readonly #tree = new MerkleTree();
   readonly #heads: readonly TreeHead[];
   #previous = FIRST_HASH;
@@ -60,14 +60,17 @@ class AuditWalk {
     this.#heads = [...heads].sort((a, b) => a.size - b.size);
   }
 
+  /** Rows that held so far. */
   get size(): number {
     return this.#tree.size;
   }
 
+  /** Merkle root over them. */
   root(): Uint8Array {
     return this.#tree.root();
   }
 
+  /** The next row; gives what is wrong with it. */
   take(row: AuditRow): AuditFault | undefined {
     const sequence = this.#tree.size + 1;
     if (row.sequence !== sequence) return { sequence, problem: 'gap' };
@@ -94,6 +97,7 @@ class AuditWalk {
     return undefined;
   }
 
+  /** What is missing once there are no more rows. */
   end(): AuditFault | undefined {
     const missing = this.#heads.at(-1);
     if (missing === undefined || missing.size <= this.size) return undefined;

@@ -1,0 +1,137 @@
+/** Opens the key storage and the keys around it as the configuration names them. */
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { join } from 'node:path';
+import { Checkpointer, type KeyStorage, KeyStorageError, Secret, signsCheckpoints } from '#qkd';
+import type { Config } from '../config.ts';
+import { OperatorError } from '../errors.ts';
+import { checkpointFile, checkpointSyslog } from '../io/checkpoint-places.ts';
+import { monotonicMs } from '../io/machine.ts';
+import { PostgresKeyStorage } from '../io/postgres-key-storage.ts';
+import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
+import { readNamedFile } from './configuration-file.ts';
+
+type QkdConfig = NonNullable<Config['qkd']>;
+
+/** A file, or a PostgreSQL database that several nodes share. @throws OperatorError N3IWF_E_STORE */
+export async function openKeyStorage(place: string): Promise<KeyStorage> {
+  try {
+    if (/^postgres(ql)?:/.test(place)) return await PostgresKeyStorage.open(place);
+    return new SqliteKeyStorage(place);
+  } catch (error) {
+    if (error instanceof KeyStorageError) throw new OperatorError('N3IWF_E_STORE', error.message);
+    throw error;
+  }
+}
+
+/**
+ * The key-encryption key: 32 octets, raw or as 64 hexadecimal digits, from a file or from a credential of the service
+ * manager (`LoadCredential=` of systemd, which names its folder in CREDENTIALS_DIRECTORY).
+ *
+ * @returns undefined when none is configured: keys that wait then end with the process
+ * @throws OperatorError N3IWF_E_CONFIG
+ */
+export function readKeyEncryptionKey(
+  config: Pick<QkdConfig, 'keyEncryptionKey' | 'store'>,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Secret | undefined {
+  const named = config.keyEncryptionKey;
+  if (named === undefined) {
+    if (!config.store.startsWith('postgres')) return undefined;
+    throw new OperatorError(
+      'N3IWF_E_CONFIG',
+      'qkd.keyEncryptionKey: is missing; nodes that share a store need the same one',
+    );
+  }
+  if ('file' in named) return asKey('qkd.keyEncryptionKey.file', named.file);
+  const folder = environment.CREDENTIALS_DIRECTORY;
+  if (folder === undefined)
+    throw new OperatorError(
+      'N3IWF_E_CONFIG',
+      'qkd.keyEncryptionKey.credential: CREDENTIALS_DIRECTORY is not set; start by a service with LoadCredential=',
+    );
+  return asKey('qkd.keyEncryptionKey.credential', join(folder, named.credential));
+}
+
+/** What the configuration says of keys at rest and of their age, as a store takes it. @throws OperatorError N3IWF_E_CONFIG */
+export function readKeyPolicy(config: QkdConfig): { keyEncryptionKey?: Secret; maxAgeMs?: number } {
+  const keyEncryptionKey = readKeyEncryptionKey(config);
+  const { maxKeyAgeMs } = config;
+  return {
+    ...(keyEncryptionKey === undefined ? {} : { keyEncryptionKey }),
+    ...(maxKeyAgeMs === undefined ? {} : { maxAgeMs: maxKeyAgeMs }),
+  };
+}
+
+/** Digits are read octet by octet, so that the key never is a string. */
+function asKey(name: string, path: string): Secret {
+  const octets = readNamedFile(name, path);
+  try {
+    if (octets.length === 32) return Secret.copyOf(octets);
+    const key = fromHex(octets);
+    if (key !== undefined) return Secret.own(key);
+  } finally {
+    octets.fill(0);
+  }
+  throw new OperatorError(
+    'N3IWF_E_CONFIG',
+    `${name}: "${path}" must hold 32 octets or 64 hexadecimal digits`,
+  );
+}
+
+/** Line ends behind the digits are let pass. */
+function fromHex(octets: Uint8Array): Uint8Array | undefined {
+  let length = octets.length;
+  while (length > 0 && (octets[length - 1] === 0x0a || octets[length - 1] === 0x0d)) length--;
+  if (length !== 64) return undefined;
+  const key = new Uint8Array(32);
+  for (let index = 0; index < 64; index++) {
+    const digit = hexDigit(octets[index] ?? 0);
+    if (digit < 0) {
+      key.fill(0);
+      return undefined;
+    }
+    key[index >> 1] = ((key[index >> 1] ?? 0) << 4) | digit;
+  }
+  return key;
+}
+
+function hexDigit(octet: number): number {
+  if (octet >= 0x30 && octet <= 0x39) return octet - 0x30;
+  const lower = octet | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+/** What signs and ships checkpoints of the audit record; undefined when none is configured. @throws OperatorError */
+export function openCheckpointer(config: QkdConfig, storage: KeyStorage): Checkpointer | undefined {
+  const { audit } = config;
+  if (audit === undefined) return undefined;
+  const places = [checkpointFile(audit.checkpoints)];
+  if (audit.syslog !== undefined)
+    places.push(checkpointSyslog(audit.syslog.host, audit.syslog.port, () => new Date()));
+  return new Checkpointer({
+    storage,
+    privateKey: readSigningKey(audit.signingKey),
+    origin: audit.origin ?? `${config.saeId}/keys`,
+    everyEvents: audit.everyEvents,
+    everyMs: audit.everyMs,
+    monotonicMs,
+    ship: async (checkpoint) => {
+      await Promise.all(places.map((place) => place(checkpoint)));
+    },
+  });
+}
+
+/** PEM, Ed25519 or ML-DSA. @throws OperatorError N3IWF_E_CONFIG */
+function readSigningKey(path: string): KeyObject {
+  const pem = Buffer.from(readNamedFile('qkd.audit.signingKey', path));
+  try {
+    const key = createPrivateKey(pem);
+    if (signsCheckpoints(key)) return key;
+  } catch {
+    // Said below, with what would be right.
+  }
+  throw new OperatorError(
+    'N3IWF_E_CONFIG',
+    `qkd.audit.signingKey: "${path}" must be an Ed25519 or ML-DSA private key (openssl genpkey -algorithm ed25519)`,
+  );
+}
