@@ -3,7 +3,7 @@ import { type EndpointConfig, ID_TYPE, parseEspProposal, parseIkeProposal, type 
 import { decodeNgap, encodeNgap, type NgapPdu } from '#ngap';
 import { type CoreConfig, SimulatedCore, SimulatedUe, type UeConfig, type UeEvent } from '#peers';
 import { type KeyReply, Secret } from '#qkd';
-import { Gateway } from '../../n3iwf/gateway.ts';
+import { Gateway, type GatewayConfig } from '../../n3iwf/gateway.ts';
 import { silentLog } from '../../n3iwf/log.ts';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
 import type { RecordEntry } from '../../n3iwf/replay/engine-record.ts';
@@ -25,6 +25,8 @@ export interface WorldOptions {
   readonly innerPool?: string;
   readonly refuse?: NonNullable<CoreConfig['refuse']>;
   readonly ue?: Partial<UeConfig>;
+  /** What the gateway's configuration says beside the necessary. */
+  readonly gateway?: Pick<GatewayConfig, 'inner' | 'sessions' | 'userPlane'>;
   /** What becomes of a datagram on NWu: itself, several, or none. */
   readonly channel?: (datagram: Datagram, world: World) => readonly Datagram[];
   /** What becomes of a message on N2, in either direction; undefined loses it. */
@@ -82,6 +84,8 @@ export interface WorldUe {
   readonly ue: SimulatedUe;
   readonly events: UeEvent[];
   readonly address: string;
+  /** User packets that came down. */
+  readonly packets: { readonly pduSessionId: number; readonly qfi: number; readonly packet: Uint8Array }[];
 }
 
 /** Gateway, core and UEs joined by queues under a clock of their own; nothing here touches a socket or the time of day. */
@@ -222,7 +226,7 @@ export class World {
     const sendNwu = (data: Uint8Array, from: SocketAddress, to: SocketAddress) =>
       this.carry({ data, from, to });
     return new Gateway(
-      { ike, identity, innerPool },
+      { ike, identity, innerPool, ...this.options.gateway },
       {
         now: () => this.now,
         random: (length) => this.random.octets(length),
@@ -307,6 +311,7 @@ export class World {
       ...this.options.ue,
     };
     const events: UeEvent[] = [];
+    const packets: WorldUe['packets'] = [];
     const local = { address, port: 500 };
     const ue = new SimulatedUe(
       config,
@@ -317,9 +322,11 @@ export class World {
         send: (data, from, to) => this.carry({ data, from, to }),
         event: (event) => void events.push(event),
         obtainQkdKey: () => Promise.resolve(this.draw()),
+        packetReceived: (pduSessionId, qfi, packet) =>
+          packets.push({ pduSessionId, qfi, packet: Uint8Array.from(packet) }),
       },
     );
-    return { ue, events, address };
+    return { ue, events, address, packets };
   }
 
   private draw(): { keyId: string; secret: Uint8Array } {

@@ -25,12 +25,22 @@ export type Refusal = 'ngSetup' | 'registration' | 'pduSession';
  */
 export type Quirk = 'q3' | 'q4' | 'q5' | 'q6' | 'q7' | 'q8' | 'q10' | 'q11';
 
+/** A QoS flow with a standardized 5QI. */
+export interface CoreFlow {
+  readonly qfi: number;
+  readonly fiveQi: number;
+  /** With a guaranteed bit rate, which is 1 Mbit/s each way. */
+  readonly guaranteed?: boolean;
+}
+
 export interface CoreConfig {
   readonly plmn: { readonly mcc: string; readonly mnc: string };
   readonly amfName: string;
   readonly amfRegionId: number;
   readonly amfSetId: number;
   readonly amfPointer: number;
+  /** The flows of every session; one of 5QI 9 without it. */
+  readonly flows?: readonly [CoreFlow, ...CoreFlow[]];
   readonly slices: readonly { readonly sst: number; readonly sd?: string }[];
   /** Tracking area codes that are served, six hexadecimal digits each; without them, every one is. */
   readonly tacs?: readonly string[];

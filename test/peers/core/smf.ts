@@ -1,7 +1,7 @@
 import { decodeTransfer, encodeTransfer, type MessageIes, type NgapPdu } from '#ngap';
 import { defaultQosRules, encodeNas } from '../nas/index.ts';
 import type { AmfUe, CoreSession } from './amf-ue.ts';
-import { type CoreConfig, sNssaiOf } from './config.ts';
+import { type CoreConfig, type CoreFlow, sNssaiOf } from './config.ts';
 import { sessionNas } from './session-nas.ts';
 import type { SimulatedUpf } from './upf.ts';
 
@@ -43,7 +43,8 @@ export class SimulatedSmf {
     if (host === undefined) return undefined;
     const ulTeid = this.nextTeid++;
     const address = Uint8Array.of(...this.config.sessionPrefix, host);
-    const session: CoreSession = { id, pti, address, ulTeid, qfi: 1, active: false };
+    const { qfi } = this.flows[0];
+    const session: CoreSession = { id, pti, address, ulTeid, qfi, active: false };
     ue.sessions.set(id, session);
     this.upf.addSession({ address, ulTeid, qfi: session.qfi });
     return session;
@@ -73,6 +74,10 @@ export class SimulatedSmf {
     });
   }
 
+  private get flows(): readonly [CoreFlow, ...CoreFlow[]] {
+    return this.config.flows ?? [{ qfi: 1, fiveQi: 9 }];
+  }
+
   requestTransfer(session: CoreSession): Uint8Array {
     return encodeTransfer('PDUSessionResourceSetupRequestTransfer', {
       pduSessionAggregateMaximumBitRate: {
@@ -87,19 +92,7 @@ export class SimulatedSmf {
         },
       },
       pduSessionType: 'ipv4',
-      qosFlowSetupRequestList: [
-        {
-          qosFlowIdentifier: session.qfi,
-          qosFlowLevelQosParameters: {
-            qosCharacteristics: { choice: 'nonDynamic5qi', value: { fiveQi: 9 } },
-            allocationAndRetentionPriority: {
-              priorityLevelArp: 8,
-              preEmptionCapability: 'shall-not-trigger-pre-emption',
-              preEmptionVulnerability: 'not-pre-emptable',
-            },
-          },
-        },
-      ],
+      qosFlowSetupRequestList: this.flows.map(flowRequest),
     });
   }
 
@@ -195,6 +188,29 @@ export class SimulatedSmf {
     });
   }
 }
+
+function flowRequest({ qfi, fiveQi, guaranteed }: CoreFlow) {
+  return {
+    qosFlowIdentifier: qfi,
+    qosFlowLevelQosParameters: {
+      qosCharacteristics: { choice: 'nonDynamic5qi', value: { fiveQi } },
+      allocationAndRetentionPriority: {
+        priorityLevelArp: 8,
+        preEmptionCapability: 'shall-not-trigger-pre-emption',
+        preEmptionVulnerability: 'not-pre-emptable',
+      },
+      ...(guaranteed === true ? { gbrQosInformation: guaranteedRates } : {}),
+    },
+  } as const;
+}
+
+const megabit = 1_000_000;
+const guaranteedRates = {
+  maximumFlowBitRateDl: 2 * megabit,
+  maximumFlowBitRateUl: 2 * megabit,
+  guaranteedFlowBitRateDl: megabit,
+  guaranteedFlowBitRateUl: megabit,
+};
 
 /** What ends a session: the 5GSM message for the UE and the transfer for the N3IWF. `pti` as in the UE's request, or 0. */
 export function releaseCommand(id: number, pti: number): { nas: Uint8Array; transfer: Uint8Array } {

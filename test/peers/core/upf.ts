@@ -15,6 +15,7 @@ import { TcpEcho } from './tcp-echo.ts';
 export interface UpfSession {
   readonly address: Uint8Array;
   readonly ulTeid: number;
+  /** The flow of what the data network begins; answers come in the flow of the question. */
   readonly qfi: number;
   downlink?: { readonly teid: number; readonly gateway: SocketAddress };
 }
@@ -73,12 +74,12 @@ export class SimulatedUpf {
       this.counters.dropped++;
       return;
     }
-    const { type, teid, sequence, payload } = decoded.value;
+    const { type, teid, sequence, payload, container } = decoded.value;
     if (type === GTPU_TYPE.ECHO_REQUEST) this.ports.send(encodeEchoResponse(sequence ?? 0), remote);
-    else if (type === GTPU_TYPE.G_PDU) this.uplink(teid, payload, remote);
+    else if (type === GTPU_TYPE.G_PDU) this.uplink(teid, payload, remote, container?.qfi);
   }
 
-  private uplink(teid: number, payload: Uint8Array, remote: SocketAddress): void {
+  private uplink(teid: number, payload: Uint8Array, remote: SocketAddress, qfi: number | undefined): void {
     const session = this.sessions.get(teid);
     if (session === undefined) {
       this.ports.send(encodeErrorIndication(teid, this.own), remote);
@@ -93,14 +94,14 @@ export class SimulatedUpf {
       this.counters.dropped++;
       return;
     }
-    this.answer(session, packet.value);
+    this.answer(session, packet.value, qfi);
   }
 
   private isInPool(destination: Uint8Array): boolean {
     return destination.length === 4 && this.pool.every((octet, at) => destination[at] === octet);
   }
 
-  private answer(session: UpfSession, packet: IpPacket): void {
+  private answer(session: UpfSession, packet: IpPacket, qfi: number | undefined): void {
     if (packet.protocol === IP_PROTOCOL.TCP) {
       this.counters.uplink++;
       this.tcp.receive(session.ulTeid, packet);
@@ -112,14 +113,14 @@ export class SimulatedUpf {
       return;
     }
     this.counters.uplink++;
-    this.downlink(session, answer);
+    this.downlink(session, answer, qfi);
   }
 
-  private downlink(session: UpfSession | undefined, packet: Uint8Array): void {
+  private downlink(session: UpfSession | undefined, packet: Uint8Array, qfi = session?.qfi): void {
     if (session?.downlink === undefined) return;
     this.counters.downlink++;
     const { teid, gateway } = session.downlink;
-    const container = { direction: 'downlink', qfi: session.qfi, rqi: false } as const;
+    const container = { direction: 'downlink', qfi: qfi ?? session.qfi, rqi: false } as const;
     this.ports.send(encodeGpdu(teid, container, packet), gateway);
   }
 }

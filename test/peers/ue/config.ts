@@ -17,6 +17,8 @@ export interface UeConfig {
   /** FQDN that the N3IWF must prove, but for AUTH `qkd`, where a key ID takes its place. */
   readonly n3iwfName: string;
   readonly preSharedKey?: Uint8Array;
+  /** Asks for an inner address of IPv6 instead of IPv4. */
+  readonly innerIpv6?: boolean;
   readonly ikeProposals: readonly string[];
   readonly espProposals: readonly string[];
   /** Octets of the initiator's SPI, for UEs that do not choose it at random. */
@@ -46,6 +48,8 @@ export interface UePorts {
   event(event: UeEvent): void;
   /** A fresh key of the UE's store; rejects when there is none. */
   obtainQkdKey(): Promise<DrawnKey>;
+  /** Sees every user packet that came down, with its flow. */
+  packetReceived?(pduSessionId: number, qfi: number, packet: Uint8Array): void;
   verifyCertificate?(chain: readonly Uint8Array[], peerId: Identity): KeyObject | undefined;
 }
 

@@ -1,5 +1,7 @@
 import type { ChildSa, SocketAddress } from '#ikev2';
 import { encodeNasEnvelope, NasEnvelopeReader } from '../../../n3iwf/nwu/nas-envelope.ts';
+import type { QosInfo } from '../../../n3iwf/nwu/notifies.ts';
+import { formatAddress } from '../../../n3iwf/userplane/address.ts';
 import { EspReceiver, EspSender, spiOf } from '../../../n3iwf/userplane/esp.ts';
 import { decodeIp, encodeIp, IP_PROTOCOL } from '../../../n3iwf/userplane/ip.ts';
 import { TcpConnection } from '../../../n3iwf/userplane/tcp.ts';
@@ -10,7 +12,8 @@ interface Sa {
   readonly child: ChildSa;
   readonly sender: EspSender;
   readonly receiver: EspReceiver;
-  readonly pduSessionId: number | undefined;
+  /** What it carries of a session; undefined for the signalling SA. */
+  qos: QosInfo | undefined;
 }
 
 interface StackEvents {
@@ -29,12 +32,13 @@ export class InnerStack {
   private readonly bySpi = new Map<number, Sa>();
   private readonly byChild = new Map<number, Sa>();
   private readonly envelope = new NasEnvelopeReader();
-  private inner = new Uint8Array(4);
-  private nasAddress = new Uint8Array(4);
+  private inner: Uint8Array = new Uint8Array(4);
+  private nasAddress: Uint8Array = new Uint8Array(4);
   private nasPort = 0;
   private nas: TcpConnection | undefined;
   private signalling: Sa | undefined;
-  private readonly sessions = new Map<number, Sa>();
+  /** Child SAs of each session, the newest last: a rekeyed one stands behind the one that it replaces. */
+  private readonly sessions = new Map<number, Sa[]>();
 
   constructor(ports: UePorts, events: StackEvents) {
     this.ports = ports;
@@ -42,7 +46,7 @@ export class InnerStack {
   }
 
   get innerAddress(): string {
-    return this.inner.join('.');
+    return formatAddress(this.inner);
   }
 
   configure(inner: Uint8Array, nasAddress: Uint8Array, nasPort: number): void {
@@ -55,24 +59,30 @@ export class InnerStack {
     this.signalling = this.install(child, undefined);
   }
 
-  installSession(child: ChildSa, pduSessionId: number): void {
-    this.sessions.set(pduSessionId, this.install(child, pduSessionId));
+  installSession(child: ChildSa, qos: QosInfo): void {
+    const others = this.sessions.get(qos.pduSessionId) ?? [];
+    this.sessions.set(qos.pduSessionId, [...others, this.install(child, qos)]);
   }
 
   /** Puts `child` in the place of an older one; the session that it serves, if any. */
   replace(old: number, child: ChildSa): number | undefined {
-    const id = this.byChild.get(old)?.pduSessionId;
-    if (id === undefined) this.installSignalling(child);
-    else this.installSession(child, id);
-    return id;
+    const qos = this.byChild.get(old)?.qos;
+    if (qos === undefined) this.installSignalling(child);
+    else this.installSession(child, qos);
+    return qos?.pduSessionId;
   }
 
-  private install(child: ChildSa, pduSessionId: number | undefined): Sa {
+  /** The flows of a session's default Child SA are others from now on. */
+  changeFlows(qos: QosInfo): void {
+    for (const sa of this.sessions.get(qos.pduSessionId) ?? []) if (sa.qos?.isDefault === true) sa.qos = qos;
+  }
+
+  private install(child: ChildSa, qos: QosInfo | undefined): Sa {
     const sa: Sa = {
       child,
       sender: new EspSender(child.spiOut, child.suite, child.keysOut, (length) => this.ports.random(length)),
       receiver: new EspReceiver(child.spiIn, child.suite, child.keysIn),
-      pduSessionId,
+      qos,
     };
     this.bySpi.set(child.spiIn, sa);
     this.byChild.set(child.id, sa);
@@ -84,8 +94,11 @@ export class InnerStack {
     if (sa === undefined) return;
     this.byChild.delete(childSaId);
     this.bySpi.delete(sa.child.spiIn);
-    if (sa.pduSessionId !== undefined && this.sessions.get(sa.pduSessionId) === sa)
-      this.sessions.delete(sa.pduSessionId);
+    if (sa.qos === undefined) return;
+    const { pduSessionId } = sa.qos;
+    const others = (this.sessions.get(pduSessionId) ?? []).filter((other) => other !== sa);
+    if (others.length === 0) this.sessions.delete(pduSessionId);
+    else this.sessions.set(pduSessionId, others);
   }
 
   clear(): void {
@@ -96,16 +109,36 @@ export class InnerStack {
     this.nas = undefined;
   }
 
-  childSaOf(pduSessionId: number | undefined): number | undefined {
-    const sa = pduSessionId === undefined ? this.signalling : this.sessions.get(pduSessionId);
+  /** The Child SA that a flow takes, or else the default one of its session; without a session the signalling SA. */
+  childSaOf(pduSessionId: number | undefined, qfi = -1): number | undefined {
+    const sa = pduSessionId === undefined ? this.signalling : this.saFor(pduSessionId, qfi);
     return sa?.child.id;
   }
 
-  /** The session that `childSaId` serves at present; undefined for one that was replaced. */
+  /** Every Child SA that sends at present, the signalling SA among them. */
+  currentChildSas(): number[] {
+    const ofSessions = [...this.sessions.values()].flatMap((all) =>
+      all.filter((sa, at) => !all.slice(at + 1).some((later) => sameFlows(sa, later))),
+    );
+    return [...(this.signalling === undefined ? [] : [this.signalling]), ...ofSessions].map(
+      ({ child }) => child.id,
+    );
+  }
+
+  private defaultOf(pduSessionId: number): Sa | undefined {
+    return this.sessions.get(pduSessionId)?.findLast(({ qos }) => qos?.isDefault === true);
+  }
+
+  /** The newest that names the flow, else the default one [TS24502 8.3.2]. */
+  private saFor(pduSessionId: number, qfi: number): Sa | undefined {
+    const named = this.sessions.get(pduSessionId)?.findLast(({ qos }) => qos?.qfis.includes(qfi));
+    return named ?? this.defaultOf(pduSessionId);
+  }
+
+  /** The session whose default Child SA this is at present; undefined for any other, one that was replaced included. */
   sessionOf(childSaId: number): number | undefined {
-    const sa = this.byChild.get(childSaId);
-    if (sa?.pduSessionId === undefined) return undefined;
-    return this.sessions.get(sa.pduSessionId) === sa ? sa.pduSessionId : undefined;
+    const id = this.byChild.get(childSaId)?.qos?.pduSessionId;
+    return id !== undefined && this.defaultOf(id)?.child.id === childSaId ? id : undefined;
   }
 
   openNas(now: number): void {
@@ -128,8 +161,9 @@ export class InnerStack {
     this.nas?.send(now, encodeNasEnvelope(nasPdu));
   }
 
-  sendGre(pduSessionId: number, upAddress: Uint8Array, gre: Uint8Array): void {
-    this.transmit(this.sessions.get(pduSessionId), encodeIp(this.inner, upAddress, IP_PROTOCOL.GRE, gre));
+  sendGre(pduSessionId: number, qfi: number, upAddress: Uint8Array, gre: Uint8Array): void {
+    const packet = encodeIp(this.inner, upAddress, IP_PROTOCOL.GRE, gre);
+    this.transmit(this.saFor(pduSessionId, qfi), packet);
   }
 
   receiveEsp(now: number, packet: Uint8Array): void {
@@ -142,8 +176,8 @@ export class InnerStack {
     if (protocol === IP_PROTOCOL.TCP) {
       const segment = decodeTcp(payload, source, destination);
       if (segment.ok) this.nas?.receive(now, segment.value);
-    } else if (protocol === IP_PROTOCOL.GRE && sa.pduSessionId !== undefined) {
-      this.events.packetReceived(sa.pduSessionId, payload);
+    } else if (protocol === IP_PROTOCOL.GRE && sa.qos !== undefined) {
+      this.events.packetReceived(sa.qos.pduSessionId, payload);
     }
   }
 
@@ -156,9 +190,13 @@ export class InnerStack {
   }
 
   private transmit(sa: Sa | undefined, packet: Uint8Array): void {
-    const sealed = sa?.sender.seal(IP_PROTOCOL.IPV4, packet);
+    const sealed = sa?.sender.seal(this.inner.length === 4 ? IP_PROTOCOL.IPV4 : IP_PROTOCOL.IPV6, packet);
     if (sa === undefined || sealed === undefined) return;
     const { local, remote } = sa.child;
     this.ports.send(sealed, local, remote satisfies SocketAddress);
   }
+}
+
+function sameFlows(one: Sa, other: Sa): boolean {
+  return one.qos?.isDefault === other.qos?.isDefault && one.qos?.qfis.join() === other.qos?.qfis.join();
 }

@@ -78,7 +78,18 @@ export class UeSessions {
       data: new Uint8Array(56),
     });
     const packet = encodeIp(session.address, destination, IP_PROTOCOL.ICMP, echo);
-    this.stack.sendGre(pduSessionId, session.upAddress, encodeGre(session.qfis[0] ?? 1, packet));
+    this.send(pduSessionId, session.qfis[0] ?? 1, packet);
+  }
+
+  /** Sends an IP packet in a flow of a session that is up. */
+  send(pduSessionId: number, qfi: number, packet: Uint8Array): void {
+    const upAddress = this.byId.get(pduSessionId)?.upAddress;
+    if (upAddress !== undefined) this.stack.sendGre(pduSessionId, qfi, upAddress, encodeGre(qfi, packet));
+  }
+
+  /** The address that the network gave to a session. */
+  addressOf(pduSessionId: number): Uint8Array | undefined {
+    return this.byId.get(pduSessionId)?.address;
   }
 
   onMessage(message: NasMessage): void {
@@ -103,20 +114,22 @@ export class UeSessions {
     }
   }
 
-  onChildSa(child: ChildSa, { pduSessionId, qfis }: QosInfo, upAddress: Uint8Array): void {
-    const session = this.byId.get(pduSessionId);
+  onChildSa(child: ChildSa, qos: QosInfo, upAddress: Uint8Array): void {
+    const session = this.byId.get(qos.pduSessionId);
     if (session === undefined) return;
-    this.stack.installSession(child, pduSessionId);
+    this.stack.installSession(child, qos);
     session.upAddress = upAddress;
-    session.qfis = qfis;
+    session.qfis = qos.isDefault ? [...qos.qfis, ...session.qfis] : [...session.qfis, ...qos.qfis];
     this.checkUp(session);
   }
 
   /** The N3IWF says which flows ride on a session's Child SA from now on; false when there is no such session. */
-  onFlows({ pduSessionId, qfis }: QosInfo): boolean {
+  onFlows(qos: QosInfo): boolean {
+    const { pduSessionId, qfis } = qos;
     const session = this.byId.get(pduSessionId);
     if (session === undefined) return false;
     session.qfis = qfis;
+    this.stack.changeFlows(qos);
     this.ports.event({ type: 'flowsChanged', pduSessionId, qfis });
     return true;
   }
@@ -131,6 +144,8 @@ export class UeSessions {
     const session = this.byId.get(pduSessionId);
     const gre = decodeGre(greOctets);
     const packet = gre.ok ? decodeIp(gre.value.payload) : undefined;
+    if (session !== undefined && gre.ok)
+      this.ports.packetReceived?.(pduSessionId, gre.value.qfi ?? -1, gre.value.payload);
     if (session === undefined || packet?.ok !== true || packet.value.protocol !== IP_PROTOCOL.ICMP) return;
     const echo = decodeIcmpEcho(packet.value.payload);
     if (!echo.ok || echo.value?.kind !== 'reply' || echo.value.identifier !== echoIdentifier) return;

@@ -23,13 +23,12 @@ import { InnerStack } from './inner-stack.ts';
 import { NasClient } from './nas-client.ts';
 import { UeSessions } from './sessions.ts';
 
-const everything: TrafficSelector = {
-  protocol: 0,
-  startPort: 0,
-  endPort: 65535,
-  start: new Uint8Array(4),
-  end: new Uint8Array(4).fill(255),
-};
+/** All traffic of one family, whose addresses have `octets`. */
+function everything(octets: 4 | 16): TrafficSelector {
+  const [start, end] = [new Uint8Array(octets), new Uint8Array(octets).fill(255)];
+  return { protocol: 0, startPort: 0, endPort: 65535, start, end };
+}
+
 const moSignalling = 3;
 const qosInfoType = 55501;
 
@@ -129,6 +128,19 @@ export class SimulatedUe {
     }
   }
 
+  /** Rekeys every Child SA from this side, one after the other. */
+  rekeyAll(): void {
+    for (const childSaId of this.stack.currentChildSas())
+      this.carryOut(this.engine.rekeyChildSa(this.ports.now(), this.ikeSaId, childSaId));
+  }
+
+  /** What the UE asks for in its configuration request. */
+  private get addressType(): number {
+    return this.config.innerIpv6 === true
+      ? CP_ATTRIBUTE.INTERNAL_IP6_ADDRESS
+      : CP_ATTRIBUTE.INTERNAL_IP4_ADDRESS;
+  }
+
   /** Ends the IKE SA from this side, without a word on NAS. */
   disconnect(): void {
     this.carryOut(this.engine.deleteIkeSa(this.ports.now(), this.ikeSaId));
@@ -137,6 +149,13 @@ export class SimulatedUe {
   /** Deletes the Child SA of a session from this side. */
   deleteChildSa(pduSessionId: number): void {
     const childSaId = this.stack.childSaOf(pduSessionId);
+    if (childSaId !== undefined)
+      this.carryOut(this.engine.deleteChildSa(this.ports.now(), this.ikeSaId, childSaId));
+  }
+
+  /** Deletes the Child SA that a flow of a session takes. */
+  deleteChildSaOf(pduSessionId: number, qfi: number): void {
+    const childSaId = this.stack.childSaOf(pduSessionId, qfi);
     if (childSaId !== undefined)
       this.carryOut(this.engine.deleteChildSa(this.ports.now(), this.ikeSaId, childSaId));
   }
@@ -188,6 +207,7 @@ export class SimulatedUe {
         ? { type: ID_TYPE.FQDN, data: encode(this.config.n3iwfName) }
         : { type: ID_TYPE.KEY_ID, data: encode(this.authKey.keyId) };
     const { proposals, childProposals, localId } = this.endpointConfig();
+    const family = this.config.innerIpv6 === true ? 16 : 4;
     return {
       localId,
       expectedRemoteId: remoteId,
@@ -196,9 +216,9 @@ export class SimulatedUe {
       proposals,
       childProposals,
       ppk: this.config.ppk === 'none' ? 'off' : 'required',
-      attributes: [{ type: CP_ATTRIBUTE.INTERNAL_IP4_ADDRESS, value: new Uint8Array(0) }],
-      trafficSelectorsLocal: [everything],
-      trafficSelectorsRemote: [everything],
+      attributes: [{ type: this.addressType, value: new Uint8Array(0) }],
+      trafficSelectorsLocal: [everything(family)],
+      trafficSelectorsRemote: [everything(family)],
     };
   }
 
@@ -305,9 +325,11 @@ export class SimulatedUe {
     attributes: readonly { type: number; value: Uint8Array }[],
     notifies: readonly Notify[],
   ): void {
-    const inner = attributes.find(({ type }) => type === CP_ATTRIBUTE.INTERNAL_IP4_ADDRESS)?.value;
+    // behind an IPv6 address stands the length of its prefix [RFC7296 3.15.1]
+    const length = this.config.innerIpv6 === true ? 16 : 4;
+    const inner = attributes.find(({ type }) => type === this.addressType)?.value.slice(0, length);
     const { nasAddress, nasPort } = readNwuAddresses(notifies);
-    if (inner?.length !== 4 || nasAddress === undefined || nasPort === undefined) {
+    if (inner?.length !== length || nasAddress === undefined || nasPort === undefined) {
       this.fail('IKE_AUTH', 'the answer names no inner address or no NAS address');
       return;
     }
