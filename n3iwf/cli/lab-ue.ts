@@ -4,6 +4,7 @@ import { OperatorError } from '../errors.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { UdpSocket } from '../io/udp.ts';
 import { WakeTimer } from '../io/wake-timer.ts';
+import { requireAddress } from '../userplane/address.ts';
 import type { LabUe } from './lab-options.ts';
 
 type EventOf<T extends UeEvent['type']> = Extract<UeEvent, { type: T }>;
@@ -16,19 +17,28 @@ interface Waiter {
 /** Longest wait for any one step of a UE, in ms. */
 const stepLimitMs = 15_000;
 const sessionId = 1;
-const pingTarget = Uint8Array.of(198, 51, 100, 1);
+const defaultPingTarget = '198.51.100.1';
 
 /** One simulated UE on sockets of its own, driven through the steps of a lab run. */
 export class LabUeRunner {
   readonly ue: SimulatedUe;
   readonly result: LabUe;
   private readonly sockets: readonly UdpSocket[];
+  /** IPv4 address that is pinged through the session. */
+  private readonly pingTarget: string;
   private readonly timer: WakeTimer;
   private readonly waiters = new Set<Waiter>();
   private readonly seen: UeEvent[] = [];
 
-  private constructor(ue: SimulatedUe, timer: WakeTimer, sockets: readonly UdpSocket[], result: LabUe) {
+  private constructor(
+    ue: SimulatedUe,
+    timer: WakeTimer,
+    sockets: readonly UdpSocket[],
+    result: LabUe,
+    pingTarget: string,
+  ) {
     this.ue = ue;
+    this.pingTarget = pingTarget;
     this.timer = timer;
     this.sockets = sockets;
     this.result = result;
@@ -39,6 +49,7 @@ export class LabUeRunner {
     config: UeConfig,
     at: UeAddresses,
     ports: Pick<UePorts, 'obtainQkdKey' | 'verifyCertificate'>,
+    pingTarget = defaultPingTarget,
   ): Promise<LabUeRunner> {
     let runner: LabUeRunner | undefined;
     const received = (data: Uint8Array, remote: SocketAddress, local: SocketAddress) => {
@@ -65,7 +76,7 @@ export class LabUeRunner {
       rekeys: { child: 0, ike: 0 },
       timesMs: { ikeSaInit: 0, registration: 0, pduSession: 0 },
     };
-    runner = new LabUeRunner(ue, new WakeTimer(ue, monotonicMs), [ike, nat], result);
+    runner = new LabUeRunner(ue, new WakeTimer(ue, monotonicMs), [ike, nat], result, pingTarget);
     return runner;
   }
 
@@ -99,7 +110,7 @@ export class LabUeRunner {
     const ping = await this.ping(5);
     this.result.pduSessions.push({ id: sessionId, ip: address, qfis, ping });
     told(
-      `${this.result.supi} pinged ${pingTarget.join('.')}: ${ping.received} of ${ping.sent}, ${ping.rttMs.toFixed(2)} ms`,
+      `${this.result.supi} pinged ${this.pingTarget}: ${ping.received} of ${ping.sent}, ${ping.rttMs.toFixed(2)} ms`,
     );
   }
 
@@ -108,10 +119,11 @@ export class LabUeRunner {
   /** Sends `count` echo requests one after the other; the round trip is the mean of those answered. */
   async ping(count: number): Promise<{ sent: number; received: number; rttMs: number }> {
     const times: number[] = [];
+    const target = requireAddress(this.pingTarget);
     for (let i = 0; i < count; i++) {
       const sequence = this.firstSequence++;
       const pong = this.wait((event) => event.type === 'pong' && event.sequence === sequence, 'ping', 1000);
-      this.act((ue) => ue.sessions.ping(sessionId, pingTarget, sequence));
+      this.act((ue) => ue.sessions.ping(sessionId, target, sequence));
       const answer = await pong.catch(() => undefined);
       if (answer?.type === 'pong') times.push(answer.rttMs);
     }

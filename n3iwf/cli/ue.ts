@@ -10,7 +10,8 @@ import { plmnSchema, sliceSchema, subscriberSchema } from './subscriber-schema.t
 
 const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
 
-const ueSchema = z.strictObject({
+/** The configuration file of `n3iwf ue`. */
+export const ueSchema = z.strictObject({
   address: z.string(),
   ikePort: z.number().int().default(500),
   natTraversalPort: z.number().int().default(4500),
@@ -23,6 +24,7 @@ const ueSchema = z.strictObject({
   plmn: plmnSchema,
   slice: sliceSchema,
   dnn: z.string().default('internet'),
+  ping: z.ipv4('must be an IPv4 address such as 198.51.100.1').default('198.51.100.1'),
   auth: z.enum(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'),
   ppk: z.enum(['rfc8784', 'none']).default('rfc8784'),
   preSharedKeyFile: z.string().optional(),
@@ -69,10 +71,11 @@ export async function runUe(path: string): Promise<number> {
             Date.now,
           ),
         };
-  const runner = await LabUeRunner.open(SimulatedUe, ueConfig(file), at, {
+  const ports = {
     obtainQkdKey: () => keys?.draw() ?? Promise.reject(new Error('qkd: is missing from the configuration')),
     ...verify,
-  });
+  };
+  const runner = await LabUeRunner.open(SimulatedUe, ueConfig(file), at, ports, file.ping);
   const say = (line: string) => process.stdout.write(`${line}\n`);
   try {
     await runner.attach(say);

@@ -33,17 +33,26 @@ export function queueNas(node: Node, ue: UeContext, nasPdu: Uint8Array): void {
   node.log.warn({ ue: ue.id }, 'downlink NAS dropped: the UE takes none');
 }
 
+/** A copy of what the UE has just answered crossed that answer on its way: later it would be a question of its own. */
+const crossingMs = 2000;
+
 /**
- * EAP has one request under way at a time [RFC3748 2]: what comes while the UE has not answered waits, and an AMF that
- * only repeats itself because the UE is slow adds nothing to the request that the UE holds already.
+ * EAP has one request under way at a time [RFC3748 2]: what comes while the UE has not answered waits. An AMF that only
+ * repeats itself because the UE is slow adds nothing: neither while the UE holds the request, nor when the copy crosses
+ * the answer. There the UE would drop it as seen, and an EAP request that nobody answers stops everything.
  */
 function sendNasInEap(node: Node, ue: UeContext, nasPdu: Uint8Array): void {
-  if (ue.nasInEap !== undefined) {
-    const isRepeat = [ue.nasInEap, ...ue.nasQueue].some((other) => Buffer.compare(other, nasPdu) === 0);
-    if (!isRepeat) queueNas(node, ue, nasPdu);
+  const { nasInEap, eapAnsweredMs } = ue;
+  const isWaiting = nasInEap !== undefined && eapAnsweredMs === undefined;
+  const isFresh = eapAnsweredMs === undefined || node.now() - eapAnsweredMs < crossingMs;
+  const earlier = nasInEap !== undefined && isFresh ? [nasInEap, ...ue.nasQueue] : ue.nasQueue;
+  if (earlier.some((other) => Buffer.compare(other, nasPdu) === 0)) return;
+  if (isWaiting) {
+    queueNas(node, ue, nasPdu);
     return;
   }
   ue.nasInEap = nasPdu;
+  ue.eapAnsweredMs = undefined;
   ue.eapIdentifier = (ue.eapIdentifier + 1) & 0xff;
   const packet = eapNasRequest(ue.eapIdentifier, nasPdu);
   node.ike((engine, now) => engine.sendEap(now, ue.ikeSaId, packet));
@@ -51,7 +60,7 @@ function sendNasInEap(node: Node, ue: UeContext, nasPdu: Uint8Array): void {
 
 /** The UE answered the EAP request: the next NAS message that waited, if any, is its turn. */
 export function onEapAnswered(node: Node, ue: UeContext): void {
-  ue.nasInEap = undefined;
+  ue.eapAnsweredMs = node.now();
   const next = ue.nasQueue.shift();
   if (next !== undefined) sendNasInEap(node, ue, next);
 }

@@ -96,8 +96,10 @@ export class UeContext {
   state: UeState = 'starting';
   eapIdentifier: number;
   innerAddress: Uint8Array | undefined;
-  /** Downlink NAS in the EAP request that the UE has yet to answer. */
+  /** Downlink NAS in the last EAP request. */
   nasInEap: Uint8Array | undefined;
+  /** When the UE answered that request, in ms of the clock; undefined while it has not. */
+  eapAnsweredMs: number | undefined;
   /** Downlink NAS that came before the UE could take it, in EAP or on its NAS connection, oldest first. */
   readonly nasQueue: Uint8Array[] = [];
   nasConnected = false;

@@ -41,6 +41,34 @@ describe('an AMF that repeats itself because the UE is slow', () => {
     },
   );
 
+  test('[RFC3748 2] a copy that crosses the answer on its way does not reach the UE: it would drop it, and EAP would stop', async () => {
+    const world = new World({
+      // The AMF's timer sends the Security Mode Command again just before the UE's answer to it arrives there.
+      n2: (pdu, toAmf, own) => {
+        const command = own.toN3iwf.filter(({ message }) => message === 'DownlinkNASTransport').at(-1);
+        if (!toAmf && pdu.message === 'InitialContextSetupRequest' && command !== undefined)
+          own.gateway.receiveN2(command);
+        return pdu;
+      },
+    });
+    await world.register();
+    await worksOn(world);
+  });
+
+  test('a question that is put again well after its answer goes to the UE', async () => {
+    const world = new World({ ue: { holdDownlink: 2 } });
+    await world.register();
+    const ue = [...world.gateway.ues][0];
+    const identityRequest = Uint8Array.of(0x7e, 0x00, 0x5b, 0x01);
+    if (ue === undefined) throw new Error('no UE');
+    ue.nasInEap = identityRequest;
+    ue.eapAnsweredMs = world.now - 10_000;
+    const before = ue.eapIdentifier;
+    const nas = { amfUeNgapId: 1, ranUeNgapId: 1, nasPdu: identityRequest };
+    await world.amfSends({ message: 'DownlinkNASTransport', ies: nas });
+    expect(ue.eapIdentifier).toBe(before + 1);
+  });
+
   test('[RFC3748 2] another NAS message waits until the UE has answered, and then is the next request', async () => {
     const world = new World({ ue: { holdDownlink: 1 } });
     await world.register();

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabUeRunner } from '../../n3iwf/cli/lab-ue.ts';
 import { SimulatedUe, type UeConfig } from '../peers/index.ts';
@@ -8,9 +8,11 @@ import {
   address,
   amfConfig,
   free5gcNodeConfig,
+  kmeConfig,
   n3iwfName,
   nodeConfig,
   plmn,
+  quantumNodeConfig,
   slice,
   stubConfig,
   subscriberOf,
@@ -86,6 +88,21 @@ export class Bench {
     return this.run('n3iwfcfg', free5gcNodeConfig, []);
   }
 
+  /** Starts the key managers, and the N3IWF that takes QKD keys from its own. */
+  async startQuantumNode(): Promise<void> {
+    const { main, file } = this.options;
+    const folder = this.quantumFolder;
+    mkdirSync(folder, { recursive: true });
+    const kmes = start(process.execPath, main, 'kme', '-c', file('kme', kmeConfig(folder)));
+    await until('the key managers serve', () => kmes.output().includes('KME kme-ue serves'), setupSeconds);
+    await this.run('n3iwf-qkd', () => quantumNodeConfig(folder), []);
+  }
+
+  /** Where the key managers put certificates, and the node its key store. */
+  get quantumFolder(): string {
+    return join(this.options.folder, 'qkd');
+  }
+
   private async run(
     name: string,
     config: (keyFile: string) => unknown,
@@ -148,7 +165,7 @@ export class Bench {
   }
 
   /** The UE command as a process of its own. @returns its exit status and output */
-  async ueCommand(index: number): Promise<{ status: number | null; output: string }> {
+  async ueCommand(index: number, changes: object = {}): Promise<{ status: number | null; output: string }> {
     const { main, folder, file } = this.options;
     const { imsi, k, opc } = subscriberOf(index);
     const hex = (octets: Uint8Array) => Buffer.from(octets).toString('hex');
@@ -161,6 +178,7 @@ export class Bench {
       auth: 'psk',
       ppk: 'none',
       preSharedKeyFile: join(folder, 'psk'),
+      ...changes,
     });
     const ue = start(process.execPath, main, 'ue', '-c', config);
     await until('the UE command ends', () => hasEnded(ue), 60);

@@ -113,6 +113,52 @@ export function nodeConfig(preSharedKeyFile: string): unknown {
   };
 }
 
+const saes = { n3iwf: 'sae-n3iwf', ue: 'sae-ue' } as const;
+const kmes = { n3iwf: 'https://127.0.0.1:8441', ue: 'https://127.0.0.1:8442' } as const;
+
+/** A pair of key managers whose certificates go to `folder`. */
+export function kmeConfig(folder: string): unknown {
+  return {
+    nodes: [
+      { kmeId: 'kme-n3iwf', saeIds: [saes.n3iwf], listen: { address: '127.0.0.1', port: 8441 } },
+      { kmeId: 'kme-ue', saeIds: [saes.ue], listen: { address: '127.0.0.1', port: 8442 } },
+    ],
+    links: [{ between: ['kme-n3iwf', 'kme-ue'], initialBits: 256_000 }],
+    credentialsFolder: folder,
+  };
+}
+
+/** What an SAE shows its KME, among the files that the key managers wrote. */
+function credentials(folder: string, sae: string) {
+  return { ca: `${folder}/authority.pem`, certificate: `${folder}/${sae}.pem`, key: `${folder}/${sae}.key` };
+}
+
+/** The node with QKD keys for AUTH and in every Child SA. */
+export function quantumNodeConfig(folder: string): unknown {
+  const { ike: _, ...rest } = nodeConfig('') as { ike: unknown };
+  return {
+    ...rest,
+    ike: { address: address.n3iwf, identity: n3iwfName, auth: 'qkd', ppk: 'rfc8784' },
+    qkd: {
+      kme: kmes.n3iwf,
+      kmeId: 'kme-n3iwf',
+      saeId: saes.n3iwf,
+      ueSaeId: saes.ue,
+      store: `${folder}/n3iwf.db`,
+      ...credentials(folder, saes.n3iwf),
+    },
+  };
+}
+
+/** The key store of a UE in front of that node. */
+export function quantumUeConfig(folder: string): object {
+  return {
+    auth: 'qkd',
+    ppk: 'rfc8784',
+    qkd: { kme: kmes.ue, kmeId: 'kme-ue', n3iwfSaeId: saes.n3iwf, ...credentials(folder, saes.ue) },
+  };
+}
+
 /** The same node by a configuration file of free5GC, with nothing of ours but how it proves itself. */
 export function free5gcNodeConfig(preSharedKeyFile: string): unknown {
   const plmnID = plmn;

@@ -1,7 +1,7 @@
 import type { LabUeRunner } from '../../n3iwf/cli/lab-ue.ts';
 import type { Bench } from './bench.ts';
 import { until } from './processes.ts';
-import { subscriberOf } from './settings.ts';
+import { quantumUeConfig, subscriberOf } from './settings.ts';
 
 /** One line of the matrix. */
 interface Step {
@@ -206,6 +206,15 @@ export const steps: readonly Step[] = [
     run: async (bench) => {
       const status = await bench.stopNode();
       check(status === 0, `exit status ${status}`);
+    },
+  },
+  {
+    name: 'QKD keys for AUTH and in the Child SAs: the UE command, with key managers on both sides',
+    run: async (bench) => {
+      await bench.startQuantumNode();
+      const { status, output } = await bench.ueCommand(36, quantumUeConfig(bench.quantumFolder));
+      check(status === 0, output.trim());
+      check((await bench.stopNode()) === 0, 'the N3IWF did not end in order');
     },
   },
   {
