@@ -3,6 +3,7 @@ import { exitCodes, OperatorError } from '../errors.ts';
 import type { CaptureOptions } from '../io/lab-capture.ts';
 import type { DoctorKmeOptions } from './doctor-kme.ts';
 import type { BooksOptions, EpochOptions, ListOptions, VerifyOptions } from './keys-books.ts';
+import type { ProvisionOptions } from './keys-provision.ts';
 import type { QuarantineOptions } from './keys-quarantine.ts';
 import { type LabOptions, labFaults } from './lab-options.ts';
 import type { MigrateOptions } from './migrate.ts';
@@ -177,6 +178,15 @@ function addKeys(program: Command, done: Done): void {
     .option('--reason <text>', 'for the audit record')
     .action(async (options: QuarantineOptions) =>
       done(await (await import('./keys-quarantine.ts')).quarantineKeys(options)),
+    );
+  keys
+    .command('provision')
+    .description('fill a key file for a UE that will have no KME at hand')
+    .requiredOption('-c, --config <file>', "access to the KME as the UE's SAE (YAML)")
+    .requiredOption('--out <file>', 'the file to make')
+    .option('--number <n>', 'how many keys', positiveInteger, 1000)
+    .action(async (options: ProvisionOptions) =>
+      done(await (await import('./keys-provision.ts')).provisionKeys(options)),
     );
   addKeyBooks(keys, done);
 }

@@ -1,12 +1,10 @@
 import { z } from 'zod';
-import { Etsi014Client, KeyStore, MemoryKeyStorage } from '#qkd';
 import { parseDocument } from '../config.ts';
-import { KmeHttpsTransport } from '../io/kme-https.ts';
-import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { certificateVerifier } from '../nwu/certificate-trust.ts';
 import { readNamedFile, readYaml } from './configuration-file.ts';
 import { LabUeRunner } from './lab-ue.ts';
 import { plmnSchema, sliceSchema, subscriberSchema } from './subscriber-schema.ts';
+import { openUeKeys, ueKeysSchema } from './ue-keys.ts';
 
 const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
 
@@ -31,16 +29,7 @@ export const ueSchema = z.strictObject({
   authority: z.string().optional().describe('PEM file of the CA that the N3IWF certificate comes from'),
   proposals: z.array(z.string()).nonempty().default(['aes256gcm16-prfsha256-x25519']),
   espProposals: z.array(z.string()).nonempty().default(['aes256gcm16']),
-  qkd: z
-    .strictObject({
-      kme: z.url(),
-      kmeId: z.string(),
-      n3iwfSaeId: z.string(),
-      ca: z.string(),
-      certificate: z.string(),
-      key: z.string(),
-    })
-    .optional(),
+  qkd: ueKeysSchema.optional(),
 });
 
 type UeFile = z.infer<typeof ueSchema>;
@@ -54,7 +43,7 @@ type UeFile = z.infer<typeof ueSchema>;
 export async function runUe(path: string): Promise<number> {
   const file = parseDocument(ueSchema, readYaml(path), path);
   const { SimulatedUe } = await import('#peers');
-  const keys = file.qkd === undefined ? undefined : await openKeys(file.qkd);
+  const keys = file.qkd === undefined ? undefined : await openUeKeys(file.qkd);
   const { address, ikePort: port, natTraversalPort } = file;
   const at = {
     local: { address, port },
@@ -107,30 +96,5 @@ function ueConfig(file: UeFile) {
       : { preSharedKey: readNamedFile('preSharedKeyFile', preSharedKeyFile) }),
     ikeProposals: proposals,
     espProposals,
-  };
-}
-
-async function openKeys(config: NonNullable<UeFile['qkd']>) {
-  const tls = {
-    certificate: text(readNamedFile('qkd.certificate', config.certificate)),
-    privateKey: text(readNamedFile('qkd.key', config.key)),
-    authority: text(readNamedFile('qkd.ca', config.ca)),
-  };
-  const transport = new KmeHttpsTransport({ url: config.kme, kmeId: config.kmeId, tls });
-  const source = new Etsi014Client(transport, { keySizeBits: 256 });
-  const clock = { wallMs: () => Date.now(), monotonicMs };
-  const store = await KeyStore.open({ source, storage: new MemoryKeyStorage(), clock, random: randomOctets });
-  return {
-    draw: async () => {
-      const reply = await store.obtain(config.n3iwfSaeId);
-      if (reply.status !== 'ok') throw new Error(`${reply.reason}: ${reply.detail}`);
-      const secret = reply.secret.use((octets) => Uint8Array.from(octets));
-      reply.secret.wipe();
-      return { keyId: reply.keyId, secret };
-    },
-    close: () => {
-      store.close();
-      transport.close();
-    },
   };
 }
