@@ -63,7 +63,7 @@ describe('files beside free5gc-compose', () => {
   test('the files of the key managers and of the UE are what the commands take', () => {
     const kmes = parseDocument(kmeSchema, parse(text('kme.yaml')), 'kme.yaml');
     const ue = parseDocument(ueSchema, parse(text('ue.yaml')), 'ue.yaml');
-    expect(kmes.nodes?.map(({ kmeId }) => kmeId)).toContain(ue.qkd?.kmeId);
+    expect(kmes.nodes?.map(({ kmeId }) => kmeId)).toContain((ue.qkd as { kmeId?: string }).kmeId);
     expect(ue.ping).toBe('10.100.200.1');
   });
 
