@@ -35,6 +35,23 @@ describe("free5GC's ways with UEs, shown by the simulated AMF", () => {
     expect(await world.ping()).toBe(true);
   });
 
+  it('q13: a UE that the AMF forgot without a word ends at its next NAS message, with its session, and no other', async () => {
+    const world = new World({ cores: [{ quirks: ['q13'] }], ues: 2 });
+    for (const ue of world.ues) {
+      await world.register(ue);
+      await world.openSession(ue);
+    }
+    world.core.amf.deregister('208930000000001');
+    await world.settle();
+    expect([world.left().ues, world.core.amf.knownUes]).toEqual([2, 1]);
+    world.ue.ue.sessions.release(1);
+    await world.settle();
+    expect(to(world, 'ErrorIndication')).toHaveLength(1);
+    expect(types(world).at(-1)).toBe('closed');
+    expect(world.left()).toMatchObject({ ues: 1, addresses: 1 });
+    expect(await world.ping(world.ues[1])).toBe(true);
+  });
+
   it('q5: a first message that the AMF cannot read arrives as the UE sent it, and its refusal ends the UE alone', async () => {
     const world = new World({ cores: [{ quirks: ['q5'] }], ues: 2 });
     const first = Uint8Array.of(0x7e, 1, 0xde, 0xad, 0xbe, 0xef, 0, 0x7e, 0, 0x4c, 0x10, 0, 7);

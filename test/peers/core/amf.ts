@@ -185,10 +185,15 @@ export class SimulatedAmf {
     }
   }
 
-  /** Ends a UE's registration from the network's side; its context goes when the UE accepts, or when time is up. */
+  /**
+   * Ends a UE's registration from the network's side; its context goes when the UE accepts, or when time is up. With
+   * quirk q13 it goes at once and nobody hears of it.
+   */
   deregister(imsi: string): void {
-    for (const ue of this.ues.values()) {
-      if (ue.subscriber.imsi === imsi) this.gmm.deregisterByNetwork(ue);
+    for (const ue of [...this.ues.values()]) {
+      if (ue.subscriber.imsi !== imsi) continue;
+      if (this.has('q13')) this.forget(ue);
+      else this.gmm.deregisterByNetwork(ue);
     }
   }
 

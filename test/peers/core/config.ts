@@ -22,8 +22,9 @@ export type Refusal = 'ngSetup' | 'registration' | 'pduSession';
  * - `q8` messages for different workers that come right behind each other are done in the other order
  * - `q10` before NG Setup nothing is answered, not even by an Error Indication
  * - `q11` a subscriber without an AMBR ends the AMF at the first PDU session
+ * - `q13` a registration that the home network takes back is forgotten, without a word to the UE or on N2
  */
-export type Quirk = 'q3' | 'q4' | 'q5' | 'q6' | 'q7' | 'q8' | 'q10' | 'q11';
+export type Quirk = 'q3' | 'q4' | 'q5' | 'q6' | 'q7' | 'q8' | 'q10' | 'q11' | 'q13';
 
 /** A QoS flow with a standardized 5QI. */
 export interface CoreFlow {
