@@ -78,9 +78,13 @@ export class Bench {
 
   /** Starts the N3IWF with a capture and waits for its first NG Setup. */
   startNode(): Promise<void> {
-    const { folder } = this.options;
-    const capture = ['--pcap', join(folder, 'nwu-n2.pcap'), '--keylog', join(folder, 'keys')];
-    return this.run('n3iwf', nodeConfig, capture);
+    return this.run('n3iwf', nodeConfig, this.captureAs('matrix'));
+  }
+
+  /** Options that record a node: NWu and N2 in one file, the keys in a folder. */
+  private captureAs(name: string): string[] {
+    const path = (suffix: string) => join(this.options.folder, `${name}${suffix}`);
+    return ['--pcap', path('.pcap'), '--keylog', path('.keys')];
   }
 
   /** Starts the N3IWF by a configuration file of free5GC, without a capture. */
@@ -95,7 +99,7 @@ export class Bench {
     mkdirSync(folder, { recursive: true });
     const kmes = start(process.execPath, main, 'kme', '-c', file('kme', kmeConfig(folder)));
     await until('the key managers serve', () => kmes.output().includes('KME kme-ue serves'), setupSeconds);
-    await this.run('n3iwf-qkd', () => quantumNodeConfig(folder), []);
+    await this.run('n3iwf-qkd', () => quantumNodeConfig(folder), this.captureAs('qkd'));
   }
 
   /** Where the key managers put certificates, and the node its key store. */
