@@ -135,6 +135,19 @@ export class BitWriter {
     }
   }
 
+  /**
+   * Head of an IE, which stands at an octet boundary: its id in two octets, the two bits of its criticality and the
+   * padding that follows them in one [TS38413 9.4.5].
+   */
+  ieHead(id: number, criticality: number): void {
+    this.reserve(32);
+    const octet = (this.at + 7) >>> 3;
+    this.buffer[octet] = id >>> 8;
+    this.buffer[octet + 1] = id;
+    this.buffer[octet + 2] = criticality << 6;
+    this.at = (octet + 3) * 8;
+  }
+
   octets(octets: Uint8Array): void {
     this.reserve(octets.length * 8);
     if ((this.at & 7) === 0) {

@@ -201,8 +201,7 @@ function encodeLaterChoice(
 }
 
 function encodeIeFrame({ id, criticality, value }: UnknownIe, writer: BitWriter): void {
-  writeConstrained(writer, id, 0, 65535);
-  writeConstrained(writer, criticalities.indexOf(criticality as Criticality), 0, 2);
+  writer.ieHead(id, criticalities.indexOf(criticality as Criticality));
   writeCountedOctets(writer, value);
 }
 
@@ -222,8 +221,7 @@ function encodeContainer(type: ContainerType, value: Record<string, unknown>, wr
 }
 
 function encodeIe(row: IeRow, value: unknown, writer: BitWriter): void {
-  writeConstrained(writer, row.id, 0, 65535);
-  writeConstrained(writer, criticalities.indexOf(row.criticality), 0, 2);
+  writer.ieHead(row.id, criticalities.indexOf(row.criticality));
   try {
     encodeOpen(row.type, value, writer);
   } catch (error) {
