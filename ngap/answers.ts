@@ -48,6 +48,8 @@ export function answerTo(diagnosis: Diagnosis): NgapPdu | undefined {
 
 /** Requests whose own response tells which IEs were ignored; the node that takes them writes it there. */
 const reporting: ReadonlySet<string> = new Set<NgapPdu['message']>([
+  'NGReset',
+  'AMFConfigurationUpdate',
   'InitialContextSetupRequest',
   'PDUSessionResourceSetupRequest',
   'PDUSessionResourceModifyRequest',
@@ -105,6 +107,8 @@ const understood: ReadonlySet<string> = new Set<NgapPdu['message']>([
   'NGResetAcknowledge',
   'ErrorIndication',
   'DownlinkNASTransport',
+  'NGReset',
+  'AMFConfigurationUpdate',
   'InitialContextSetupRequest',
   'PDUSessionResourceSetupRequest',
   'PDUSessionResourceModifyRequest',

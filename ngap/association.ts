@@ -1,8 +1,8 @@
 import { answerTo, notUnderstood, reportsInResponse, ueIdsOf } from './answers.ts';
-import type { Diagnosis, Reaction } from './check.ts';
+import { criticalityDiagnosticsOf, type Diagnosis, type Reaction } from './check.ts';
 import { type OwnRequest, type OwnRequestName, OwnRequests } from './own-requests.ts';
 import { type DecodedPdu, decodeNgap, encodeNgap, type NgapPdu } from './pdu.ts';
-import type { Cause } from './schema/ies.ts';
+import type { Cause, CriticalityDiagnostics } from './schema/ies.ts';
 import type { MessageIes } from './schema/messages.ts';
 
 /**
@@ -82,6 +82,7 @@ const waits: Readonly<Record<string, number>> = {
 };
 
 type ResetConnections = Extract<MessageIes<'NGReset'>['resetType'], { choice: 'partOfNgInterface' }>['value'];
+type Report = { readonly criticalityDiagnostics?: CriticalityDiagnostics };
 type SetupRefusal = MessageIes<'NGSetupFailure'> | MessageIes<'RANConfigurationUpdateFailure'>;
 
 const notReady: Cause = { choice: 'protocol', value: 'message-not-compatible-with-receiver-state' };
@@ -104,6 +105,9 @@ export class N2Association {
   private due: number | undefined;
   private up = false;
   private joining = false;
+  /** What the answer to the message at hand must report of IEs that were passed over [TS38413 10.3.4.2]. */
+  private reported: Report = {};
+  private updateReport: Report = {};
   private readonly requests: OwnRequests;
 
   /** How many received PDUs had a fault, by the reaction that it asked for; over all the life of the association. */
@@ -183,7 +187,9 @@ export class N2Association {
 
   /** Answers an AMF Configuration Update that named addresses to add, once each was tried [TS38413 8.7.3.2]. */
   acknowledgeUpdate(now: number, ies: MessageIes<'AMFConfigurationUpdateAcknowledge'>): N2Output[] {
-    return this.send(now, { message: 'AMFConfigurationUpdateAcknowledge', ies });
+    const reported = this.updateReport;
+    this.updateReport = {};
+    return this.send(now, { message: 'AMFConfigurationUpdateAcknowledge', ies: { ...ies, ...reported } });
   }
 
   /** One SCTP message of PPID 60. Whatever it holds, it ends in outputs and not in an exception. */
@@ -203,6 +209,7 @@ export class N2Association {
       pdu.diagnosis?.reaction === 'notify' && !reportsInResponse(pdu.message)
         ? this.answer(now, { ...pdu.diagnosis, ies: pdu.ies })
         : [];
+    this.reported = reportOf(pdu);
     return [...this.dispatch(now, pdu, stream), ...told];
   }
 
@@ -389,16 +396,22 @@ export class N2Association {
     const list = part === undefined ? {} : { ueAssociatedLogicalNgConnectionList: part };
     return [
       event({ type: 'resetReceived', ies }),
-      ...this.send(now, { message: 'NGResetAcknowledge', ies: list }),
+      ...this.send(now, { message: 'NGResetAcknowledge', ies: { ...list, ...this.reported } }),
     ];
   }
 
   /** Answered here unless it names transport addresses to add: only the transport knows whether it could. */
   private configurationUpdated(now: number, ies: MessageIes<'AMFConfigurationUpdate'>): N2Output[] {
     const happened = event({ type: 'amfConfigurationUpdated', ies });
+    this.updateReport = this.reported;
     if (ies.amfTnlAssociationToAddList !== undefined) return [happened];
-    return [happened, ...this.send(now, { message: 'AMFConfigurationUpdateAcknowledge', ies: {} })];
+    return [happened, ...this.acknowledgeUpdate(now, {})];
   }
+}
+
+function reportOf({ message, ies, diagnosis }: DecodedPdu): Report {
+  if (diagnosis?.reaction !== 'notify' || !reportsInResponse(message)) return {};
+  return { criticalityDiagnostics: criticalityDiagnosticsOf({ ...diagnosis, ies }) };
 }
 
 function event(happened: N2Event): N2Output {

@@ -234,6 +234,31 @@ describe('faults', () => {
     }
   });
 
+  it('[TS38413 10.3.4.2] a request with an answer of its own gets the report in it', () => {
+    const ignored = [{ id: 65000, criticality: 'notify' as const, value: Uint8Array.of(1) }];
+    const association = ready();
+    const answers = (['NGReset', 'AMFConfigurationUpdate'] as const).map((message) => {
+      const pdu = example(message);
+      const { amfTnlAssociationToAddList: _, ...ies } = pdu.ies as Record<string, unknown>;
+      const outputs = association.receive(
+        2,
+        0,
+        encodeNgap({ message, ies: { ...ies, unknownIes: ignored } } as never),
+      );
+      expect(outputs).toHaveLength(2);
+      return sent(outputs[1]);
+    });
+    for (const { message, ies } of answers) {
+      expect(message).toMatch(/Acknowledge$/);
+      const { iesCriticalityDiagnostics } = (
+        ies as { criticalityDiagnostics: { iesCriticalityDiagnostics: unknown } }
+      ).criticalityDiagnostics;
+      expect(iesCriticalityDiagnostics).toMatchObject([{ ieId: 65000, typeOfError: 'not-understood' }]);
+    }
+    const plain = association.receive(3, 0, encodeNgap(example('NGReset')));
+    expect(sent(plain[1]).ies).not.toHaveProperty('criticalityDiagnostics');
+  });
+
   it('three hundred unknown IEs are answered with the 256 that fit', () => {
     const unknownIes = Array.from({ length: 300 }, (_, at) => ({ ...unknownIe, id: 60_000 + at }));
     const down = example('DownlinkNASTransport');
