@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { NOTIFY } from '#ikev2';
+import { type KeName, NOTIFY } from '#ikev2';
 import { Steps } from '../support/ike-steps.ts';
-import type { Side } from '../support/pair.ts';
+import { espProposal, type Side } from '../support/pair.ts';
 
 const other = (side: Side): Side => (side === 'ue' ? 'node' : 'ue');
 
@@ -124,6 +124,23 @@ describe('both sides rekey the same Child SA', () => {
     expect(steps.pair.wire).toHaveLength(before);
     steps.pair.run();
     expectOneChild(steps);
+  });
+});
+
+describe('both sides rekey the same Child SA and want different groups', () => {
+  const groups = (...ke: KeName[]) => ({ childProposals: [{ ...espProposal, ke }] });
+
+  it('[RFC7296 2.8.1] both are told to use another, both do, and then the nonces decide', () => {
+    const steps = new Steps({ config: groups('ecp256', 'x25519'), profile: groups('x25519', 'ecp256') });
+    steps.rekeyChild('ue'); //   req1 with X25519 ──►
+    steps.rekeyChild('node'); //      ◄── req2 with P-256
+    steps.pass('node'); //            INVALID_KE_PAYLOAD ──►
+    steps.pass('ue'); //              ◄── INVALID_KE_PAYLOAD
+    steps.pass('node'); //            req1 with P-256 ──►
+    steps.pass('ue'); //              ◄── req2 with X25519
+    steps.pair.run();
+    expectOneChild(steps);
+    for (const side of ['ue', 'node'] as const) expect(steps.childIds(side)).toEqual([sendsBy(steps, side)]);
   });
 });
 

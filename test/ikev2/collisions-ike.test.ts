@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { KeName } from '#ikev2';
 import { Steps } from '../support/ike-steps.ts';
-import type { Side } from '../support/pair.ts';
+import { ikeProposal, type Side } from '../support/pair.ts';
 
 const other = (side: Side): Side => (side === 'ue' ? 'node' : 'ue');
 
@@ -130,6 +131,38 @@ describe('both sides rekey the IKE SA', () => {
     expect(steps.childIds('ue')).toHaveLength(2);
     expect(steps.spis('ue')).toEqual(steps.spis('node'));
     expect(steps.ikeSpis('ue')).toBe(steps.ikeSpis('node'));
+  });
+});
+
+describe('both sides rekey the IKE SA and want different groups', () => {
+  const groups = (...ke: KeName[]) => ({ proposals: [{ ...ikeProposal, ke }] });
+  const disagreeing = { config: groups('ecp256', 'x25519'), profile: groups('x25519', 'ecp256') };
+
+  it('[RFC7296 2.8.2] both are told to use another, both do, and then the nonces decide', () => {
+    const steps = new Steps(disagreeing);
+    steps.rekeyIke('ue'); //     req1 with X25519 ──►
+    steps.rekeyIke('node'); //        ◄── req2 with P-256
+    steps.pass('node'); //            INVALID_KE_PAYLOAD ──►
+    steps.pass('ue'); //              ◄── INVALID_KE_PAYLOAD
+    steps.pass('node'); //            req1 with P-256 ──►
+    steps.pass('ue'); //              ◄── req2 with X25519
+    expect(steps.pair.wire).toHaveLength(2);
+    steps.pair.run();
+    expectOneIkeSa(steps);
+  });
+
+  it('[RFC7296 2.25.2] one is done before the other has tried again: its old SA is gone', () => {
+    const steps = new Steps(disagreeing);
+    steps.rekeyIke('ue'); //     req1 ──►, held back
+    const late = steps.lose('ue');
+    steps.rekeyIke('node'); //        ◄── req2
+    steps.pass('node'); //            INVALID_KE_PAYLOAD ──►
+    steps.pass('ue'); //              ◄── req2 with X25519
+    steps.pass('node'); //            resp2 ──►
+    steps.pass('ue'); //              the node is through, ◄── Delete of the old one
+    steps.pair.deliver(late); //      ◄── TEMPORARY_FAILURE
+    steps.pair.run();
+    expectOneIkeSa(steps);
   });
 });
 

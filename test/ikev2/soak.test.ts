@@ -26,7 +26,7 @@ function named(seed: number): SoakReport {
 
 describe('random schedules', () => {
   it('[RFC7296 2.25] 300 of them end with both sides in agreement on SAs and keys', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, () => {
     const seeds = Array.from({ length: 300 }, (_, i) => i + 1);
     const { childRekeys, ikeRekeys, redundant, lost, delivered } = total([...once, ...seeds].map(named));

@@ -1,6 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ChildSa, IkeEvent } from '#ikev2';
-import { hostSelector, type InTransit, Pair, type Side, seededRandom } from './pair.ts';
+import type { ChildSa, IkeEvent, KeName } from '#ikev2';
+import {
+  espProposal,
+  hostSelector,
+  type InTransit,
+  ikeProposal,
+  Pair,
+  type Side,
+  seededRandom,
+} from './pair.ts';
 
 /** What a run did, so that a soak that never collides is noticed. */
 export interface SoakReport {
@@ -31,6 +39,11 @@ export function soak(seed: number): SoakReport {
   return new Soak(seed).run();
 }
 
+/** Proposals of IKE and ESP with these groups, the best first. */
+function groups(...ke: KeName[]) {
+  return { proposals: [{ ...ikeProposal, ke }], childProposals: [{ ...espProposal, ke }] };
+}
+
 class Soak {
   private readonly random: (length: number) => Uint8Array;
   private readonly pair: Pair;
@@ -51,10 +64,16 @@ class Soak {
       liveness: 0,
     };
     const admitChildSa = <T>(asked: T) => asked;
+    // Every third pair disagrees on the best group, so that rekeys are repeated with another one.
+    const [atUe, atNode] =
+      seed % 3 === 0 ? [groups('x25519', 'ecp256'), groups('ecp256', 'x25519')] : [{}, {}];
+    // Every fourth has to cut its messages.
+    const datagramSize = seed % 4 === 0 ? 200 : 1_280;
     this.pair = new Pair({
       seed,
-      config: { timers },
-      ueConfig: { timers },
+      config: { timers, datagramSize, ...atNode },
+      ueConfig: { timers, datagramSize },
+      profile: atUe,
       uePorts: { admitChildSa },
       nodePorts: { admitChildSa },
     }).attach();
