@@ -7,6 +7,7 @@ import type {
   ChildSaRequest,
   EndpointConfig,
   EndpointPorts,
+  GatewayIdentity,
   IkeSaId,
   IkeSaSummary,
   InitiatorProfile,
@@ -32,6 +33,7 @@ import { deleteChildTask, deleteIkeTask, informTask, livenessTask } from './sa/t
 import { type AcceptedInit, admitInit, answerInit, InitTask } from './sa/tasks/init.ts';
 import { InitiatorIntermediate, ResponderIntermediate } from './sa/tasks/intermediate.ts';
 import { changeAddress } from './sa/tasks/mobike.ts';
+import { redirectAtOnce, redirectTask } from './sa/tasks/redirect.ts';
 import { RekeyIkeTask } from './sa/tasks/rekey-ike.ts';
 import { renew } from './sa/tasks/renew.ts';
 import { DEFAULT_TIMERS } from './sa/timers.ts';
@@ -237,6 +239,13 @@ export class IkeEndpoint {
     });
   }
 
+  /** Responder: sends the initiator to another gateway; void for one that does not follow. [RFC5685 5] */
+  redirect(now: number, ikeSaId: IkeSaId, gateway: GatewayIdentity): Output[] {
+    return this.command(now, ikeSaId, (sa) => {
+      if (sa.state === 'established' && sa.redirectable) sa.request(redirectTask(gateway));
+    });
+  }
+
   /** Tells the peer something of an SA that it has; ends in `informed` with the same tag, or in the end of the SA. */
   inform(now: number, ikeSaId: IkeSaId, notifies: readonly Notify[], tag: string): Output[] {
     return this.command(now, ikeSaId, (sa) => {
@@ -298,6 +307,8 @@ export class IkeEndpoint {
     if (verdict.kind === 'cookie') {
       return this.refuseInit(now, message.header, notify(NOTIFY.COOKIE, verdict.cookie), local, remote);
     }
+    const elsewhere = redirectAtOnce(this.node, message.payloads, remote);
+    if (elsewhere !== undefined) return this.refuseInit(now, message.header, elsewhere, local, remote);
     let accepted: AcceptedInit;
     try {
       accepted = admitInit(this.node, message.payloads);

@@ -171,6 +171,10 @@ export interface InitiatorProfile {
   readonly trafficSelectorsLocal: readonly TrafficSelector[];
   readonly trafficSelectorsRemote: readonly TrafficSelector[];
   readonly certificate?: CertificateConfig;
+  /** Announces that we go to another gateway when told so, by `redirected`. [RFC5685 3] */
+  readonly redirect?: boolean;
+  /** The gateway that sent us to this one. [RFC5685 4] */
+  readonly redirectedFrom?: GatewayIdentity;
   /** Announces that we may move; then `changeAddress` may be used where the responder knows it, too. [RFC4555 3.1] */
   readonly mobike?: boolean;
   /** Asks for no first Child SA; the attempt ends where the responder cannot do without. [RFC6023 3] */
@@ -218,12 +222,23 @@ export interface Admission {
   readonly notifies?: readonly Notify[];
 }
 
+/** Another gateway: an address as text, or a name to be resolved. [RFC5685 7.2] */
+export interface GatewayIdentity {
+  readonly type: 'ipv4' | 'ipv6' | 'fqdn';
+  readonly name: string;
+}
+
 /** What the engine asks of its owner and gets at once; everything slow is an event and a command. */
 export interface EndpointPorts {
   /** SPIs, nonces, IVs, private values of key exchanges, padding: all randomness. */
   random(length: number): Uint8Array;
   /** Responder, once, when the initiator is authenticated and the final IKE_AUTH answer is being built. */
-  authorize(request: AuthorizeRequest): AuthorizeAnswer;
+  authorize(request: AuthorizeRequest): AuthorizeAnswer | { readonly redirect: GatewayIdentity };
+  /**
+   * Where the sender of a first request shall go instead, before anything is known about it but where it was sent
+   * from; without this port nobody is sent away at once. Asked only for initiators that understand it. [RFC5685 3]
+   */
+  redirect?(remote: SocketAddress, redirectedFrom: GatewayIdentity | undefined): GatewayIdentity | undefined;
   /** A CREATE_CHILD_SA of the peer for a new Child SA. Without this port none is admitted. */
   admitChildSa?(request: AdmitChildSaRequest): AuthorizeAnswer;
   /** The peer told something by an INFORMATIONAL of notifies alone; what is returned answers it. */
@@ -414,6 +429,8 @@ export type IkeEvent =
       readonly notifies: readonly Notify[];
     }
   | { readonly type: 'livenessConfirmed'; readonly ikeSaId: IkeSaId }
+  /** Initiator: connect to this gateway instead; an IKE SA that stands is yours to delete. [RFC5685 5] */
+  | { readonly type: 'redirected'; readonly ikeSaId: IkeSaId; readonly gateway: GatewayIdentity }
   /** Initiator: the responder soon wants to see us authenticated again; see `reauthenticate`. [RFC4478 3] */
   | { readonly type: 'reauthenticationDue'; readonly ikeSaId: IkeSaId }
   | {

@@ -82,6 +82,8 @@ export class IkeSa {
   supersedes: number | undefined;
   /** The way that the request came which is being answered. */
   asked: Path;
+  /** The initiator follows a REDIRECT. [RFC5685 3] */
+  redirectable = false;
   /** Both sides know MOBIKE. [RFC4555 3.1] */
   mobike = false;
   /** The hash that the responder last made of our address. */

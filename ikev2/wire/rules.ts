@@ -68,7 +68,7 @@ const RULES: ReadonlyMap<number, Readonly<Record<Direction, Forms>>> = new Map([
 
 /**
  * The name of the form that `payloads` fit, e.g. 'first', 'eap', 'last' for IKE_AUTH; otherwise an IkeError with the
- * Notify that answers it. A response that carries an error Notify or a COOKIE may lack what its form demands.
+ * Notify that answers it. A response that carries an error Notify, a COOKIE or a REDIRECT may lack what its form demands.
  */
 export function checkPayloads(
   exchange: number,
@@ -103,7 +103,8 @@ function refuse(reason: string): { ok: false; error: IkeError } {
 
 function reportsFailure(payload: Payload): boolean {
   if (payload.type !== 'Notify') return false;
-  return payload.notifyType < FIRST_STATUS_NOTIFY || payload.notifyType === NOTIFY.COOKIE;
+  const { notifyType } = payload;
+  return notifyType < FIRST_STATUS_NOTIFY || notifyType === NOTIFY.COOKIE || notifyType === NOTIFY.REDIRECT;
 }
 
 /** Unknown payloads without the critical bit are skipped. [RFC7296 2.5] */

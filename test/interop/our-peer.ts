@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import {
   type EndpointConfig,
+  type EndpointPorts,
   ID_TYPE,
   type Identity,
   IkeEndpoint,
@@ -47,6 +48,7 @@ export class OurPeer {
   constructor(
     auth: Pick<EndpointConfig, 'responderAuth' | 'initiatorAuth'> & Partial<EndpointConfig>,
     verifyCertificate?: (chain: readonly Uint8Array[], peerId: Identity) => KeyObject | undefined,
+    ports: Partial<EndpointPorts> = {},
   ) {
     const config: EndpointConfig = {
       ikePort: 500,
@@ -75,6 +77,7 @@ export class OurPeer {
         trafficSelectorsResponder,
       }),
       ...(verifyCertificate === undefined ? {} : { verifyCertificate }),
+      ...ports,
     });
     const engine = this.engine;
     this.timer = new WakeTimer(

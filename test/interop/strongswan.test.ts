@@ -264,6 +264,20 @@ describe('strongSwan and we', () => {
     await terminate('gcm');
   });
 
+  test('[RFC5685 3] charon goes to the gateway that we name', async () => {
+    const gateway = { type: 'ipv4', name: '10.77.0.23' } as const;
+    const auth = { responderAuth: 'psk', initiatorAuth: 'psk' } as const;
+    ours = new OurPeer(auth, undefined, {
+      redirect: (_, from) => (from === undefined ? gateway : undefined),
+    });
+    addOwnAddress(gateway.name);
+    await ours.open();
+    await ours.open(gateway.name);
+    expect(await initiate('gcm')).toContain('initiate completed successfully');
+    expect(await charon.swanctl('--list-sas')).toMatch(/remote 'n3iwf\.test' @ 10\.77\.0\.23\[4500\]/);
+    await terminate('gcm');
+  });
+
   test('[RFC4555 3.5] charon moves to another address and takes its SAs along', async () => {
     await open();
     await initiate('roam');

@@ -21,6 +21,7 @@ import { acceptFirstChild, offerFirstChild } from './first-child.ts';
 import { deleteIkeTask } from './informational.ts';
 import { certificateRequest, type InitResult } from './init.ts';
 import { ppkIdentityNotify } from './ppk.ts';
+import { noteRedirect } from './redirect.ts';
 
 /** Stands for a responder that has not said yet who it is. */
 const NOBODY: Identity = { type: 0, data: new Uint8Array(0) };
@@ -281,6 +282,11 @@ export class InitiatorAuthentication {
     sa.mobike = this.profile.mobike === true && findNotify(payloads, NOTIFY.MOBIKE_SUPPORTED) !== undefined;
     sa.establish(peerId, `${remoteAuth}/${localAuth}`, attributes, findAll(payloads, 'Notify'));
     noteAuthenticationLimit(sa, payloads);
+    if (noteRedirect(sa, payloads)) {
+      sa.node.releaseEspSpi(this.spiIn);
+      sa.request(deleteIkeTask('redirected to another gateway'));
+      return;
+    }
     if (this.profile.childless === true) sa.node.releaseEspSpi(this.spiIn);
     else acceptFirstChild(sa, this.init, this.spiIn, payloads);
     // [RFC7296 2.8.3] make before break: the SA that we authenticated anew goes now.

@@ -1,6 +1,7 @@
 /** The Child SA and the addresses that IKE_AUTH brings along. [RFC7296 1.2] */
 
 import { acceptEsp, chooseEsp, offerEsp } from '../../crypto/proposals.ts';
+import type { GatewayIdentity } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { CFG_TYPE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
 import type { CpAttribute, Identity, Payload, Proposal, TrafficSelector } from '../../wire/types.ts';
@@ -15,6 +16,7 @@ import type { IkeSa } from '../ike-sa.ts';
 import { fromUint32, toUint32 } from '../node.ts';
 import { asPayloads, find, findAll, findError, notify } from '../payloads.ts';
 import type { InitResult } from './init.ts';
+import { encodeGateway, endSoon } from './redirect.ts';
 
 /** What the peer asked for in its first IKE_AUTH request. */
 export interface FirstChildOffer {
@@ -73,6 +75,7 @@ export function answerFirstChild(
     trafficSelectorsInitiator,
     trafficSelectorsResponder,
   });
+  if ('redirect' in answer) return redirected(sa, answer.redirect);
   if ('refuse' in answer) return refused(sa, answer.refuse, 'the owner refuses the Child SA');
   const spiIn = node.reserveEspSpi();
   const { attributes } = answer;
@@ -114,6 +117,7 @@ function answerChildless(
     trafficSelectorsInitiator: [],
     trafficSelectorsResponder: [],
   });
+  if ('redirect' in answer) return redirected(sa, answer.redirect);
   if ('refuse' in answer) throw new IkeError('the owner refuses the initiator', answer.refuse);
   const { attributes } = answer;
   return {
@@ -123,6 +127,17 @@ function answerChildless(
       ...asPayloads(answer.notifies),
     ],
     complete: () => undefined,
+  };
+}
+
+/** An authenticated initiator is sent elsewhere: it gets our proof, the gateway, and nothing else. [RFC5685 6] */
+function redirected(sa: IkeSa, gateway: GatewayIdentity): FirstChildAnswer {
+  if (!sa.redirectable)
+    throw new IkeError('the initiator cannot be redirected', NOTIFY.AUTHENTICATION_FAILED);
+  return {
+    attributes: undefined,
+    payloads: [notify(NOTIFY.REDIRECT, encodeGateway(gateway))],
+    complete: () => endSoon(sa),
   };
 }
 

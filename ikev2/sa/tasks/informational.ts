@@ -10,6 +10,7 @@ import { fromUint32, toUint32 } from '../node.ts';
 import { asPayloads, findAll, findNotify } from '../payloads.ts';
 import type { Task } from '../task.ts';
 import { answerMobility, followUpdate, mappingQuestion, noteMapping } from './mobike.ts';
+import { noteRedirect } from './redirect.ts';
 import { adoptRival } from './rekey-ike.ts';
 
 /** Answers a request of the peer: an empty one by an empty one. */
@@ -28,6 +29,7 @@ export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): vo
     return;
   }
   noteAuthenticationLimit(sa, payloads);
+  noteRedirect(sa, payloads);
   const addresses = answerMobility(sa, payloads);
   if (addresses !== undefined) {
     sa.respond(EXCHANGE.INFORMATIONAL, addresses);

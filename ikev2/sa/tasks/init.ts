@@ -25,6 +25,7 @@ import { find, findError, findNotify, notify } from '../payloads.ts';
 import type { Task } from '../task.ts';
 import { IntAuth } from './int-auth.ts';
 import { detectNat, natDetectionNotifies } from './natd.ts';
+import { isRedirectable, redirectNotifies, takeRedirect } from './redirect.ts';
 
 const NONCE_LENGTH = 32;
 const NO_OCTETS = new Uint8Array(0);
@@ -93,6 +94,7 @@ export function answerInit(
   sa.freshPpks = ppk.ppkIntermediate;
   noteNat(sa, payloads, NO_SPI);
   channel.window.accept(datagram);
+  sa.redirectable = isRedirectable(payloads);
   const responseOctets = sa.respond(EXCHANGE.IKE_SA_INIT, [
     { type: 'SA', proposals: [accepted.proposal] },
     { type: 'KE', method, data: publicValue },
@@ -156,6 +158,7 @@ export class InitTask implements Task {
       { type: 'Nonce', data: this.nonce },
       ...commonNotifies(sa, node.config.forceUdpEncapsulation === true, datagramSize(sa) > 0),
       ...offerIntermediate(profile),
+      ...redirectNotifies(sa),
     ];
   }
 
@@ -179,7 +182,7 @@ export class InitTask implements Task {
       this.takeGroup(sa, otherGroup.data);
     } else if (error !== undefined) {
       this.refuse(sa, error.notifyType);
-    } else {
+    } else if (!takeRedirect(sa, payloads, this.nonce)) {
       this.accept(sa, datagram, message);
     }
   }
