@@ -215,7 +215,7 @@ class Replay {
         return Uint8Array.from(entry.octets);
       },
       authorize: () => answer('authorize') as ReturnType<EndpointPorts['authorize']>,
-      admitChildSa: () => answer('admitChildSa') as ReturnType<EndpointPorts['authorize']>,
+      admitChildSa: () => answer('admitChildSa') as ReturnType<NonNullable<EndpointPorts['admitChildSa']>>,
       informed: () => answer('informed') as ReturnType<NonNullable<EndpointPorts['informed']>>,
       admitAddress: () => answer('admitAddress') as boolean,
     };

@@ -4,8 +4,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export const charonAddress = '10.77.0.1';
-export const ownAddress = '10.77.0.2';
+/** The path between us and charon has a network of its own in each process, so that several runs do not meet. */
+export const pathNetwork = `10.77.${process.pid % 256}`;
+export const charonAddress = `${pathNetwork}.1`;
+export const ownAddress = `${pathNetwork}.2`;
 
 const plugins =
   'openssl random nonce kdf hmac x509 revocation constraints pubkey pkcs1 pkcs8 pem kernel-libipsec kernel-netlink socket-default vici updown attr';

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { EndpointConfig } from '#ikev2';
 import { type IssuedCertificate, TestAuthority } from '../../n3iwf/io/test-authority.ts';
 import { certificateVerifier } from '../../n3iwf/nwu/certificate-trust.ts';
-import { addOwnAddress, Charon, charonAddress, ownAddress } from './charon.ts';
+import { addOwnAddress, Charon, charonAddress, ownAddress, pathNetwork } from './charon.ts';
 import { OurPeer, ppkId, ppkSecret, sharedSecret } from './our-peer.ts';
 
 interface Connection {
@@ -173,7 +173,7 @@ describe('strongSwan and we', () => {
     ours.connect(ppk, { remoteAuth: 'psk', localAuth: 'psk' });
     await until(() => count('childSaEstablished') === 1);
     const sas = await charon.swanctl('--list-sas');
-    expect(sas).toMatch(/remote 'our-ue\.test' @ 10\.77\.0\.2\[4500\] \[10\.60\.0\.1[23]\d\]/);
+    expect(sas).toMatch(/remote 'our-ue\.test' @ 10\.77\.\d+\.2\[4500\] \[10\.60\.0\.1[23]\d\]/);
     expect(/\/PPK/.test(sas)).toBe(ppk === 'required');
     ours.command((engine, now, ikeSa, child) => engine.rekeyChildSa(now, ikeSa, child));
     await until(() => count('childSaEstablished') === 2 && count('childSaDeleted') === 1);
@@ -265,7 +265,7 @@ describe('strongSwan and we', () => {
   });
 
   test('[RFC5685 3] charon goes to the gateway that we name', async () => {
-    const gateway = { type: 'ipv4', name: '10.77.0.23' } as const;
+    const gateway = { type: 'ipv4', name: `${pathNetwork}.23` } as const;
     const auth = { responderAuth: 'psk', initiatorAuth: 'psk' } as const;
     ours = new OurPeer(auth, undefined, {
       redirect: (_, from) => (from === undefined ? gateway : undefined),
@@ -274,38 +274,40 @@ describe('strongSwan and we', () => {
     await ours.open();
     await ours.open(gateway.name);
     expect(await initiate('gcm')).toContain('initiate completed successfully');
-    expect(await charon.swanctl('--list-sas')).toMatch(/remote 'n3iwf\.test' @ 10\.77\.0\.23\[4500\]/);
+    expect(await charon.swanctl('--list-sas')).toMatch(/remote 'n3iwf\.test' @ 10\.77\.\d+\.23\[4500\]/);
     await terminate('gcm');
   });
 
   test('[RFC4555 3.5] charon moves to another address and takes its SAs along', async () => {
     await open();
     await initiate('roam');
-    charon.ip('addr', 'add', '10.77.0.9/24', 'dev', 'ike0');
+    charon.ip('addr', 'add', `${pathNetwork}.9/24`, 'dev', 'ike0');
     charon.ip('addr', 'del', `${charonAddress}/24`, 'dev', 'ike0');
     try {
       await until(() =>
-        ours.events.some((event) => event.type === 'addressChanged' && event.remote.address === '10.77.0.9'),
+        ours.events.some(
+          (event) => event.type === 'addressChanged' && event.remote.address === `${pathNetwork}.9`,
+        ),
       );
       ours.command((engine, now, ikeSa) => engine.checkLiveness(now, ikeSa));
       await until(() => count('livenessConfirmed') >= 1);
       await terminate('roam');
     } finally {
       charon.ip('addr', 'add', `${charonAddress}/24`, 'dev', 'ike0');
-      charon.ip('addr', 'del', '10.77.0.9/24', 'dev', 'ike0');
+      charon.ip('addr', 'del', `${pathNetwork}.9/24`, 'dev', 'ike0');
     }
   });
 
   test('[RFC4555 3.5] we move, charon follows', async () => {
     await open();
-    addOwnAddress('10.77.0.22');
-    await ours.open('10.77.0.22');
+    addOwnAddress(`${pathNetwork}.22`);
+    await ours.open(`${pathNetwork}.22`);
     ours.connect('off', { remoteAuth: 'psk', localAuth: 'psk', mobike: true });
     await until(() => count('childSaEstablished') === 1);
-    const local = { address: '10.77.0.22', port: 4500 };
+    const local = { address: `${pathNetwork}.22`, port: 4500 };
     ours.command((engine, now, ikeSa) => engine.changeAddress(now, ikeSa, local));
     await until(() => count('addressChanged') >= 1);
-    expect(await charon.swanctl('--list-sas')).toMatch(/remote 'our-ue\.test' @ 10\.77\.0\.22\[4500\]/);
+    expect(await charon.swanctl('--list-sas')).toMatch(/remote 'our-ue\.test' @ 10\.77\.\d+\.22\[4500\]/);
     await charon.swanctl('--terminate', '--ike', 'answer');
     await until(() => ours.ikeSaCount === 0);
   });
