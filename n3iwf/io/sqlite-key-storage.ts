@@ -64,11 +64,11 @@ export class SqliteKeyStorage implements KeyStorage {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Opens or makes the file at `path`. Throws {@link KeyStorageError}. */
-  constructor(path: string) {
+  /** Opens or makes the file at `path`; waits `busyMs` at most for another process. Throws {@link KeyStorageError}. */
+  constructor(path: string, busyMs = 5000) {
     this.#path = path;
     try {
-      this.#database = new DatabaseSync(path, { timeout: 5000 });
+      this.#database = new DatabaseSync(path, { timeout: busyMs });
     } catch (error) {
       throw asStorageError(path, error);
     }

@@ -112,12 +112,19 @@ export class MemoryKeyStorage implements KeyStorage {
   }
 
   #write(row: KeyRow): void {
-    this.#rows.set(row.keyId, row);
+    const { keyId } = row;
     const name = pairName(row.peer, row.role);
     const ids = this.#stored.get(name) ?? new Set();
-    if (row.state === 'stored') ids.add(row.keyId);
-    else ids.delete(row.keyId);
-    this.#stored.set(name, ids);
+    const comesBack = row.state === 'stored' && this.#rows.has(keyId) && !ids.has(keyId);
+    this.#rows.set(keyId, row);
+    if (row.state === 'stored') ids.add(keyId);
+    else ids.delete(keyId);
+    this.#stored.set(name, comesBack ? this.#inOrder(ids) : ids);
+  }
+
+  /** A key that was given back stands where it stood: rows keep the order of their coming. */
+  #inOrder(ids: ReadonlySet<string>): Set<string> {
+    return new Set([...this.#rows.keys()].filter((keyId) => ids.has(keyId)));
   }
 
   countsByState(): ReadonlyMap<KeyState, number> {

@@ -103,6 +103,28 @@ describe('the SQLite key storage', () => {
     expect(() => new SqliteKeyStorage(path)).toThrow(`key storage ${path}: `);
   });
 
+  it('says that another process holds it, that it failed, and that it is damaged, each as such', () => {
+    const path = fresh();
+    const storage = new SqliteKeyStorage(path, 20);
+    const other = new DatabaseSync(path);
+    const note = () =>
+      storage.commit([], (_done, last) => [
+        { sequence: (last?.sequence ?? 0) + 1, atMs: 1, event: 'x'.repeat(20_000), hash: new Uint8Array(32) },
+      ]);
+    other.exec('BEGIN IMMEDIATE');
+    expect(note).toThrow(expect.objectContaining({ fault: 'busy' }));
+    other.exec('ROLLBACK');
+    note();
+    other.exec('DROP TABLE audit');
+    expect(note).toThrow(
+      expect.objectContaining({ fault: 'failed', message: expect.stringContaining(path) }),
+    );
+    other.close();
+    storage.close();
+    writeFileSync(path, 'no database any more'.repeat(1000));
+    expect(() => new SqliteKeyStorage(path)).toThrow(expect.objectContaining({ fault: 'damaged' }));
+  });
+
   it('names a folder that is not there', () => {
     const path = join(folder, 'absent', 'keys.db');
     expect(() => new SqliteKeyStorage(path)).toThrow(`key storage ${path}: unable to open`);
