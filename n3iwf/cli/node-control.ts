@@ -1,6 +1,6 @@
 /** What an operator may ask of a running N3IWF over its local control socket: keys announced, distrusted, destroyed. */
 import { z } from 'zod';
-import type { KeyCounts } from '#qkd';
+import type { KeyCounts, KeyingState } from '#qkd';
 import type { IncidentReport } from '../incidents.ts';
 
 /** The parts of the running node that requests reach. */
@@ -13,6 +13,7 @@ export interface ControlledNode {
     counts(): Promise<KeyCounts>;
     announce(peerSae: string, keyIds: readonly string[]): Promise<number>;
   };
+  readonly keying: { readonly state: KeyingState | undefined };
 }
 
 /** One answer: an HTTP status and a JSON value. */
@@ -26,6 +27,7 @@ const reason = z.string().min(1).max(200).default('by an operator');
 /** Each request by its method and path: what its body is, and what it does. */
 const REQUESTS: Readonly<Record<string, (node: ControlledNode, body: unknown) => Promise<unknown>>> = {
   'GET /keys': (node) => node.store.counts(),
+  'GET /keys/supply': async (node) => node.keying.state ?? null,
   'POST /keys/announce': async (node, body) => {
     const { peer, keyIds } = z
       .strictObject({ peer: z.string().min(1), keyIds: z.array(z.uuid()).min(1).max(10_000) })

@@ -1,11 +1,13 @@
-/** The running node's keys: the watch on their link, the tamper input, and the control socket of the operator. */
+/** The running node's keys: the watch on their link and supply, the tamper input, and the control socket of the operator. */
 import { randomUUID } from 'node:crypto';
 import type { Etsi014Client, KeyStore } from '#qkd';
 import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { type IncidentNode, Incidents, QberWatch } from '../incidents.ts';
 import { listenControl } from '../io/control-http.ts';
+import { monotonicMs } from '../io/machine.ts';
 import { watchTamper } from '../io/tamper.ts';
+import { KeyingWatch } from '../keying-watch.ts';
 import type { Log } from '../log.ts';
 import { handleNodeControl } from './node-control.ts';
 
@@ -18,6 +20,8 @@ export interface KeyWatchParts {
   readonly store: KeyStore;
   readonly client: Pick<Etsi014Client, 'status'>;
   readonly node: IncidentNode;
+  /** Keys that UEs have named since the start. */
+  readonly usedKeys: () => number;
   readonly log: Log;
 }
 
@@ -30,6 +34,7 @@ export async function watchKeys({
   store,
   client,
   node,
+  usedKeys,
   log,
 }: KeyWatchParts): Promise<() => Promise<void>> {
   const incidents = new Incidents({ store, node, log, wallMs: Date.now, newId: randomUUID });
@@ -37,11 +42,14 @@ export async function watchKeys({
     log.error({ error: String(error) }, 'the incident could not be written down');
   const peer = config.qkd?.ueSaeId ?? '';
   const watch = new QberWatch(incidents, peer);
+  const keying = new KeyingWatch(config.ike.ppkRequired ? 'qkd-required' : 'qkd-preferred', log);
   const look = async (): Promise<void> => {
     const status = await client.status(peer);
     // A KME that says nothing of its link raises no alarm; that it is lost is found by whoever asks it for a key.
     if (status.ok && status.value.linkQber !== undefined)
       await watch.observe(Date.now(), status.value.linkQber);
+    const storedKeys = status.ok ? status.value.storedKeyCount : undefined;
+    keying.observe(monotonicMs(), { storedKeys, usedKeys: usedKeys(), trusted: watch.trusted });
   };
   const timer = setInterval(() => void look().catch(failed), statusMs);
   const stopTamper = watchTamper(
@@ -52,7 +60,7 @@ export async function watchKeys({
     config.control === undefined
       ? undefined
       : await listenControl(config.control, (method, path, body) =>
-          handleNodeControl({ incidents, store }, method, path, body),
+          handleNodeControl({ incidents, store, keying }, method, path, body),
         ).catch((error: unknown) => {
           clearInterval(timer);
           stopTamper();

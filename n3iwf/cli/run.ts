@@ -57,7 +57,15 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   }
   log.info({ ike: addressed.ike.address, amfs: amfs.map(({ addresses }) => addresses) }, 'N3IWF is up');
   const endKeyWatch =
-    keys === undefined ? undefined : await watchKeys({ config, ...keys, node: endingSas(shell), log });
+    keys === undefined
+      ? undefined
+      : await watchKeys({
+          config,
+          ...keys,
+          node: endingSas(shell),
+          usedKeys: () => shell.gateway.keyUses.total,
+          log,
+        });
   const stopWatching = onReload(() => reload(path, config, shell, log));
   await untilSignal();
   stopWatching();

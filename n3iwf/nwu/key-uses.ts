@@ -3,9 +3,16 @@
 /** Handle: {@link note}, {@link forget}. Read: {@link sasOf}, {@link keysOf}. IDs only, never a key. */
 export class KeyUses {
   private readonly keys = new Map<number, Set<string>>();
+  private noted = 0;
+
+  /** Keys handed to IKE SAs since the start. */
+  get total(): number {
+    return this.noted;
+  }
 
   /** A key was handed to this IKE SA, for its AUTH or as its PPK. */
   note(ikeSaId: number, keyId: string): void {
+    this.noted++;
     const known = this.keys.get(ikeSaId);
     if (known === undefined) this.keys.set(ikeSaId, new Set([keyId.toLowerCase()]));
     else known.add(keyId.toLowerCase());

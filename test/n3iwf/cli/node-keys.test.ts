@@ -53,7 +53,7 @@ beforeEach(async () => {
   const config = readConfig(parse(readFileSync(configFile, 'utf8')), configFile);
   const end = (what: string): number => ended.push(what);
   const node = { endSasOf: (ids: readonly string[]) => end(ids.join(' ')), endAllSas: () => end('all') };
-  stop = await watchKeys({ config, store, client, node, log: silentLog });
+  stop = await watchKeys({ config, store, client, node, usedKeys: () => 0, log: silentLog });
 });
 
 afterEach(async () => {
@@ -149,6 +149,18 @@ describe('an operator', () => {
     kmes.manners.get('kme-n3iwf')!.down = true;
     expect((await store.fetch(UE, ids[1]!)).status).toBe('ok');
     expect((await askControl(socket, 'GET', '/keys')).body).toMatchObject({ stored: 2, used: 1 });
+  });
+
+  it('sees how the supply stands', async () => {
+    await vi.waitFor(
+      async () =>
+        expect((await askControl(socket, 'GET', '/keys/supply')).body).toMatchObject({
+          mode: 'qkd',
+          reason: 'enough',
+          storedKeys: expect.any(Number),
+        }),
+      { timeout: 5000, interval: 100 },
+    );
   });
 
   it.each([
