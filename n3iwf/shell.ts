@@ -15,6 +15,7 @@ import { formatAddress, requireAddress } from './userplane/address.ts';
 /** Sees what crosses the node's outer interfaces, for captures. */
 export interface Wiretap {
   nwu(datagram: Uint8Array, from: SocketAddress, to: SocketAddress): void;
+  n3(datagram: Uint8Array, from: SocketAddress, to: SocketAddress): void;
   n2(data: Uint8Array, stream: number, toAmf: boolean): void;
 }
 
@@ -71,7 +72,7 @@ export class GatewayShell {
         ...(createCipher === undefined ? {} : { createCipher }),
         sendIke: (datagram, local, remote) => this.sendIke(datagram, local, remote),
         sendEsp: (packet, local, remote) => this.sendUdp(this.natSocket, packet, local, remote),
-        sendGtpu: (datagram, remote, _tos, local) => this.n3Sockets.get(local)?.send(datagram, remote),
+        sendGtpu: (datagram, remote, _tos, local) => this.sendGtpu(datagram, local, remote),
         sendN2: (pdu, amf) => this.amfs[amf]?.send(pdu),
         resetN2: (ies, amf) => this.amfs[amf]?.reset(ies),
         ...observers,
@@ -184,8 +185,10 @@ export class GatewayShell {
     );
     for (const text of [n3Address, ...moreN3Addresses]) {
       const local = formatAddress(requireAddress(text));
-      const received = (data: Uint8Array, remote: SocketAddress) =>
+      const received = (data: Uint8Array, remote: SocketAddress, at: SocketAddress) => {
+        this.tap?.n3(data, remote, at);
         this.gateway.receiveGtpu(data, remote, local);
+      };
       this.n3Sockets.set(local, await open({ address: text, port: n3Port }, received));
     }
   }
@@ -206,6 +209,13 @@ export class GatewayShell {
       local,
       remote,
     );
+  }
+
+  private sendGtpu(datagram: Uint8Array, local: string, remote: SocketAddress): void {
+    const socket = this.n3Sockets.get(local);
+    if (socket === undefined) return;
+    this.tap?.n3(datagram, socket.local, remote);
+    socket.send(datagram, remote);
   }
 
   private sendUdp(

@@ -224,7 +224,14 @@ const refusals: Partial<Record<LabFault, Refusal>> = {
   'pdu-session': 'pduSession',
 };
 
-function coreConfig({ ues, fault }: LabOptions): CoreConfig {
+/** Flows of 5QI 9, 8 and 1 in turns, the last with a guaranteed bit rate. */
+function labFlow(index: number) {
+  const qfi = index + 1;
+  return qfi % 3 === 0 ? { qfi, fiveQi: 1, guaranteed: true } : { qfi, fiveQi: 10 - (qfi % 3) };
+}
+
+function coreConfig({ ues, flows, fault }: LabOptions): CoreConfig {
+  const others = Array.from({ length: flows - 1 }, (_, index) => labFlow(index + 1));
   const refuse = fault === undefined ? undefined : refusals[fault];
   return {
     ...(refuse === undefined ? {} : { refuse }),
@@ -234,6 +241,7 @@ function coreConfig({ ues, fault }: LabOptions): CoreConfig {
     amfSetId: 1016,
     amfPointer: 0,
     slices: [slice],
+    flows: [labFlow(0), ...others],
     subscribers: Array.from({ length: ues }, (_, index) => subscriberOf(index)),
     ciphering: 0, // NAS in captures stays readable; IKE and ESP protect it on the way
     sessionPrefix: [10, 60, 0],
@@ -282,6 +290,8 @@ async function gatewayConfig(options: LabOptions, authority: TestAuthority): Pro
       preSharedKey: () => labPreSharedKey,
     },
     innerPool: '10.45.0.0/16',
+    sessions: { childSas: options.childSas, dscp: new Map([[1, 46]]) },
+    userPlane: { nwuMtu: 1500, n3Mtu: 1500, clampMss: true },
   };
 }
 

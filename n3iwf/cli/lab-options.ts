@@ -1,3 +1,5 @@
+import type { ChildSaPolicy } from '../nwu/child-sa-policy.ts';
+
 /** What the lab can make go wrong, to show how it fails. */
 export const labFaults = [
   'wrong-res',
@@ -12,6 +14,10 @@ export type LabFault = (typeof labFaults)[number];
 /** Options of `n3iwf lab`, as the command line gives them. */
 export interface LabOptions {
   readonly ues: number;
+  /** PDU sessions of each UE, and QoS flows of each of these. */
+  readonly sessions: number;
+  readonly flows: number;
+  readonly childSas: ChildSaPolicy;
   readonly auth: 'qkd' | 'psk' | 'certificate' | 'eap-only';
   readonly ppk: 'rfc8784' | 'none';
   readonly once?: boolean;
@@ -40,6 +46,7 @@ export interface LabSession {
   readonly id: number;
   readonly ip: string;
   readonly qfis: readonly number[];
+  /** Over all flows. */
   readonly ping: { readonly sent: number; readonly received: number; readonly rttMs: number };
 }
 

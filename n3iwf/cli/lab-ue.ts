@@ -5,7 +5,7 @@ import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { UdpSocket } from '../io/udp.ts';
 import { WakeTimer } from '../io/wake-timer.ts';
 import { requireAddress } from '../userplane/address.ts';
-import type { LabUe } from './lab-options.ts';
+import type { LabSession, LabUe } from './lab-options.ts';
 
 type EventOf<T extends UeEvent['type']> = Extract<UeEvent, { type: T }>;
 type UeClass = new (...parameters: ConstructorParameters<typeof SimulatedUe>) => SimulatedUe;
@@ -16,7 +16,19 @@ interface Waiter {
 
 /** Longest wait for any one step of a UE, in ms. */
 const stepLimitMs = 15_000;
-const sessionId = 1;
+/** Octets of data in an echo request. */
+const smallPing = 56;
+
+/** What a UE does once it is registered. */
+export interface AttachPlan {
+  readonly sessions: number;
+  /** The size of each echo request that goes through each flow. */
+  readonly pingSizes: readonly number[];
+}
+
+const shortAttach: AttachPlan = { sessions: 1, pingSizes: Array(5).fill(smallPing) };
+/** The last one makes a packet of 1400 octets, which every path of the lab takes whole. */
+export const labPingSizes: readonly number[] = [...Array(4).fill(smallPing), 1400 - 28];
 const defaultPingTarget = '198.51.100.1';
 
 /** One simulated UE on sockets of its own, driven through the steps of a lab run. */
@@ -80,8 +92,8 @@ export class LabUeRunner {
     return runner;
   }
 
-  /** Registers, opens a session and pings through it. Rejects at the first step that fails, naming it. */
-  async attach(told: (text: string) => void): Promise<void> {
+  /** Registers, opens sessions and pings through each flow. Rejects at the first step that fails, naming it. */
+  async attach(told: (text: string) => void, { sessions, pingSizes } = shortAttach): Promise<void> {
     const started = monotonicMs();
     const since = () => monotonicMs() - started;
     const init = this.next('ikeSaInit', 'IKE_SA_INIT');
@@ -98,16 +110,21 @@ export class LabUeRunner {
     await registered;
     this.result.timesMs.registration = since();
     told(`${this.result.supi} is registered, inner address ${innerAddress}`);
-    await this.openSession(since, told);
+    for (let id = 1; id <= sessions; id++) await this.openSession(id, pingSizes, since, told);
   }
 
-  private async openSession(since: () => number, told: (text: string) => void): Promise<void> {
+  private async openSession(
+    sessionId: number,
+    sizes: readonly number[],
+    since: () => number,
+    told: (text: string) => void,
+  ): Promise<void> {
     const up = this.next('sessionUp', 'PDU session');
     this.act((ue) => ue.sessions.request(sessionId));
     const { address, qfis } = await up;
     this.result.timesMs.pduSession = since();
     told(`${this.result.supi} has PDU session ${sessionId}, address ${address}, QFI ${qfis.join(' ')}`);
-    const ping = await this.ping(5);
+    const ping = await this.pingFlows(sessionId, qfis, sizes);
     this.result.pduSessions.push({ id: sessionId, ip: address, qfis, ping });
     told(
       `${this.result.supi} pinged ${this.pingTarget}: ${ping.received} of ${ping.sent}, ${ping.rttMs.toFixed(2)} ms`,
@@ -116,38 +133,57 @@ export class LabUeRunner {
 
   private firstSequence = 1;
 
-  /** Sends `count` echo requests one after the other; the round trip is the mean of those answered. */
-  async ping(count: number): Promise<{ sent: number; received: number; rttMs: number }> {
+  /** Sends `count` small echo requests through the first session, in its first flow. */
+  ping(count: number): Promise<LabSession['ping']> {
+    const [session] = this.result.pduSessions;
+    return this.pingFlows(session?.id ?? 1, session?.qfis.slice(0, 1) ?? [1], Array(count).fill(smallPing));
+  }
+
+  /**
+   * Sends echo requests with these many octets of data in each flow, one after the other; the round trip is the mean of
+   * those answered.
+   */
+  private async pingFlows(
+    sessionId: number,
+    qfis: readonly number[],
+    sizes: readonly number[],
+  ): Promise<LabSession['ping']> {
     const times: number[] = [];
     const target = requireAddress(this.pingTarget);
-    for (let i = 0; i < count; i++) {
+    for (const [qfi, octets] of qfis.flatMap((each) => sizes.map((size) => [each, size] as const))) {
       const sequence = this.firstSequence++;
       const pong = this.wait((event) => event.type === 'pong' && event.sequence === sequence, 'ping', 1000);
-      this.act((ue) => ue.sessions.ping(sessionId, target, sequence));
+      this.act((ue) => ue.sessions.ping(sessionId, target, sequence, { qfi, octets }));
       const answer = await pong.catch(() => undefined);
       if (answer?.type === 'pong') times.push(answer.rttMs);
     }
     const mean = times.reduce((sum, time) => sum + time, 0) / Math.max(1, times.length);
-    return { sent: count, received: times.length, rttMs: Number(mean.toFixed(3)) };
+    return { sent: sizes.length * qfis.length, received: times.length, rttMs: Number(mean.toFixed(3)) };
   }
 
-  /** Rekeys the session's Child SA and sees that packets still pass. */
+  /** Rekeys every Child SA of the sessions and sees that packets still pass. */
   async rekey(told: (text: string) => void): Promise<void> {
-    const done = this.next('childSaRekeyed', 'Child SA rekey');
-    this.act((ue) => ue.rekey(sessionId));
-    await done;
-    this.result.rekeys.child++;
-    const { sent, received } = await this.ping(2);
-    if (received !== sent)
-      throw new OperatorError('N3IWF_E_N2', `ping after rekey: ${received} of ${sent} answered`);
-    told(`${this.result.supi} rekeyed the session's Child SA and still pings`);
+    for (const childSaId of this.ue.sessionChildSas()) {
+      const done = this.next('childSaRekeyed', 'Child SA rekey');
+      this.act((ue) => ue.rekeyChildSa(childSaId));
+      await done;
+      this.result.rekeys.child++;
+    }
+    for (const { id, qfis } of this.result.pduSessions) {
+      const { sent, received } = await this.pingFlows(id, qfis, [smallPing, smallPing]);
+      if (received !== sent)
+        throw new OperatorError('N3IWF_E_N2', `ping after rekey: ${received} of ${sent} answered`);
+    }
+    told(`${this.result.supi} rekeyed the Child SAs of its sessions and still pings`);
   }
 
-  /** Releases the session, deregisters, and waits until the network has deleted the IKE SA. */
+  /** Releases the sessions, deregisters, and waits until the network has deleted the IKE SA. */
   async detach(told: (text: string) => void): Promise<void> {
-    const down = this.next('sessionDown', 'PDU session release');
-    this.act((ue) => ue.sessions.release(sessionId));
-    await down;
+    for (const { id } of this.result.pduSessions) {
+      const down = this.next('sessionDown', 'PDU session release');
+      this.act((ue) => ue.sessions.release(id));
+      await down;
+    }
     const gone = this.next('closed', 'deregistration');
     this.act((ue) => ue.nas.deregister());
     await gone;

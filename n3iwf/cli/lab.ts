@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import { LabNetwork } from './lab-network.ts';
 import type { LabOptions, LabSummary } from './lab-options.ts';
 import { LabProgress, summaryLines } from './lab-report.ts';
-import type { LabUeRunner } from './lab-ue.ts';
+import { type LabUeRunner, labPingSizes } from './lab-ue.ts';
 import { untilSignal } from './signals.ts';
 
 /**
@@ -81,7 +81,8 @@ async function runUes(
     }
     return alive.filter((_, index) => outcomes[index]?.status === 'fulfilled');
   };
-  let alive = await stage(runners, (runner) => runner.attach(told));
+  const plan = { sessions: options.sessions, pingSizes: labPingSizes };
+  let alive = await stage(runners, (runner) => runner.attach(told, plan));
   alive = await stage(alive, (runner) => runner.rekey(told));
   for (const runner of runners) if (!alive.includes(runner)) runner.abandon();
   summary.ues.push(...alive.map(({ result, ue }) => ({ ...result, keyIds: [...ue.keyIds] })));

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, OperatorError } from '../errors.ts';
 import type { CaptureOptions } from '../io/lab-capture.ts';
+import { childSaPolicies } from '../nwu/child-sa-policy.ts';
 import type { DoctorKmeOptions } from './doctor-kme.ts';
 import type { BooksOptions, EpochOptions, ListOptions, VerifyOptions } from './keys-books.ts';
 import type { ProvisionOptions } from './keys-provision.ts';
@@ -15,6 +16,14 @@ function positiveInteger(text: string): number {
     throw new InvalidArgumentError('must be a whole number from 1 to 10000');
   }
   return value;
+}
+
+function upTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = positiveInteger(text);
+    if (value > most) throw new InvalidArgumentError(`must be at most ${most}`);
+    return value;
+  };
 }
 
 /**
@@ -47,7 +56,7 @@ const recordOption = new Option(
 
 const captureOptions = [
   recordOption,
-  new Option('--pcap <file>', 'record NWu and N2'),
+  new Option('--pcap <file>', 'record NWu, N2 and N3'),
   new Option(
     '--keylog <folder>',
     "write Wireshark's decryption tables into a folder: keys in clear, for the lab",
@@ -124,11 +133,16 @@ function addLab(program: Command, done: Done): void {
     .command('lab')
     .description('N3IWF, two KMEs, simulated core, UPF and UEs in one process, on loopback')
     .option('--ues <n>', 'how many UEs attach', positiveInteger, 1)
+    .option('--sessions <n>', 'PDU sessions of each UE', upTo(8), 1)
+    .option('--flows <n>', 'QoS flows of each session, each third with a guaranteed bit rate', upTo(9), 1)
+    .addOption(
+      new Option('--child-sas <policy>', 'what gets a Child SA').choices(childSaPolicies).default('gbr'),
+    )
     .addOption(auth.choices(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'))
     .addOption(ppk.choices(['rfc8784', 'none']).default('rfc8784'))
     .option('--once', 'attach, ping, rekey, detach and exit; status 0 only if all of it worked')
     .option('--json', 'print one summary object on standard output')
-    .option('--pcap <file>', 'record NWu and N2')
+    .option('--pcap <file>', 'record NWu, N2 and N3')
     .option('--keylog <folder>', "write Wireshark's decryption tables into a folder")
     .addOption(recordOption)
     .option('--same-spi', 'all UEs use the same initiator SPI')

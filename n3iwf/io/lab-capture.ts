@@ -35,6 +35,10 @@ export class LabCapture {
     this.pcap?.write(udpFrame(datagram, shown(from), shown(to)), wallMs());
   }
 
+  n3(datagram: Uint8Array, from: UdpAddress, to: UdpAddress): void {
+    this.pcap?.write(udpFrame(datagram, from, to), wallMs());
+  }
+
   /** N2 of the lab runs in memory: the frames get documentation addresses. */
   n2(data: Uint8Array, stream: number, toAmf: boolean): void {
     const { n3iwf, amf } = n2Ends;

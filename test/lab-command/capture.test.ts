@@ -30,9 +30,9 @@ describe('capture of a lab run, read by tshark', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test('[TS38412 7] every frame is NGAP, ISAKMP, EAP or ESP, and none is malformed', () => {
+  test('[TS38412 7] every frame is NGAP, ISAKMP, EAP, ESP or GTP-U, and none is malformed', () => {
     const protocols = tshark(false, '-T', 'fields', '-e', '_ws.col.Protocol');
-    expect([...new Set(protocols)].sort()).toEqual(['ESP', 'ISAKMP', 'NGAP', 'NGAP/NAS-5GS']);
+    expect([...new Set(protocols)].sort()).toEqual(['ESP', 'GTP <ICMP>', 'ISAKMP', 'NGAP', 'NGAP/NAS-5GS']);
     for (const withKeys of [false, true]) {
       expect(tshark(withKeys, '-Y', '_ws.malformed || _ws.expert.severity == error || _ws.short')).toEqual(
         [],

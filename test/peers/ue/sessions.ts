@@ -65,8 +65,13 @@ export class UeSessions {
     this.nas.sendSession({ message: 'PduSessionReleaseRequest', pduSessionId, pti: this.nextPti++ }, false);
   }
 
-  /** Sends one ICMP echo request through the session; the answer comes as the event `pong`. */
-  ping(pduSessionId: number, destination: Uint8Array, sequence: number): void {
+  /** Sends one ICMP echo request with `octets` of data in a flow of the session; the answer comes as the event `pong`. */
+  ping(
+    pduSessionId: number,
+    destination: Uint8Array,
+    sequence: number,
+    { qfi, octets = 56 }: { readonly qfi?: number; readonly octets?: number } = {},
+  ): void {
     const session = this.byId.get(pduSessionId);
     if (session?.address === undefined || session.upAddress === undefined) return;
     const now = this.ports.now();
@@ -75,10 +80,10 @@ export class UeSessions {
       kind: 'request',
       identifier: echoIdentifier,
       sequence,
-      data: new Uint8Array(56),
+      data: new Uint8Array(octets),
     });
     const packet = encodeIp(session.address, destination, IP_PROTOCOL.ICMP, echo);
-    this.send(pduSessionId, session.qfis[0] ?? 1, packet);
+    this.send(pduSessionId, qfi ?? session.qfis[0] ?? 1, packet);
   }
 
   /** Sends an IP packet in a flow of a session that is up. */

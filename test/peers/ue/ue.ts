@@ -130,8 +130,17 @@ export class SimulatedUe {
 
   /** Rekeys every Child SA from this side, one after the other. */
   rekeyAll(): void {
-    for (const childSaId of this.stack.currentChildSas())
-      this.carryOut(this.engine.rekeyChildSa(this.ports.now(), this.ikeSaId, childSaId));
+    for (const childSaId of this.stack.currentChildSas()) this.rekeyChildSa(childSaId);
+  }
+
+  /** The Child SAs of all sessions that send at present, by the engine's handles. */
+  sessionChildSas(): number[] {
+    const signalling = this.stack.childSaOf(undefined);
+    return this.stack.currentChildSas().filter((childSaId) => childSaId !== signalling);
+  }
+
+  rekeyChildSa(childSaId: number): void {
+    this.carryOut(this.engine.rekeyChildSa(this.ports.now(), this.ikeSaId, childSaId));
   }
 
   /** What the UE asks for in its configuration request. */

@@ -1,0 +1,77 @@
+// needs: tshark
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LabSummary } from '../../n3iwf/cli/lab-options.ts';
+import { runLab } from './run-lab.ts';
+
+describe('a lab run of two sessions with three flows each, read by tshark', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'flows-'));
+  const [pcap, keylog] = [join(folder, 'a.pcap'), join(folder, 'k')];
+  let summary: LabSummary;
+
+  /** The fields of each frame that `filter` takes. */
+  const tshark = (filter: string, ...fields: string[]): string[][] =>
+    execFileSync(
+      'tshark',
+      ['-r', pcap, '-Y', filter, '-T', 'fields', ...fields.flatMap((field) => ['-e', field])],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, WIRESHARK_CONFIG_DIR: keylog },
+        stdio: ['ignore', 'pipe', 'ignore'],
+        maxBuffer: 1 << 26,
+      },
+    )
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.split('\t'));
+
+  /** How often each line of fields occurs. */
+  const counted = (rows: string[][]) =>
+    rows.reduce((counts, row) => counts.set(row.join(' '), (counts.get(row.join(' ')) ?? 0) + 1), new Map());
+
+  beforeAll(async () => {
+    const run = await runLab('--sessions', '2', '--flows', '3', '--pcap', pcap, '--keylog', keylog);
+    expect([run.status, run.summary.errors]).toEqual([0, []]);
+    summary = run.summary;
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('every ping of every flow comes back, packets of 1400 octets too, before and after each Child SA was rekeyed', () => {
+    expect(summary.ues[0]?.pduSessions).toMatchObject(
+      [1, 2].map((id) => ({ id, qfis: [1, 2, 3], ping: { sent: 15, received: 15 } })),
+    );
+    expect(summary.ues[0]?.rekeys.child).toBe(4);
+    expect(tshark('gtp && ip.len == 1400', 'frame.number')).toHaveLength(12);
+  });
+
+  test('no frame is malformed, and every ICV is good', () => {
+    expect(tshark('_ws.malformed || _ws.expert.severity == error || _ws.short', 'frame.number')).toEqual([]);
+    expect(tshark('esp.icv_bad == 1', 'frame.number')).toEqual([]);
+  });
+
+  test('[TS38415 5.5] GTP-U names flow and direction of each packet, in the tunnel of its session', () => {
+    const fields = ['gtp.teid', 'gtp.ext_hdr.pdu_ses_con.pdu_type', 'gtp.ext_hdr.pdu_ses_con.qos_flow_id'];
+    const expected = ['0x00000001', '0x00000002'].flatMap((teid) =>
+      [0, 1].flatMap((type) => [1, 2, 3].map((qfi) => [`${teid} ${type} ${qfi}`, 7] as const)),
+    );
+    expect(counted(tshark('gtp', ...fields))).toEqual(new Map([...expected].sort()));
+  });
+
+  test('[TS24502 9.3.3] the GRE key names the flow, and the flow with a guaranteed rate has Child SAs of its own', () => {
+    const packets = tshark('gre && esp', 'gre.key', 'esp.spi', 'gre.proto');
+    expect(packets).toHaveLength(84);
+    const spisOf = (key: string) => new Set(packets.filter((row) => row[0] === key).map(([, spi]) => spi));
+    const [first, second, third] = ['0x01000000', '0x02000000', '0x03000000'].map(spisOf);
+    expect(first).toEqual(second);
+    expect([first?.size, third?.size]).toEqual([8, 8]);
+    expect([...(third ?? [])].some((spi) => first?.has(spi))).toBe(false);
+  });
+
+  test('[RFC6040 4.1] downlink of 5QI 1 has its code point on the header inside ESP', () => {
+    const marked = tshark('gre && ip.dsfield.dscp == 46', 'gre.key');
+    expect(counted(marked)).toEqual(new Map([['0x03000000', 14]]));
+  });
+});
