@@ -2,12 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import {
   checkPayloads,
-  createCipher,
   decodeMessage,
   EXCHANGE,
   IkeEndpoint,
-  openMessage,
-  type Payload,
   parseEspProposal,
   parseIkeProposal,
 } from '#ikev2';
@@ -18,6 +15,7 @@ import { EspReceiver } from '../../n3iwf/userplane/esp.ts';
 import { faults, subscriberCount, subscriberOf } from '../stub-core/settings.ts';
 import { type Conversation, conversationsOf, decodeAll, Replay } from './conversations.ts';
 import { readCapture, readEspKeys, readIkeKeys } from './read.ts';
+import { isEsp, isSealedIke, opened } from './sealed.ts';
 
 /** free5GC's AMF, recorded by `npm run test:stub-core`: README.md beside the capture says which and when. */
 const folder = fileURLToPath(new URL('../captures/free5gc', import.meta.url));
@@ -206,38 +204,14 @@ describe("free5GC's AMF on our N2", () => {
 describe('UEs of that capture on our IKE side', () => {
   const ikeKeys = readIkeKeys(`${folder}/keys`);
   const espKeys = readEspKeys(`${folder}/keys`);
-  const isEsp = ({ to, from, data }: (typeof nwu)[number]) =>
-    (to.port === 4500 || from.port === 4500) && data.subarray(0, 4).some((octet) => octet !== 0);
-  const ikeOf = ({ to, from, data }: (typeof nwu)[number]) =>
-    to.port === 4500 || from.port === 4500 ? data.subarray(4) : data;
   const fromUe = (frame: (typeof nwu)[number]) => frame.to.address === '127.0.0.15';
-  const ike = nwu.filter((frame) => !isEsp(frame));
-
-  /** Payloads inside the encrypted message of `frame`, opened by the key log. */
-  function opened(frame: (typeof nwu)[number]): {
-    exchange: number;
-    isResponse: boolean;
-    payloads: Payload[];
-  } {
-    const datagram = ikeOf(frame);
-    const message = decodeMessage(datagram);
-    if (!message.ok) throw message.error;
-    const { spiInitiator, spiResponder, exchange, initiator, response } = message.value.header;
-    const keys = ikeKeys.get(Buffer.concat([spiInitiator, spiResponder]).toString('hex'));
-    if (keys === undefined) throw new Error('no keys in the log');
-    const key = initiator ? keys.skEi : keys.skEr;
-    const cipher = createCipher({ encr: 'aes256-gcm16', integ: 'none' }, key, new Uint8Array(0));
-    const payloads = openMessage(datagram, message.value, cipher);
-    if (!payloads.ok) throw payloads.error;
-    return { exchange, isResponse: response, payloads: payloads.value };
-  }
 
   test('[RFC7296 1.2] each IKE_SA_INIT request gets an answer of our engine', () => {
     const must = <T>(parsed: { ok: true; value: T } | { ok: false; error: string }): T => {
       if (!parsed.ok) throw new Error(parsed.error);
       return parsed.value;
     };
-    const requests = ike.filter((frame) => fromUe(frame) && frame.to.port === 500);
+    const requests = nwu.filter((frame) => fromUe(frame) && frame.to.port === 500);
     expect(requests.length).toBeGreaterThan(30);
     for (const { data, from, to } of requests) {
       const engine = new IkeEndpoint(
@@ -263,10 +237,10 @@ describe('UEs of that capture on our IKE side', () => {
   });
 
   test('[RFC7296 2.14] every encrypted message opens, decodes and has the payloads of its exchange', () => {
-    const encrypted = ike.filter(({ to, from }) => to.port === 4500 || from.port === 4500);
+    const encrypted = nwu.filter(isSealedIke);
     expect(encrypted.length).toBeGreaterThan(400);
     for (const frame of encrypted) {
-      const { exchange, isResponse, payloads } = opened(frame);
+      const { exchange, isResponse, payloads } = opened(frame, ikeKeys);
       expect(checkPayloads(exchange, isResponse ? 'response' : 'request', payloads)).toMatchObject({
         ok: true,
       });
@@ -274,9 +248,9 @@ describe('UEs of that capture on our IKE side', () => {
   });
 
   test('[TS24502 9.3.2] every EAP packet inside is EAP-5G, Success or Failure', () => {
-    const kinds = ike
-      .filter(({ to, from }) => to.port === 4500 || from.port === 4500)
-      .flatMap((frame) => opened(frame).payloads)
+    const kinds = nwu
+      .filter(isSealedIke)
+      .flatMap((frame) => opened(frame, ikeKeys).payloads)
       .flatMap((payload) => (payload.type === 'EAP' ? [decodeEap5g(payload.packet)] : []));
     expect(kinds.every(({ ok }) => ok)).toBe(true);
     expect(kinds.length).toBeGreaterThan(200);
