@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { KME_QUIRKS, type KmeQuirkName } from '#qkd';
 import { OperatorError } from './errors.ts';
 import { childSaPolicies } from './nwu/child-sa-policy.ts';
+import { keyPolicies, ppkUses } from './nwu/key-policy.ts';
 import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
 import { parseAddress } from './userplane/address.ts';
 
@@ -94,12 +95,16 @@ export const configSchema = z.strictObject({
       .enum(['qkd', 'psk', 'certificate', 'eap-only'])
       .default('qkd')
       .describe('how the node proves itself to the UE'),
-    ppk: z.enum(['rfc8784', 'none']).default('rfc8784').describe('how a QKD key enters the keys of the SAs'),
-    ppkRequired: z.boolean().default(true).describe('refuse UEs that bring no quantum key'),
+    ppk: z.enum(ppkUses).default('rfc9867').describe('how a QKD key enters the keys of the SAs'),
+    policy: z.enum(keyPolicies).default('qkd-required').describe('what the SAs of UEs must rest on'),
     proposals: z
       .array(z.string())
       .nonempty()
-      .default(['aes256gcm16-prfsha256-x25519', 'aes256-sha256-prfsha256-ecp256']),
+      .default([
+        'aes256gcm16-prfsha256-x25519-ke1_mlkem768',
+        'aes256gcm16-prfsha256-x25519',
+        'aes256-sha256-prfsha256-ecp256',
+      ]),
     espProposals: z.array(z.string()).nonempty().default(['aes256gcm16', 'aes256-sha256']),
     forceUdpEncapsulation: z
       .boolean()

@@ -14,8 +14,11 @@ import type { InnerNetwork } from './ue/inner-network.ts';
 import type { UeRegistry } from './ue/registry.ts';
 import type { UserspacePlane } from './userplane/plane.ts';
 
-/** Where QKD keys come from by their key ID: the node is the slave SAE of ETSI GS QKD 014. */
+/** Where QKD keys come from. */
 export interface KeySource {
+  /** A key of our own choice: the node is the master SAE of ETSI GS QKD 014. */
+  obtain(peerSae: string): Promise<KeyReply>;
+  /** The key of this ID, which the UE drew: the node is the slave SAE. */
   fetch(peerSae: string, keyId: string): Promise<KeyReply>;
 }
 

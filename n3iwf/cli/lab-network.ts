@@ -10,6 +10,7 @@ import { UdpSocket } from '../io/udp.ts';
 import { WakeTimer } from '../io/wake-timer.ts';
 import type { Log } from '../log.ts';
 import { certificateVerifier } from '../nwu/certificate-trust.ts';
+import { applyKeyPolicy } from '../nwu/key-policy.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
 import type { LabFault, LabOptions } from './lab-options.ts';
 import { LabQuantum, ueSae } from './lab-quantum.ts';
@@ -32,7 +33,7 @@ const ikePort = process.getuid?.() === 0 ? 500 : 10500;
 const n3iwfName = 'n3iwf.5gc.mnc093.mcc208.pub.3gppnetwork.org';
 const plmn = { mcc: '208', mnc: '93' };
 const slice = { sst: 1, sd: '010203' };
-const ikeProposals = ['aes256gcm16-prfsha256-x25519'];
+const ikeProposals = ['aes256gcm16-prfsha256-x25519-ke1_mlkem768'];
 const espProposals = ['aes256gcm16'];
 const labPreSharedKey = new TextEncoder().encode('lab only: every UE shares this');
 
@@ -115,6 +116,7 @@ export class LabNetwork {
     };
     const runner = await LabUeRunner.open(peers.SimulatedUe, config, at, {
       obtainQkdKey: () => (fault === 'unknown-key' ? unheardOfKey() : quantum.draw()),
+      fetchQkdKey: (keyId) => quantum.find(keyId),
       verifyCertificate: certificateVerifier([authority.pem], Date.now),
     });
     this.closers.add(() => runner.close());
@@ -270,7 +272,11 @@ async function gatewayConfig(options: LabOptions, authority: TestAuthority): Pro
     ike: {
       ikePort,
       natTraversalPort,
-      proposals: ikeProposals.map((text) => must(parseIkeProposal(text))),
+      ...applyKeyPolicy(
+        'qkd-required',
+        options.ppk,
+        ikeProposals.map((text) => must(parseIkeProposal(text))),
+      ),
       childProposals: espProposals.map((text) => must(parseEspProposal(text))),
       localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(n3iwfName) },
       responderAuth: options.auth satisfies ResponderAuth,
@@ -278,7 +284,6 @@ async function gatewayConfig(options: LabOptions, authority: TestAuthority): Pro
       ...(issued === undefined
         ? {}
         : { certificate: { chain: issued.chain, privateKey: issued.privateKey } }),
-      ppk: options.ppk === 'none' ? 'off' : 'required',
       forceUdpEncapsulation: true,
       exposeKeys: options.keylog !== undefined,
     },

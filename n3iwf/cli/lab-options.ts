@@ -1,4 +1,6 @@
+import type { SaKey } from '#peers';
 import type { ChildSaPolicy } from '../nwu/child-sa-policy.ts';
+import type { PpkUse } from '../nwu/key-policy.ts';
 
 /** What the lab can make go wrong, to show how it fails. */
 export const labFaults = [
@@ -19,7 +21,7 @@ export interface LabOptions {
   readonly flows: number;
   readonly childSas: ChildSaPolicy;
   readonly auth: 'qkd' | 'psk' | 'certificate' | 'eap-only';
-  readonly ppk: 'rfc8784' | 'none';
+  readonly ppk: PpkUse;
   readonly once?: boolean;
   readonly json?: boolean;
   readonly pcap?: string;
@@ -37,6 +39,8 @@ export interface LabUe {
   suite: { ike: string; esp: string };
   innerIp: string;
   keyIds: string[];
+  /** Which key the keys of each SA depend on, in the order in which they came up; no ID without a PPK. */
+  saKeys: SaKey[];
   pduSessions: LabSession[];
   rekeys: { child: number; ike: number };
   timesMs: { ikeSaInit: number; registration: number; pduSession: number };

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KeyStore } from '#qkd';
+import { type KeyReply, KeyStore } from '#qkd';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
 import type { TestAuthority } from '../io/test-authority.ts';
@@ -12,6 +12,20 @@ export const n3iwfSae = 'sae-n3iwf';
 export const ueSae = 'sae-ue';
 
 const linkBits = 256 * 4096;
+
+/** A key as a simulated UE takes it. */
+export interface LabKey {
+  readonly keyId: string;
+  readonly secret: Uint8Array;
+}
+
+/** Takes the key out of a store's reply. @throws Error with the store's reason when there is none */
+export function drawnKey(reply: KeyReply): LabKey {
+  if (reply.status !== 'ok') throw new Error(`${reply.reason}: ${reply.detail}`);
+  const secret = reply.secret.use((octets) => Uint8Array.from(octets));
+  reply.secret.wipe();
+  return { keyId: reply.keyId, secret };
+}
 
 /** The lab's quantum part: two KMEs with a simulated link, and a key store at each end that outlives no run. */
 export class LabQuantum {
@@ -58,12 +72,13 @@ export class LabQuantum {
   }
 
   /** A fresh key for a UE to name. Rejects with the store's reason when there is none. */
-  async draw(): Promise<{ keyId: string; secret: Uint8Array }> {
-    const reply = await this.ue.obtain(n3iwfSae);
-    if (reply.status !== 'ok') throw new Error(`${reply.reason}: ${reply.detail}`);
-    const secret = reply.secret.use((octets) => Uint8Array.from(octets));
-    reply.secret.wipe();
-    return { keyId: reply.keyId, secret };
+  async draw(): Promise<LabKey> {
+    return drawnKey(await this.ue.obtain(n3iwfSae));
+  }
+
+  /** The key that the N3IWF named to a UE. Rejects likewise. */
+  async find(keyId: string): Promise<LabKey> {
+    return drawnKey(await this.ue.fetch(n3iwfSae, keyId));
   }
 
   /** Keys of both ends, counted at the N3IWF. */

@@ -45,7 +45,9 @@ export function summaryLines(summary: LabSummary, hints: readonly string[]): str
       .join('  ')
       .trimEnd(),
   );
-  const keys = summary.ues.flatMap((ue) => ue.keyIds.map((id) => `${ue.supi}  keyed by QKD key ${id}`));
+  const keys = summary.ues.flatMap((ue) =>
+    ue.saKeys.map(({ sa, keyId }) => `${ue.supi}  ${sa.padEnd(13)} keyed by QKD key ${keyId ?? '(none)'}`),
+  );
   const { delivered, used, burnt } = summary.qkd;
   return [
     '',

@@ -60,7 +60,7 @@ export class LabUeRunner {
     SimulatedUe: UeClass,
     config: UeConfig,
     at: UeAddresses,
-    ports: Pick<UePorts, 'obtainQkdKey' | 'verifyCertificate'>,
+    ports: Pick<UePorts, 'obtainQkdKey' | 'fetchQkdKey' | 'verifyCertificate'>,
     pingTarget = defaultPingTarget,
   ): Promise<LabUeRunner> {
     let runner: LabUeRunner | undefined;
@@ -84,6 +84,7 @@ export class LabUeRunner {
       suite: { ike: '', esp: '' },
       innerIp: '',
       keyIds: [],
+      saKeys: [],
       pduSessions: [],
       rekeys: { child: 0, ike: 0 },
       timesMs: { ikeSaInit: 0, registration: 0, pduSession: 0 },
@@ -161,7 +162,7 @@ export class LabUeRunner {
     return { sent: sizes.length * qfis.length, received: times.length, rttMs: Number(mean.toFixed(3)) };
   }
 
-  /** Rekeys every Child SA of the sessions and sees that packets still pass. */
+  /** Rekeys every Child SA of the sessions and sees that packets still pass; then rekeys the IKE SA. */
   async rekey(told: (text: string) => void): Promise<void> {
     for (const childSaId of this.ue.sessionChildSas()) {
       const done = this.next('childSaRekeyed', 'Child SA rekey');
@@ -175,6 +176,11 @@ export class LabUeRunner {
         throw new OperatorError('N3IWF_E_N2', `ping after rekey: ${received} of ${sent} answered`);
     }
     told(`${this.result.supi} rekeyed the Child SAs of its sessions and still pings`);
+    const ikeDone = this.next('ikeSaRekeyed', 'IKE SA rekey');
+    this.act((ue) => ue.rekeyIke());
+    await ikeDone;
+    this.result.rekeys.ike++;
+    told(`${this.result.supi} rekeyed the IKE SA`);
   }
 
   /** Releases the sessions, deregisters, and waits until the network has deleted the IKE SA. */

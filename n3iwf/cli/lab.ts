@@ -85,7 +85,9 @@ async function runUes(
   let alive = await stage(runners, (runner) => runner.attach(told, plan));
   alive = await stage(alive, (runner) => runner.rekey(told));
   for (const runner of runners) if (!alive.includes(runner)) runner.abandon();
-  summary.ues.push(...alive.map(({ result, ue }) => ({ ...result, keyIds: [...ue.keyIds] })));
+  summary.ues.push(
+    ...alive.map(({ result, ue }) => ({ ...result, keyIds: [...ue.keyIds], saKeys: [...ue.saKeys] })),
+  );
   for (const { result } of alive) checkPings(result.supi, result.pduSessions, summary.errors);
   if (options.once !== true) {
     progress.step('all UEs are up; Ctrl-C detaches them and ends the lab');

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, OperatorError } from '../errors.ts';
 import type { CaptureOptions } from '../io/lab-capture.ts';
 import { childSaPolicies } from '../nwu/child-sa-policy.ts';
+import { ppkUses } from '../nwu/key-policy.ts';
 import type { DoctorKmeOptions } from './doctor-kme.ts';
 import type { BooksOptions, EpochOptions, ListOptions, VerifyOptions } from './keys-books.ts';
 import type { ProvisionOptions } from './keys-provision.ts';
@@ -139,7 +140,7 @@ function addLab(program: Command, done: Done): void {
       new Option('--child-sas <policy>', 'what gets a Child SA').choices(childSaPolicies).default('gbr'),
     )
     .addOption(auth.choices(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'))
-    .addOption(ppk.choices(['rfc8784', 'none']).default('rfc8784'))
+    .addOption(ppk.choices(ppkUses).default('rfc9867'))
     .option('--once', 'attach, ping, rekey, detach and exit; status 0 only if all of it worked')
     .option('--json', 'print one summary object on standard output')
     .option('--pcap <file>', 'record NWu, N2 and N3')

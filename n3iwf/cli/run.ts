@@ -14,6 +14,7 @@ import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { connectSctp } from '../io/sctp-kernel.ts';
 import type { Log } from '../log.ts';
 import { defaultPathTimers } from '../n3/paths.ts';
+import { applyKeyPolicy } from '../nwu/key-policy.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
 import { readNamedFile } from './configuration-file.ts';
 import { openCheckpointer, openKeyStorage, readKeyPolicy } from './key-storage.ts';
@@ -205,7 +206,7 @@ function endpointConfig({ ike, timers }: Config): EndpointConfig {
   return {
     ikePort: ike.port,
     natTraversalPort: ike.natTraversalPort,
-    proposals: ike.proposals.map((words) => usable('ike.proposals', words, parseIkeProposal(words))),
+    ...keysByPolicy(ike),
     childProposals: ike.espProposals.map((words) =>
       usable('ike.espProposals', words, parseEspProposal(words)),
     ),
@@ -213,11 +214,18 @@ function endpointConfig({ ike, timers }: Config): EndpointConfig {
     responderAuth: ike.auth,
     initiatorAuth: 'eap',
     ...(certificate === undefined ? {} : { certificate }),
-    ppk: ike.ppk === 'none' ? 'off' : ike.ppkRequired ? 'required' : 'optional',
     forceUdpEncapsulation: ike.forceUdpEncapsulation,
     timers: { setUp: timers.attachMs, liveness: timers.livenessMs },
     exposeKeys: false,
   };
+}
+
+/** @throws OperatorError N3IWF_E_CONFIG when the policy leaves no proposal */
+function keysByPolicy({ policy, ppk, proposals }: Config['ike']) {
+  const parsed = proposals.map((words) => usable('ike.proposals', words, parseIkeProposal(words)));
+  const keys = applyKeyPolicy(policy, ppk, parsed);
+  if (keys.proposals.length > 0) return keys;
+  throw new OperatorError('N3IWF_E_CONFIG', `ike.policy: ${policy} leaves none of ike.proposals`);
 }
 
 function usable<T>(key: string, words: string, parsed: Result<T, string>): T {

@@ -17,6 +17,7 @@ import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { SkipHttpsTransport } from '../io/skip-https.ts';
 import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
 import { readNamedFile } from './configuration-file.ts';
+import { drawnKey, type LabKey } from './lab-quantum.ts';
 
 const n3iwfSaeId = z.string().min(1);
 
@@ -52,7 +53,9 @@ export type UeKeysConfig = z.output<typeof ueKeysSchema>;
 /** Keys for a UE to name. */
 export interface UeKeys {
   /** A fresh one; rejects with the store's reason when there is none. */
-  draw(): Promise<{ keyId: string; secret: Uint8Array }>;
+  draw(): Promise<LabKey>;
+  /** The one that the N3IWF named; rejects likewise. A file that was filled beforehand has none of these. */
+  find(keyId: string): Promise<LabKey>;
   close(): void;
 }
 
@@ -72,13 +75,8 @@ export async function openUeKeys(config: UeKeysConfig): Promise<UeKeys> {
   const clock = { wallMs: () => Date.now(), monotonicMs };
   const store = await KeyStore.open({ source, storage, clock, random: randomOctets });
   return {
-    draw: async () => {
-      const reply = await store.obtain(config.n3iwfSaeId);
-      if (reply.status !== 'ok') throw new Error(`${reply.reason}: ${reply.detail}`);
-      const secret = reply.secret.use((octets) => Uint8Array.from(octets));
-      reply.secret.wipe();
-      return { keyId: reply.keyId, secret };
-    },
+    draw: async () => drawnKey(await store.obtain(config.n3iwfSaeId)),
+    find: async (keyId) => drawnKey(await store.fetch(config.n3iwfSaeId, keyId)),
     close: () => {
       store.close();
       opened.close();

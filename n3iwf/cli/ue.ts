@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseDocument } from '../config.ts';
 import { certificateVerifier } from '../nwu/certificate-trust.ts';
+import { ppkUses } from '../nwu/key-policy.ts';
 import { readNamedFile, readYaml } from './configuration-file.ts';
 import { LabUeRunner } from './lab-ue.ts';
 import { plmnSchema, sliceSchema, subscriberSchema } from './subscriber-schema.ts';
@@ -24,10 +25,13 @@ export const ueSchema = z.strictObject({
   dnn: z.string().default('internet'),
   ping: z.ipv4('must be an IPv4 address such as 198.51.100.1').default('198.51.100.1'),
   auth: z.enum(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'),
-  ppk: z.enum(['rfc8784', 'none']).default('rfc8784'),
+  ppk: z.enum(ppkUses).default('rfc8784'),
   preSharedKeyFile: z.string().optional(),
   authority: z.string().optional().describe('PEM file of the CA that the N3IWF certificate comes from'),
-  proposals: z.array(z.string()).nonempty().default(['aes256gcm16-prfsha256-x25519']),
+  proposals: z
+    .array(z.string())
+    .nonempty()
+    .default(['aes256gcm16-prfsha256-x25519-ke1_mlkem768', 'aes256gcm16-prfsha256-x25519']),
   espProposals: z.array(z.string()).nonempty().default(['aes256gcm16']),
   qkd: ueKeysSchema.optional(),
 });
@@ -62,6 +66,8 @@ export async function runUe(path: string): Promise<number> {
         };
   const ports = {
     obtainQkdKey: () => keys?.draw() ?? Promise.reject(new Error('qkd: is missing from the configuration')),
+    fetchQkdKey: (keyId) =>
+      keys?.find(keyId) ?? Promise.reject(new Error('qkd: is missing from the configuration')),
     ...verify,
   };
   const runner = await LabUeRunner.open(SimulatedUe, ueConfig(file), at, ports, file.ping);

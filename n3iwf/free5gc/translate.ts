@@ -114,7 +114,7 @@ const given = {
   ike: {
     auth: 'certificate',
     ppk: 'none',
-    ppkRequired: false,
+    policy: 'qkd-preferred',
     proposals: [
       'aes256gcm16-prfsha256-x25519',
       'aes256-sha256-prfsha256-ecp256',

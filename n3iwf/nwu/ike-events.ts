@@ -16,7 +16,7 @@ import { UeContext } from '../ue/context.ts';
 import { refuseForCongestion } from './congestion.ts';
 import { onEapResponse } from './eap-exchange.ts';
 import { eapStart } from './eap5g.ts';
-import { onPpkRequested, onSharedSecretRequested } from './quantum-keys.ts';
+import { onPpkMismatch, onPpkRequested, onSharedSecretRequested } from './quantum-keys.ts';
 
 type EventOf<T extends IkeEvent['type']> = Extract<IkeEvent, { type: T }>;
 type Handlers = { [T in IkeEvent['type']]?: (node: Node, event: EventOf<T>) => void };
@@ -28,7 +28,9 @@ const handlers: Handlers = {
     const ue = node.ues.ofIkeSa(event.ikeSaId);
     if (ue !== undefined) onEapResponse(node, ue, event.packet);
   },
-  ppkRequested: (node, event) => onPpkRequested(node, event.ikeSaId, event.identity),
+  ppkRequested: onPpkRequested,
+  ppkMismatch: onPpkMismatch,
+  ikeSaRekeyed,
   sharedSecretRequested: (node, event) =>
     onSharedSecretRequested(node, event.ikeSaId, event.localId, event.peerId),
   childSaEstablished,
@@ -97,6 +99,11 @@ function childSaFailed(node: Node, { ikeSaId, tag, reason, rekeyed }: EventOf<'c
     failInitialContextSetup(node, ue, { choice: 'radioNetwork', value: cause });
     node.release(ue, { group: 'radioNetwork', cause, text: `no signalling SA: ${reason}` });
   }
+}
+
+function ikeSaRekeyed(node: Node, { ikeSaId, suite, ppkIdentity }: EventOf<'ikeSaRekeyed'>): void {
+  const ue = node.ues.ofIkeSa(ikeSaId)?.id;
+  node.log.info({ ue, ikeSa: ikeSaId, suite, keyId: keyIdOf(ppkIdentity) }, 'IKE SA has new keys');
 }
 
 function keyIdOf(identity: { readonly data: Uint8Array } | undefined): string | undefined {

@@ -1,20 +1,39 @@
-import { ID_TYPE, type Identity, type PpkIdentity } from '#ikev2';
+import { ID_TYPE, type Identity, type IkeEvent, PPK_ID_TYPE } from '#ikev2';
 import type { KeyReply } from '#qkd';
 import type { Node } from '../node.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: false });
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+/** A key of the store, with its ID. */
+interface FoundKey {
+  readonly keyId: string;
+  readonly secret: Uint8Array;
+}
+
 /**
- * The UE named the QKD key that its SAs shall depend on: fetch it from our own KME by that ID [RFC8784 3].
- * An ID that is no UUID never reaches the KME. The engine gets no PPK when there is none, and refuses or goes on
- * without by its configuration.
+ * The UE named the QKD key that its SAs shall depend on: fetch it from our own KME by that ID [RFC8784 3]. For an SA that
+ * we start ourselves we draw a key and name it [RFC9867 3.2]. An ID that is no UUID never reaches the KME. The engine
+ * gets no PPK when there is none, and refuses or goes on without by its configuration.
  */
-export function onPpkRequested(node: Node, ikeSaId: number, identity: PpkIdentity | undefined): void {
-  const keyId = identity?.type === 2 ? decoder.decode(identity.data) : undefined;
-  fetchKey(node, ikeSaId, keyId, 'PPK', (secret) => {
-    node.ike((engine, now) => engine.providePpk(now, ikeSaId, secret === undefined ? undefined : { secret }));
-  });
+export function onPpkRequested(node: Node, event: Extract<IkeEvent, { type: 'ppkRequested' }>): void {
+  const { ikeSaId, identity, request } = event;
+  const give = (found: FoundKey | undefined) => {
+    const name = (keyId: string) => ({ type: PPK_ID_TYPE.FIXED, data: new TextEncoder().encode(keyId) });
+    const ppk = found === undefined ? undefined : { secret: found.secret, identity: name(found.keyId) };
+    node.ike((engine, now) => engine.providePpk(now, ikeSaId, ppk, request));
+  };
+  if (identity === undefined) drawKey(node, ikeSaId, give);
+  else {
+    const keyId = identity.type === PPK_ID_TYPE.FIXED ? decoder.decode(identity.data) : undefined;
+    fetchKey(node, ikeSaId, keyId, 'PPK', give);
+  }
+}
+
+/** Both ends have a key of that name and not the same one: the pools are out of step, which an operator has to know. */
+export function onPpkMismatch(node: Node, event: Extract<IkeEvent, { type: 'ppkMismatch' }>): void {
+  const keyId = decoder.decode(event.identity.data);
+  node.log.error({ ikeSa: event.ikeSaId, keyId }, 'the UE has another QKD key under this ID');
 }
 
 /** The key of the node's own AUTH: a pre-shared one, or the QKD key whose ID the UE asked for as our identity. */
@@ -28,7 +47,7 @@ export function onSharedSecretRequested(
     node.ike((engine, now) => engine.provideSharedSecret(now, ikeSaId, secret));
   const named = decoder.decode(localId.data);
   if (localId.type === ID_TYPE.KEY_ID && uuid.test(named)) {
-    fetchKey(node, ikeSaId, named, 'AUTH', answer);
+    fetchKey(node, ikeSaId, named, 'AUTH', (found) => answer(found?.secret));
   } else {
     answer(node.identity.preSharedKey(decoder.decode(peerId.data)));
   }
@@ -39,17 +58,33 @@ function fetchKey(
   ikeSaId: number,
   keyId: string | undefined,
   use: string,
-  give: (secret: Uint8Array | undefined) => void,
+  give: (found: FoundKey | undefined) => void,
 ): void {
   if (keyId === undefined || !uuid.test(keyId) || node.keys === undefined) {
     node.log.warn({ ikeSa: ikeSaId, use }, 'the UE names no usable QKD key ID');
     give(undefined);
     return;
   }
-  node.keys.fetch(node.identity.ueSaeId, keyId).then(
+  awaitKey(node, ikeSaId, use, node.keys.fetch(node.identity.ueSaeId, keyId), give);
+}
+
+/** A key of our own choice, for the UE to fetch by its ID. */
+function drawKey(node: Node, ikeSaId: number, give: (found: FoundKey | undefined) => void): void {
+  if (node.keys === undefined) give(undefined);
+  else awaitKey(node, ikeSaId, 'PPK', node.keys.obtain(node.identity.ueSaeId), give);
+}
+
+function awaitKey(
+  node: Node,
+  ikeSaId: number,
+  use: string,
+  coming: Promise<KeyReply>,
+  give: (found: FoundKey | undefined) => void,
+): void {
+  coming.then(
     (reply) => useReply(node, ikeSaId, use, reply, give),
     (error: unknown) => {
-      node.log.error({ ikeSa: ikeSaId, keyId, use, error: String(error) }, 'the key store failed');
+      node.log.error({ ikeSa: ikeSaId, use, error: String(error) }, 'the key store failed');
       give(undefined);
     },
   );
@@ -60,7 +95,7 @@ function useReply(
   ikeSaId: number,
   use: string,
   reply: KeyReply,
-  give: (secret: Uint8Array | undefined) => void,
+  give: (found: FoundKey | undefined) => void,
 ): void {
   if (reply.status !== 'ok') {
     node.log.warn(
@@ -70,10 +105,13 @@ function useReply(
     give(undefined);
     return;
   }
-  node.log.info({ ikeSa: ikeSaId, use, keyId: reply.keyId, ageMs: reply.ageMs }, 'QKD key fetched by its ID');
+  node.log.info(
+    { ikeSa: ikeSaId, use, keyId: reply.keyId, ageMs: reply.ageMs },
+    'QKD key taken from the store',
+  );
   node.keyUses.note(ikeSaId, reply.keyId);
   try {
-    reply.secret.use(give);
+    reply.secret.use((secret) => give({ keyId: reply.keyId, secret }));
   } finally {
     reply.secret.wipe();
   }

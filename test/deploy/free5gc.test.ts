@@ -73,7 +73,7 @@ describe('files beside free5gc-compose', () => {
     writeFileSync(path, `${theirs}\n${text('n3iwfcfg.qkd.yaml')}`);
     const { config } = readNodeConfig(path);
     const ue = parseDocument(ueSchema, parse(text('ue.yaml')), 'ue.yaml');
-    expect(config.ike).toMatchObject({ auth: ue.auth, ppk: ue.ppk, ppkRequired: true });
+    expect(config.ike).toMatchObject({ auth: ue.auth, ppk: ue.ppk, policy: 'qkd-required' });
     expect(config.ike.certificate).toBeUndefined();
     expect(config.qkd?.saeId).toBe(ue.qkd?.n3iwfSaeId);
     const suites = ue.proposals.filter((words) => config.ike.proposals.includes(words));

@@ -10,16 +10,20 @@ describe('n3iwf lab', () => {
     expect(summary.errors).toEqual([]);
     expect([status, summary.ok, summary.ues.length]).toEqual([0, true, 3]);
     const keyIds = summary.ues.flatMap((ue) => ue.keyIds);
-    expect(new Set(keyIds).size).toBe(6);
+    expect(new Set(keyIds).size).toBe(15);
     for (const keyId of keyIds) expect(keyId).toMatch(uuid);
     for (const ue of summary.ues) {
       expect(ue.supi).toMatch(/^imsi-20893\d{10}$/);
       expect(ue.pduSessions[0]?.ping).toMatchObject({ sent: 5, received: 5 });
-      expect(ue.rekeys).toEqual({ child: 1, ike: 0 });
+      expect(ue.rekeys).toEqual({ child: 1, ike: 1 });
+      expect(ue.suite.ike).toBe('aes256-gcm16/hmac-sha2-256/x25519/ke1_mlkem768');
+      const [ike, signalling, ...fresh] = ue.saKeys.map(({ keyId }) => keyId);
+      expect(signalling).toBe(ike);
+      expect(new Set([ike, ...fresh]).size).toBe(4);
     }
     expect(new Set(summary.ues.map((ue) => ue.innerIp)).size).toBe(3);
     expect(new Set(summary.ues.map((ue) => ue.pduSessions[0]?.ip)).size).toBe(3);
-    expect(summary.qkd).toEqual({ delivered: 6, used: 6, burnt: 0 });
+    expect(summary.qkd).toEqual({ delivered: 15, used: 15, burnt: 0 });
   });
 
   test.each([
@@ -29,6 +33,8 @@ describe('n3iwf lab', () => {
     ['qkd', 'rfc8784', 2],
     ['qkd', 'none', 1],
     ['certificate', 'rfc8784', 1],
+    ['certificate', 'rfc9867', 4],
+    ['qkd', 'rfc9867', 5],
   ])('works with --auth %s --ppk %s, which takes %i keys', async (auth, ppk, keys) => {
     const { status, summary } = await runLab('--auth', auth, '--ppk', ppk);
     expect(summary.errors).toEqual([]);

@@ -28,7 +28,11 @@ function complaint(document: unknown): string {
 describe('configuration', () => {
   test('fills the defaults in', () => {
     const config = readConfig(usable, 'n3iwf.yaml');
-    expect(config.ike).toMatchObject({ port: 500, natTraversalPort: 4500, ppkRequired: true });
+    expect(config.ike).toMatchObject({
+      port: 500,
+      natTraversalPort: 4500,
+      policy: 'qkd-required',
+    });
     expect(config.n2.amfs[0]?.port).toBe(38412);
     expect(config.inner.nasPort).toBe(20000);
   });

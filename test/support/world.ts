@@ -6,6 +6,7 @@ import { type KeyReply, Secret } from '#qkd';
 import { Gateway, type GatewayConfig } from '../../n3iwf/gateway.ts';
 import { silentLog } from '../../n3iwf/log.ts';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
+import { applyKeyPolicy, type KeyPolicy } from '../../n3iwf/nwu/key-policy.ts';
 import type { RecordEntry } from '../../n3iwf/replay/engine-record.ts';
 
 /** One UDP payload under way. */
@@ -19,6 +20,9 @@ export interface WorldOptions {
   readonly seed?: number;
   readonly auth?: UeConfig['auth'] & EndpointConfig['responderAuth'];
   readonly ppk?: UeConfig['ppk'];
+  readonly policy?: KeyPolicy;
+  /** Of the N3IWF. */
+  readonly proposals?: readonly string[];
   readonly ues?: number;
   /** One AMF each, with what sets it apart from the first; one AMF when absent. */
   readonly cores?: readonly Partial<CoreConfig>[];
@@ -102,6 +106,8 @@ export class World {
   readonly toN3iwf: NgapPdu[] = [];
   /** Key IDs that were fetched at the N3IWF. */
   readonly fetched: string[] = [];
+  /** Key IDs that the N3IWF drew itself. */
+  readonly obtained: string[] = [];
   private readonly options: WorldOptions;
   private readonly queue: (() => void)[] = [];
   private readonly keys = new Map<string, Uint8Array>();
@@ -204,15 +210,19 @@ export class World {
 
   private newGateway(): Gateway {
     const { auth = 'psk', ppk = 'none', innerPool = '10.45.0.0/16' } = this.options;
+    const { policy = 'qkd-required', proposals = ['aes256gcm16-prfsha256-x25519'] } = this.options;
     const ike: EndpointConfig = {
       ikePort: n3iwf.port,
       natTraversalPort: n3iwfNat.port,
-      proposals: [must(parseIkeProposal('aes256gcm16-prfsha256-x25519'))],
+      ...applyKeyPolicy(
+        policy,
+        ppk,
+        proposals.map((words) => must(parseIkeProposal(words))),
+      ),
       childProposals: [must(parseEspProposal('aes256gcm16'))],
       localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(name) },
       responderAuth: auth,
       initiatorAuth: 'eap',
-      ppk: ppk === 'none' ? 'off' : 'required',
       forceUdpEncapsulation: true,
       exposeKeys: false,
     };
@@ -253,7 +263,7 @@ export class World {
           if (data !== undefined) this.later(() => this.cores[amf]?.receiveN2(data));
         },
       },
-      { fetch: (_, keyId) => Promise.resolve(this.fetch(keyId)) },
+      { obtain: async () => this.obtain(), fetch: (_, keyId) => Promise.resolve(this.fetch(keyId)) },
       silentLog,
     );
   }
@@ -324,9 +334,18 @@ export class World {
         obtainQkdKey: () => Promise.resolve(this.draw()),
         packetReceived: (pduSessionId, qfi, packet) =>
           packets.push({ pduSessionId, qfi, packet: Uint8Array.from(packet) }),
+        fetchQkdKey: (keyId) => this.take(keyId),
       },
     );
     return { ue, events, address, packets };
+  }
+
+  /** The UE's end of {@link draw}: a key that the N3IWF drew. */
+  private async take(keyId: string): Promise<{ keyId: string; secret: Uint8Array }> {
+    const secret = this.keys.get(keyId);
+    if (secret === undefined) throw new Error('unknown-key');
+    this.keys.delete(keyId);
+    return { keyId, secret };
   }
 
   private draw(): { keyId: string; secret: Uint8Array } {
@@ -335,6 +354,15 @@ export class World {
     const secret = this.random.octets(32);
     if (this.options.unknownKeys !== true) this.keys.set(keyId, Uint8Array.from(secret));
     return { keyId, secret };
+  }
+
+  /** A key of the N3IWF's own choice. */
+  private obtain(): KeyReply {
+    if (this.options.unknownKeys === true)
+      return { status: 'refused', keyId: undefined, ageMs: undefined, reason: 'unknown-key', detail: 'dry' };
+    const { keyId, secret } = this.draw();
+    this.obtained.push(keyId);
+    return { status: 'ok', keyId, secret: Secret.own(secret), ageMs: 0 };
   }
 
   private fetch(keyId: string): KeyReply {

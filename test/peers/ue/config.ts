@@ -13,7 +13,9 @@ export interface UeConfig {
   readonly slice: { readonly sst: number; readonly sd?: string };
   readonly dnn: string;
   readonly auth: 'qkd' | 'psk' | 'certificate' | 'eap-only';
-  readonly ppk: 'rfc8784' | 'none';
+  readonly ppk: 'rfc9867' | 'rfc8784' | 'none';
+  /** Goes on without a quantum key where the network has none either. */
+  readonly ppkOptional?: boolean;
   /** FQDN that the N3IWF must prove, but for AUTH `qkd`, where a key ID takes its place. */
   readonly n3iwfName: string;
   readonly preSharedKey?: Uint8Array;
@@ -35,6 +37,12 @@ export interface UeConfig {
   readonly refusesSessions?: readonly number[];
 }
 
+/** The key on which the keys of an SA depend; no ID without a PPK. */
+export interface SaKey {
+  readonly sa: 'ike' | 'ike-rekeyed' | 'child' | 'child-rekeyed';
+  readonly keyId?: string;
+}
+
 /** A QKD key drawn from the UE's own store. */
 export interface DrawnKey {
   readonly keyId: string;
@@ -50,6 +58,8 @@ export interface UePorts {
   obtainQkdKey(): Promise<DrawnKey>;
   /** Sees every user packet that came down, with its flow. */
   packetReceived?(pduSessionId: number, qfi: number, packet: Uint8Array): void;
+  /** The key that the N3IWF named; rejects when there is none. Without this port there never is. */
+  fetchQkdKey?(keyId: string): Promise<DrawnKey>;
   verifyCertificate?(chain: readonly Uint8Array[], peerId: Identity): KeyObject | undefined;
 }
 
@@ -81,6 +91,7 @@ export type UeEvent =
       readonly rttMs: number;
     }
   | { readonly type: 'childSaRekeyed'; readonly pduSessionId: number | undefined }
+  | { readonly type: 'ikeSaRekeyed' }
   | { readonly type: 'deregistered' }
   | { readonly type: 'closed'; readonly reason: string }
   | { readonly type: 'failed'; readonly step: string; readonly reason: string };

@@ -1,2 +1,2 @@
-export type { DrawnKey, UeAddresses, UeConfig, UeEvent, UePorts } from './config.ts';
+export type { DrawnKey, SaKey, UeAddresses, UeConfig, UeEvent, UePorts } from './config.ts';
 export { SimulatedUe } from './ue.ts';

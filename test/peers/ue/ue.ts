@@ -9,6 +9,8 @@ import {
   type Notify,
   type Output,
   PPK_ID_TYPE,
+  type Ppk,
+  type PpkIdentity,
   parseEspProposal,
   parseIkeProposal,
   type Result,
@@ -18,7 +20,7 @@ import {
 import { plmnOctets } from '../../../n3iwf/n2/setup.ts';
 import { decodeEap5g, eapNasResponse, eapStop } from '../../../n3iwf/nwu/eap5g.ts';
 import { decodeQosInfo, readNwuAddresses } from '../../../n3iwf/nwu/notifies.ts';
-import type { DrawnKey, UeAddresses, UeConfig, UePorts } from './config.ts';
+import type { DrawnKey, SaKey, UeAddresses, UeConfig, UePorts } from './config.ts';
 import { InnerStack } from './inner-stack.ts';
 import { NasClient } from './nas-client.ts';
 import { UeSessions } from './sessions.ts';
@@ -28,6 +30,8 @@ function everything(octets: 4 | 16): TrafficSelector {
   const [start, end] = [new Uint8Array(octets), new Uint8Array(octets).fill(255)];
   return { protocol: 0, startPort: 0, endPort: 65535, start, end };
 }
+
+type EventOf<T extends IkeEvent['type']> = Extract<IkeEvent, { type: T }>;
 
 const moSignalling = 3;
 const qosInfoType = 55501;
@@ -86,6 +90,8 @@ export class SimulatedUe {
 
   /** QKD keys that this UE has named to the N3IWF, in order. */
   readonly keyIds: string[] = [];
+  /** Which key the keys of each SA depend on, in the order in which they came up. */
+  readonly saKeys: SaKey[] = [];
 
   /** Begins the attach; draws the key for AUTH first where it rests on one. */
   async start(): Promise<void> {
@@ -126,6 +132,11 @@ export class SimulatedUe {
     if (childSaId !== undefined) {
       this.carryOut(this.engine.rekeyChildSa(this.ports.now(), this.ikeSaId, childSaId));
     }
+  }
+
+  /** Rekeys the IKE SA from this side. */
+  rekeyIke(): void {
+    this.carryOut(this.engine.rekeyIkeSa(this.ports.now(), this.ikeSaId));
   }
 
   /** Rekeys every Child SA from this side, one after the other. */
@@ -185,8 +196,12 @@ export class SimulatedUe {
     return info?.ok === true && this.config.refusesSessions?.includes(info.value.pduSessionId) === true;
   }
 
-  private async drawKey(): Promise<DrawnKey> {
-    const key = await this.ports.obtainQkdKey();
+  /** A key of our own choice, or the one that the N3IWF named. */
+  private async drawKey(keyId?: string): Promise<DrawnKey> {
+    const { obtainQkdKey, fetchQkdKey } = this.ports;
+    if (keyId !== undefined && fetchQkdKey === undefined) throw new Error(`no QKD key ${keyId}`);
+    const key = await (keyId === undefined ? obtainQkdKey() : fetchQkdKey?.(keyId));
+    if (key === undefined) throw new Error('no QKD key');
     this.keyIds.push(key.keyId);
     return key;
   }
@@ -224,7 +239,8 @@ export class SimulatedUe {
       localAuth: 'eap',
       proposals,
       childProposals,
-      ppk: this.config.ppk === 'none' ? 'off' : 'required',
+      ppk: this.config.ppk === 'none' ? 'off' : this.config.ppkOptional === true ? 'optional' : 'required',
+      ppkExchange: this.config.ppk === 'rfc9867' ? 'any' : 'auth',
       attributes: [{ type: this.addressType, value: new Uint8Array(0) }],
       trafficSelectorsLocal: [everything(family)],
       trafficSelectorsRemote: [everything(family)],
@@ -254,15 +270,21 @@ export class SimulatedUe {
         this.onEap(event.packet);
         return;
       case 'ppkRequested':
-        void this.answerPpk();
+        void this.answerPpk(event);
+        return;
+      case 'ikeSaRekeyed':
+        this.noteKey('ike-rekeyed', event.ppkIdentity);
+        this.ports.event({ type: 'ikeSaRekeyed' });
         return;
       case 'sharedSecretRequested':
         this.answerSharedSecret();
         return;
       case 'ikeSaEstablished':
+        this.noteKey('ike', event.ppkIdentity);
         this.onEstablished(event.attributes ?? [], event.notifies);
         return;
       case 'childSaEstablished':
+        this.noteKey(event.rekeyed === undefined ? 'child' : 'child-rekeyed', event.child.ppkIdentity);
         if (event.redundant !== true) this.onChildSa(event.child, event.rekeyed, event.notifies);
         return;
       case 'childSaDeleted':
@@ -314,15 +336,23 @@ export class SimulatedUe {
     this.carryOut(this.engine.setMsk(this.ports.now(), this.ikeSaId, kN3iwf));
   }
 
-  private async answerPpk(): Promise<void> {
+  private async answerPpk({ ikeSaId, identity, request }: EventOf<'ppkRequested'>): Promise<void> {
+    const give = (ppk: Ppk | undefined) =>
+      this.carryOut(this.engine.providePpk(this.ports.now(), ikeSaId, ppk, request));
     try {
-      const key = await this.drawKey();
-      const identity = { type: PPK_ID_TYPE.FIXED, data: new TextEncoder().encode(key.keyId) };
-      this.carryOut(this.engine.providePpk(this.ports.now(), this.ikeSaId, { secret: key.secret, identity }));
+      const key = await this.drawKey(identity === undefined ? undefined : keyIdOf(identity));
+      const own = { type: PPK_ID_TYPE.FIXED, data: new TextEncoder().encode(key.keyId) };
+      give({ secret: key.secret, identity: own });
     } catch (error) {
-      this.fail('QKD key', error instanceof Error ? error.message : String(error));
-      this.carryOut(this.engine.providePpk(this.ports.now(), this.ikeSaId, undefined));
+      if (this.config.ppkOptional !== true) {
+        this.fail('QKD key', error instanceof Error ? error.message : String(error));
+      }
+      give(undefined);
     }
+  }
+
+  private noteKey(sa: SaKey['sa'], identity: PpkIdentity | undefined): void {
+    this.saKeys.push(identity === undefined ? { sa } : { sa, keyId: keyIdOf(identity) });
   }
 
   private answerSharedSecret(): void {
@@ -408,6 +438,10 @@ function isMarked(datagram: Uint8Array): boolean {
   return (
     datagram.length >= 4 && datagram[0] === 0 && datagram[1] === 0 && datagram[2] === 0 && datagram[3] === 0
   );
+}
+
+function keyIdOf(identity: PpkIdentity): string {
+  return new TextDecoder().decode(identity.data);
 }
 
 /** Makes a parser of proposals throw on a keyword that it does not know: the configuration is our own. */

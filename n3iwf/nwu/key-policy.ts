@@ -1,0 +1,71 @@
+import type { EndpointConfig, IkeProposalConfig } from '#ikev2';
+
+/** How a QKD key enters the keys of the SAs. */
+export const ppkUses = ['rfc9867', 'rfc8784', 'none'] as const;
+export type PpkUse = (typeof ppkUses)[number];
+
+export const keyPolicies = [
+  'qkd-required',
+  'qkd-preferred',
+  'hybrid-always',
+  'pqc-only',
+  'classical',
+] as const;
+/** What the SAs of UEs must rest on. */
+export type KeyPolicy = (typeof keyPolicies)[number];
+
+interface Row {
+  /** Of a UE that brings no quantum key, or one that our key manager does not have. */
+  readonly ppk: EndpointConfig['ppk'];
+  /** Which proposals count: those with ML-KEM go first where it is the fallback. */
+  readonly proposals: 'all' | 'postQuantumFirst' | 'postQuantum' | 'classical';
+}
+
+/** A refusal is AUTHENTICATION_FAILED or NO_PROPOSAL_CHOSEN; a fallback happens within the attempt. [RFC9867 3.1] */
+const table: Readonly<Record<KeyPolicy, Row>> = {
+  'qkd-required': { ppk: 'required', proposals: 'all' },
+  'qkd-preferred': { ppk: 'optional', proposals: 'postQuantumFirst' },
+  'hybrid-always': { ppk: 'required', proposals: 'postQuantum' },
+  'pqc-only': { ppk: 'off', proposals: 'postQuantum' },
+  classical: { ppk: 'off', proposals: 'classical' },
+};
+
+/** What of the engine's configuration follows from the policy; `proposals` may come out empty. */
+export function applyKeyPolicy(
+  policy: KeyPolicy,
+  use: PpkUse,
+  proposals: readonly IkeProposalConfig[],
+): Required<Pick<EndpointConfig, 'ppk' | 'ppkExchange' | 'proposals'>> {
+  const row = table[policy];
+  const hybrid = proposals.flatMap(insistOnMlKem);
+  const chosen = {
+    all: proposals,
+    postQuantumFirst: [...hybrid, ...proposals],
+    postQuantum: hybrid,
+    classical: proposals.flatMap(withoutMlKem),
+  }[row.proposals];
+  return {
+    ppk: use === 'none' ? 'off' : row.ppk,
+    // A UE that knows the older way only is served by it.
+    ppkExchange: use === 'rfc9867' ? 'any' : 'auth',
+    proposals: chosen,
+  };
+}
+
+function isMlKem(name: string): boolean {
+  return name.startsWith('mlkem');
+}
+
+/** The proposal with nothing but ML-KEM where it offers ML-KEM; none when it never does. */
+function insistOnMlKem(proposal: IkeProposalConfig): IkeProposalConfig[] {
+  const { ke, additional = [] } = proposal;
+  if (ke.some(isMlKem)) return [{ ...proposal, ke: ke.filter(isMlKem) }];
+  if (!additional.some((choices) => choices.some(isMlKem))) return [];
+  const narrowed = additional.map((choices) => (choices.some(isMlKem) ? choices.filter(isMlKem) : choices));
+  return [{ ...proposal, additional: narrowed }];
+}
+
+function withoutMlKem({ additional: _, ...proposal }: IkeProposalConfig): IkeProposalConfig[] {
+  const ke = proposal.ke.filter((name) => !isMlKem(name));
+  return ke.length === 0 ? [] : [{ ...proposal, ke }];
+}
