@@ -66,7 +66,7 @@ export async function runUe(path: string): Promise<number> {
         };
   const ports = {
     obtainQkdKey: () => keys?.draw() ?? Promise.reject(new Error('qkd: is missing from the configuration')),
-    fetchQkdKey: (keyId) =>
+    fetchQkdKey: (keyId: string) =>
       keys?.find(keyId) ?? Promise.reject(new Error('qkd: is missing from the configuration')),
     ...verify,
   };
