@@ -42,7 +42,7 @@ export async function watchKeys({
     log.error({ error: String(error) }, 'the incident could not be written down');
   const peer = config.qkd?.ueSaeId ?? '';
   const watch = new QberWatch(incidents, peer);
-  const keying = new KeyingWatch(config.ike.ppkRequired ? 'qkd-required' : 'qkd-preferred', log);
+  const keying = new KeyingWatch(config.ike.policy, log);
   const look = async (): Promise<void> => {
     const status = await client.status(peer);
     // A KME that says nothing of its link raises no alarm; that it is lost is found by whoever asks it for a key.
