@@ -71,8 +71,9 @@ export class GatewayShell {
         random: randomOctets,
         ...(createCipher === undefined ? {} : { createCipher }),
         sendIke: (datagram, local, remote) => this.sendIke(datagram, local, remote),
-        sendEsp: (packet, local, remote) => this.sendUdp(this.natSocket, packet, local, remote),
-        sendGtpu: (datagram, remote, _tos, local) => this.sendGtpu(datagram, local, remote),
+        sendEsp: (packet, local, remote, _udp, tos) =>
+          this.sendUdp(this.natSocket, packet, local, remote, tos),
+        sendGtpu: (datagram, remote, tos, local) => this.sendGtpu(datagram, local, remote, tos),
         sendN2: (pdu, amf) => this.amfs[amf]?.send(pdu),
         resetN2: (ies, amf) => this.amfs[amf]?.reset(ies),
         ...observers,
@@ -211,11 +212,12 @@ export class GatewayShell {
     );
   }
 
-  private sendGtpu(datagram: Uint8Array, local: string, remote: SocketAddress): void {
+  /** No UPF is known to carry marks of congestion on: its packets are marked as of no ECN. */
+  private sendGtpu(datagram: Uint8Array, local: string, remote: SocketAddress, tos: number): void {
     const socket = this.n3Sockets.get(local);
     if (socket === undefined) return;
     this.tap?.n3(datagram, socket.local, remote);
-    socket.send(datagram, remote);
+    socket.send(datagram, remote, tos & 0xfc);
   }
 
   private sendUdp(
@@ -223,8 +225,9 @@ export class GatewayShell {
     datagram: Uint8Array,
     local: SocketAddress,
     remote: SocketAddress,
+    tos = 0,
   ): void {
     this.tap?.nwu(datagram, local, remote);
-    socket?.send(datagram, remote);
+    socket?.send(datagram, remote, tos);
   }
 }

@@ -2,6 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { OperatorError } from '../errors.ts';
+import { TosOfSocket } from './udp-tos.ts';
 
 /** A textual address and a port. */
 export interface UdpAddress {
@@ -17,6 +18,8 @@ export class UdpSocket {
   /** One callback for all sends: without one Node keeps most send errors to itself. */
   private readonly sent: (error: Error | null) => void;
   private closed = false;
+  /** There from the first datagram on that is marked. */
+  private tos: TosOfSocket | undefined;
 
   private constructor(socket: Socket, local: UdpAddress, fault: (error: Error) => void) {
     this.socket = socket;
@@ -51,8 +54,12 @@ export class UdpSocket {
     });
   }
 
-  send(datagram: Uint8Array, remote: UdpAddress): void {
-    if (!this.closed) this.socket.send(datagram, remote.port, remote.address, this.sent);
+  /** `tos` is the octet of the IP header: code point and ECN. It costs a call into the kernel where it changes. */
+  send(datagram: Uint8Array, remote: UdpAddress, tos = 0): void {
+    if (this.closed) return;
+    if (tos !== 0) this.tos ??= new TosOfSocket(this.local);
+    this.tos?.set(tos);
+    this.socket.send(datagram, remote.port, remote.address, this.sent);
   }
 
   close(): Promise<void> {
