@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Lifetimes } from '#ikev2';
 import { KME_QUIRKS, type KmeQuirkName } from '#qkd';
 import { OperatorError } from './errors.ts';
 import { childSaPolicies } from './nwu/child-sa-policy.ts';
@@ -27,6 +28,7 @@ const host = z
     (text) => parseAddress(text) !== undefined || hostName.test(text),
     'must be an address such as 192.0.2.1 or 2001:db8::1, or a host name',
   );
+const minutes = z.number().min(0).max(525_600).default(0);
 const port = z.number().int().min(0).max(65535);
 const plmn = z.object({
   mcc: z.string().regex(/^\d{3}$/, 'must be three digits in quotes, such as "001"'),
@@ -110,6 +112,21 @@ export const configSchema = z.strictObject({
       .boolean()
       .default(true)
       .describe('ESP in UDP even without NAT; the userspace plane needs it'),
+    ikeSaMinutes: minutes.describe('IKE SAs are rekeyed after so long, deleted after a fifth more; 0 never'),
+    childSaMinutes: minutes.describe('the same of Child SAs; not every UE answers a rekey'),
+    cookiesAbove: z
+      .number()
+      .int()
+      .min(0)
+      .default(500)
+      .describe('half-open IKE SAs from which on UEs have to send a cookie back'),
+    datagramSize: z
+      .number()
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(1280)
+      .describe('longer IKE messages go in fragments; 0 never'),
     certificate: z.strictObject({ chain: z.string(), key: z.string() }).optional().describe('PEM files'),
     preSharedKeyFile: z.string().optional(),
   }),
@@ -260,6 +277,15 @@ function crossChecks(config: Config): string[] {
     findings.push('n2.sctp: rtoMinMs, rtoInitialMs and rtoMaxMs must not fall in this order');
   }
   return findings;
+}
+
+/** What the engine is told of the age of keys: a rekey begins at the configured age, what is a fifth older is deleted. */
+export function lifetimesOf({ ikeSaMinutes, childSaMinutes }: Config['ike']): Lifetimes {
+  const lifetime = (minutes: number) => ({ softMs: minutes * 60_000, hardMs: minutes * 72_000 });
+  return {
+    ...(ikeSaMinutes === 0 ? {} : { ike: lifetime(ikeSaMinutes) }),
+    ...(childSaMinutes === 0 ? {} : { child: lifetime(childSaMinutes) }),
+  };
 }
 
 function issueText(issue: z.core.$ZodIssue, document: unknown): string {

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import pino from 'pino';
 import { type EndpointConfig, ID_TYPE, parseEspProposal, parseIkeProposal, type Result } from '#ikev2';
 import { Etsi014Client, KeyStore } from '#qkd';
-import { type Config, innerConfigOf } from '../config.ts';
+import { type Config, innerConfigOf, lifetimesOf } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import type { Translation } from '../free5gc/translate.ts';
 import type { Gateway } from '../gateway.ts';
@@ -216,6 +216,9 @@ function endpointConfig({ ike, timers }: Config): EndpointConfig {
     ...(certificate === undefined ? {} : { certificate }),
     forceUdpEncapsulation: ike.forceUdpEncapsulation,
     timers: { setUp: timers.attachMs, liveness: timers.livenessMs },
+    lifetimes: lifetimesOf(ike),
+    halfOpen: { cookiesAbove: ike.cookiesAbove },
+    datagramSize: ike.datagramSize,
     exposeKeys: false,
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { innerConfigOf, readConfig } from '../../n3iwf/config.ts';
+import { innerConfigOf, lifetimesOf, readConfig } from '../../n3iwf/config.ts';
 import { OperatorError } from '../../n3iwf/errors.ts';
 
 const usable = {
@@ -35,6 +35,15 @@ describe('configuration', () => {
     });
     expect(config.n2.amfs[0]?.port).toBe(38412);
     expect(config.inner.nasPort).toBe(20000);
+  });
+
+  test('keys live as long as is said, and for ever where nothing is', () => {
+    const lifetimes = (more: object) =>
+      lifetimesOf(readConfig({ ...usable, ike: { ...usable.ike, ...more } }, 'n3iwf.yaml').ike);
+    expect(lifetimes({})).toEqual({});
+    expect(lifetimes({ childSaMinutes: 60 })).toEqual({ child: { softMs: 3_600_000, hardMs: 4_320_000 } });
+    expect(lifetimes({ ikeSaMinutes: 1 })).toEqual({ ike: { softMs: 60_000, hardMs: 72_000 } });
+    expect(complaint({ ...usable, ike: { ...usable.ike, ikeSaMinutes: -1 } })).toMatch(/ike\.ikeSaMinutes/);
   });
 
   test('names every wrong key with its value and the right form, all at once', () => {
