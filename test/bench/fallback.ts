@@ -34,7 +34,7 @@ const LEGS: readonly {
   { name: 'throttled to nothing', seconds: 60, rate: (ms) => FULL * 10 ** (-ms / 10_000) },
   { name: 'no key', seconds: 300, rate: () => 0 },
   { name: '10 Mbit/s again', seconds: 240, rate: () => FULL },
-  { name: 'about what is needed', seconds: 600, rate: (ms) => NEED * (ms % 40_000 < 20_000 ? 1.2 : 0.5) },
+  { name: 'about what is needed', seconds: 600, rate: (ms) => NEED * (ms % 40_000 < 20_000 ? 1.1 : 0.4) },
 ];
 
 /** Seconds between neighbours. */
@@ -51,7 +51,7 @@ function leastGap(entries: readonly { readonly atMs: number }[]): number {
  * files, or to the file of `--svg=FILE`.
  */
 export async function run(ues = 100): Promise<FallbackRow[]> {
-  const world = new FallbackWorld({ ues, poolKeys: 300 });
+  const world = new FallbackWorld({ ues, poolKeys: 150 });
   const rows: FallbackRow[] = [];
   for (const { name, seconds, rate } of LEGS) {
     const before = { ...world.tally };
