@@ -30,6 +30,7 @@ export interface KmeLimits {
   readonly maxSaeIdCount: number;
 }
 
+/** Keys of 256 bits, a batch that fits one answer of some 30 kB, four slaves of a multicast. */
 export const DEFAULT_LIMITS: KmeLimits = {
   keySizeBits: 256,
   minKeySizeBits: 64,

@@ -41,6 +41,7 @@ export const METRO_RING = { lengthKm: 240, nodes: 18 } as const;
 /** A detector that is replaced after some years. */
 const WEAR = { efficiencyLossPerYear: 0.05, darkGrowthPerYear: 0.2 } as const;
 
+/** Each a part of a {@link LinkProfile}; what it leaves out is as in the default link. */
 export const LINK_PROFILES = {
   /** A spool of fibre on a table, at a clock that leaves some 1.5 Mbit/s. */
   laboratory: {

@@ -1,9 +1,10 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { runKme, startKmes } from '../../../n3iwf/cli/kme.ts';
 import { type KmeConfigInput, readKmeConfig } from '../../../n3iwf/cli/kme-config.ts';
+import { askControl } from '../../../n3iwf/io/control-http.ts';
 
 const PAIR = {
   seed: 's',
@@ -161,6 +162,29 @@ describe('running KMEs', () => {
       message: expect.stringContaining(`KME b cannot listen on 127.0.0.1:${port}`),
     });
     await first.close();
+  });
+
+  it('cut every link at SIGUSR2 and join them at the next, as a command', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kme-'));
+    const file = join(folder, 'kme.yaml');
+    const socket = join(folder, 'kme.sock');
+    writeFileSync(file, JSON.stringify({ ...PAIR, control: { path: socket } }));
+    const status = runKme(file);
+    const isUp = async () => {
+      const { body } = await askControl(socket, 'GET', '/links');
+      return (body as Record<string, { up: boolean }>)['a:b']?.up;
+    };
+    await vi.waitFor(async () => expect(await isUp()).toBe(true), { timeout: 5000, interval: 20 });
+    await vi.waitFor(() => expect(process.listenerCount('SIGUSR2')).toBeGreaterThan(0));
+    process.emit('SIGUSR2');
+    expect(await isUp()).toBe(false);
+    process.emit('SIGUSR2');
+    expect(await isUp()).toBe(true);
+    await vi.waitFor(() => expect(process.listenerCount('SIGTERM')).toBeGreaterThan(0));
+    process.emit('SIGTERM');
+    expect(await status).toBe(0);
+    expect(process.listenerCount('SIGUSR2')).toBe(0);
+    rmSync(folder, { recursive: true });
   });
 
   it('run as a command until they are told to stop', async () => {
