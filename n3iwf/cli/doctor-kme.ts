@@ -43,8 +43,24 @@ export async function doctorKme(options: DoctorKmeOptions): Promise<number> {
   return report.findings.some((finding) => finding.verdict === 'fail') ? 1 : 0;
 }
 
-async function probeOf(qkd: QkdConfig, options: DoctorKmeOptions): Promise<ProbeReport> {
-  const authority = text(readNamedFile('qkd.ca', qkd.ca));
+/** Who we are towards the KME of a configuration. @throws OperatorError when a file cannot be read */
+function ownTls(qkd: QkdConfig): TlsMaterial {
+  return {
+    certificate: text(readNamedFile('qkd.certificate', qkd.certificate)),
+    privateKey: text(readNamedFile('qkd.key', qkd.key)),
+    authority: text(readNamedFile('qkd.ca', qkd.ca)),
+  };
+}
+
+/** The way to the KME of a configuration; the caller closes it. @throws OperatorError when a file cannot be read */
+export function openKme(qkd: QkdConfig): KmeHttpsTransport {
+  return new KmeHttpsTransport({ url: qkd.kme, kmeId: qkd.kmeId, tls: ownTls(qkd) });
+}
+
+/** Runs the conformance probe, the round trip included where `options` say how to reach the other end. */
+export async function probeOf(qkd: QkdConfig, options: DoctorKmeOptions): Promise<ProbeReport> {
+  const tls = ownTls(qkd);
+  const { authority } = tls;
   const open = (access: { url: string; kmeId: string; tls: TlsMaterial }) => {
     const transport = new KmeHttpsTransport(access);
     opened.push(transport);
@@ -52,11 +68,6 @@ async function probeOf(qkd: QkdConfig, options: DoctorKmeOptions): Promise<Probe
   };
   const opened: KmeHttpsTransport[] = [];
   const own = { url: qkd.kme, kmeId: qkd.kmeId };
-  const tls = {
-    certificate: text(readNamedFile('qkd.certificate', qkd.certificate)),
-    privateKey: text(readNamedFile('qkd.key', qkd.key)),
-    authority,
-  };
   const peer = peerAccess(options, authority);
   try {
     return await probeKme({

@@ -3,7 +3,7 @@ import { exitCodes, OperatorError } from '../errors.ts';
 import type { CaptureOptions } from '../io/lab-capture.ts';
 import { childSaPolicies } from '../nwu/child-sa-policy.ts';
 import { ppkUses } from '../nwu/key-policy.ts';
-import type { DoctorKmeOptions } from './doctor-kme.ts';
+import type { DoctorOptions } from './doctor.ts';
 import type { BooksOptions, EpochOptions, ListOptions, VerifyOptions } from './keys-books.ts';
 import type { ProvisionOptions } from './keys-provision.ts';
 import type { QuarantineOptions } from './keys-quarantine.ts';
@@ -25,6 +25,22 @@ function upTo(most: number): (text: string) => number {
     if (value > most) throw new InvalidArgumentError(`must be at most ${most}`);
     return value;
   };
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 1e9) {
+    throw new InvalidArgumentError('must be a whole number from 1 to 1000000000');
+  }
+  return value;
+}
+
+function rateNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 1e9)) {
+    throw new InvalidArgumentError('must be a number from 0 to 1000000000');
+  }
+  return value;
 }
 
 /**
@@ -168,17 +184,21 @@ function addReplay(program: Command, done: Done): void {
 function addDoctor(program: Command, done: Done): void {
   program
     .command('doctor')
-    .description('check a deployment')
+    .description('check a deployment before it starts: status 0 good, 8 warnings, 1 something will not work')
     .requiredOption('-c, --config <file>', 'configuration file of the N3IWF (YAML)')
     .option('--kme', 'only whether the KME answers as ETSI GS QKD 014 says; spends some keys')
+    .option('--ues <n>', 'UEs attached at a time, to hold their need of keys against the link', wholeNumber)
+    .option('--child-sas <n>', 'Child SAs of each', wholeNumber, 2)
+    .option('--child-lifetime <s>', 'seconds between rekeys of a Child SA', wholeNumber, 3600)
+    .option('--ike-lifetime <s>', 'seconds between rekeys of an IKE SA, or attaches', wholeNumber, 86_400)
+    .option('--key-rate <r>', 'keys per second of the link; measured when left out', rateNumber)
+    .option('--outage <s>', 'seconds without the link that the pool shall bridge', wholeNumber, 600)
     .option('--json', 'print one object on standard output')
     .option('--peer-url <url>', 'the other KME, for a round trip of a key')
     .option('--peer-kme-id <id>', 'its ID')
     .option('--peer-cert <file>', 'certificate of the SAE there (PEM)')
     .option('--peer-key <file>', 'its private key (PEM)')
-    .action(async (options: DoctorKmeOptions) =>
-      done(await (await import('./doctor-kme.ts')).doctorKme(options)),
-    );
+    .action(async (options: DoctorOptions) => done(await (await import('./doctor.ts')).doctor(options)));
 }
 
 /** The operator's view of the key store; each of its commands is a row of its own here. */

@@ -97,3 +97,40 @@ describe('n3iwf doctor --kme', () => {
     await expect(doctorKme({ config, peerUrl: 'https://h' })).rejects.toThrow('--peer-kme-id');
   });
 });
+
+describe('n3iwf doctor', () => {
+  /** The configuration with addresses of this machine and ports that anybody may have. */
+  const local = (): string => {
+    const path = join(folder, 'local.yaml');
+    const { ike, n2, n3 } = document as Record<string, object>;
+    writeFileSync(
+      path,
+      stringify({
+        ...document,
+        ike: { ...ike, address: '127.0.0.1', port: 0, natTraversalPort: 0 },
+        n2: { ...n2, amfs: [{ addresses: ['127.0.0.1'], port: 9 }] },
+        n3: { ...n3, address: '127.0.0.1', port: 0 },
+      }),
+    );
+    return path;
+  };
+
+  it('looks at this machine, finds the KME in order, and fails for the AMF that is not there', async () => {
+    const line = ['doctor', '-c', local(), '--json', '--key-rate', '10', '--ues', '100'];
+    const { status, text } = await printed(() => runCli(line));
+    expect(status).toBe(1);
+    const report: { findings: { check: string; severity: string }[] } = JSON.parse(text);
+    const of = (check: string) => report.findings.filter((finding) => finding.check === check);
+    expect(of('ports').map(({ severity }) => severity)).toEqual(['ok', 'ok', 'ok']);
+    expect(of('certificates')).toContainEqual(expect.objectContaining({ severity: 'warn' }));
+    expect(of('KME')).toMatchObject([{ severity: 'ok' }]);
+    expect(of('key rate')).toMatchObject([{ severity: 'ok' }]);
+    expect([...of('SCTP'), ...of('AMF')]).toContainEqual(expect.objectContaining({ severity: 'fail' }));
+  });
+
+  it('prints the worst finding first', async () => {
+    const { text } = await printed(() => runCli(['doctor', '-c', local(), '--key-rate', '10']));
+    expect(text.split('\n')[0]).toMatch(/^FAIL (?:SCTP|AMF): /);
+    expect(text).toMatch(/\d+ good, \d+ warnings, 1 failed, \d+ skipped\n$/);
+  });
+});

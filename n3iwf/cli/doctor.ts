@@ -1,0 +1,95 @@
+/** The command `n3iwf doctor`: everything that a deployment needs, looked at before the node starts. */
+import { setTimeout } from 'node:timers/promises';
+import { Etsi014Client } from '#qkd';
+import type { Config } from '../config.ts';
+import { examine } from '../doctor/checks.ts';
+import { reportJson, reportText, statusOf } from '../doctor/finding.ts';
+import type { Machine, Plan } from '../doctor/machine.ts';
+import * as host from '../io/host-facts.ts';
+import { addressesOf } from '../io/host-names.ts';
+import { monotonicMs } from '../io/machine.ts';
+import { connectSctp } from '../io/sctp-kernel.ts';
+import { type DoctorKmeOptions, doctorKme, openKme, probeOf } from './doctor-kme.ts';
+import { readNodeConfig, withAddresses } from './node-config.ts';
+
+/** Options of the command line; times in s. */
+export interface DoctorOptions extends DoctorKmeOptions {
+  /** Only the KME, check by check. */
+  readonly kme?: boolean;
+  readonly ues?: number;
+  readonly childSas: number;
+  readonly childLifetime: number;
+  readonly ikeLifetime: number;
+  readonly keyRate?: number;
+  readonly outage: number;
+}
+
+/**
+ * Makes every check and prints what was found, the worst first.
+ *
+ * @returns 0 when nothing needs doing, 8 with warnings, 1 when something will not work
+ * @throws OperatorError for a configuration that cannot be used
+ */
+export async function doctor(options: DoctorOptions): Promise<number> {
+  if (options.kme === true) return await doctorKme(options);
+  const config = await withAddresses(readNodeConfig(options.config).config);
+  const findings = await examine(config, realMachine(config, options), planOf(options));
+  const print = (line: string) => process.stdout.write(`${line}\n`);
+  if (options.json === true) print(JSON.stringify(reportJson(findings)));
+  else for (const line of reportText(findings)) print(line);
+  return statusOf(findings);
+}
+
+function planOf(options: DoctorOptions): Plan {
+  return {
+    ues: options.ues,
+    childSasPerUe: options.childSas,
+    childSeconds: options.childLifetime,
+    ikeSeconds: options.ikeLifetime,
+    keysPerSecond: options.keyRate,
+    outageSeconds: options.outage,
+  };
+}
+
+/** This machine, the AMFs and the KME of the configuration. */
+function realMachine(config: Config, options: DoctorOptions): Machine {
+  const { amfs, sctp, localAddresses } = config.n2;
+  return {
+    wallMs: Date.now,
+    monotonicMs,
+    pause: (ms, signal) => setTimeout(ms, undefined, signal === undefined ? {} : { signal }).catch(() => {}),
+    tryBind: host.tryBindUdp,
+    sctp: host.haveSctp,
+    capabilities: host.effectiveCapabilities,
+    unprivilegedPort: host.lowestUnprivilegedPort,
+    interfaceOf: host.interfaceOf,
+    readFile: host.readWhole,
+    connectAmf: async (number) => {
+      const amf = amfs[number];
+      if (amf === undefined) throw new Error(`there is no AMF ${number}`);
+      const from = { ...sctp, local: localAddresses, localPort: 0 };
+      return await connectSctp(from, await addressesOf(amf.addresses), amf.port);
+    },
+    kmeStatus: () => kmeStatus(config),
+    probeKme: async () => {
+      if (config.qkd === undefined) return { findings: [], keysSpent: 0, medianMs: 0 };
+      return await probeOf(config.qkd, options);
+    },
+  };
+}
+
+async function kmeStatus({ qkd }: Config): ReturnType<Machine['kmeStatus']> {
+  if (qkd === undefined) return { ok: false, reason: 'qkd is missing' };
+  try {
+    const transport = openKme(qkd);
+    try {
+      const client = new Etsi014Client(transport, { keySizeBits: 256, quirks: qkd.kmeKind });
+      const status = await client.status(qkd.ueSaeId);
+      return status.ok ? status : { ok: false, reason: status.error.detail };
+    } finally {
+      transport.close();
+    }
+  } catch (error) {
+    return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,157 @@
+/** The checks of `n3iwf doctor`, as a table. What each one needs of the outside it gets through {@link Machine}. */
+import type { Config } from '../config.ts';
+import { judgeCertificates } from './certificates.ts';
+import { type Finding, failure, good, type NamedFinding, skipped, warning } from './finding.ts';
+import { judgeKeyRate, keyUseOf } from './key-rate.ts';
+import type { Machine, Plan } from './machine.ts';
+import { checkAmfs, checkMtu, checkPorts, checkSctp, udpPlaces } from './network-checks.ts';
+
+/** One check. */
+interface Check {
+  readonly name: string;
+  /** What it looks at, for the help and the guide. */
+  readonly looksAt: string;
+  run(config: Config, machine: Machine, plan: Plan): Finding[] | Promise<Finding[]>;
+}
+
+/** Every check, in the order in which they are made: what explains a later one comes first. */
+export const checks: readonly Check[] = [
+  { name: 'ports', looksAt: 'whether each UDP port is free, and who holds it', run: checkPorts },
+  { name: 'capabilities', looksAt: 'what this process may do', run: checkCapabilities },
+  { name: 'SCTP', looksAt: 'whether the kernel has it', run: checkSctp },
+  { name: 'MTU', looksAt: 'interfaces against the packet sizes of the configuration', run: checkMtu },
+  { name: 'clock', looksAt: 'whether the date can be right', run: checkClock },
+  { name: 'certificates', looksAt: 'their dates', run: checkCertificates },
+  { name: 'AMF', looksAt: 'each AMF, by an NG Setup without UEs', run: checkAmfs },
+  { name: 'KME', looksAt: 'its identity and whether it answers by the standard', run: checkKme },
+  { name: 'key rate', looksAt: 'keys needed against keys made', run: checkKeyRate },
+];
+
+/** Makes every check. Never rejects: a check that fails by itself is a finding too. */
+export async function examine(config: Config, machine: Machine, plan: Plan): Promise<NamedFinding[]> {
+  const all: NamedFinding[] = [];
+  for (const { name, run } of checks) {
+    const findings = await Promise.resolve()
+      .then(() => run(config, machine, plan))
+      .catch((error: unknown) => [
+        failure(`the check failed: ${error instanceof Error ? error.message : String(error)}`, 'report it'),
+      ]);
+    for (const finding of findings) all.push({ check: name, ...finding });
+  }
+  return all;
+}
+
+/** Capabilities by their numbers in linux/capability.h, and when a configuration needs them. */
+const capabilities: readonly {
+  readonly name: string;
+  readonly bit: bigint;
+  readonly why: (config: Config, machine: Machine) => string | undefined;
+}[] = [
+  {
+    name: 'CAP_NET_BIND_SERVICE',
+    bit: 10n,
+    why: (config, machine) => {
+      const low = udpPlaces(config).filter(({ port }) => port > 0 && port < machine.unprivilegedPort());
+      return low.length === 0 ? undefined : low.map(({ key, port }) => `${key} is ${port}`).join(' and ');
+    },
+  },
+  { name: 'CAP_NET_ADMIN', bit: 12n, why: bareEsp },
+  { name: 'CAP_NET_RAW', bit: 13n, why: bareEsp },
+];
+
+/** ESP outside UDP has no socket of its own kind: it takes the kernel's tables and raw packets. */
+function bareEsp({ ike }: Config): string | undefined {
+  return ike.forceUdpEncapsulation
+    ? undefined
+    : 'ike.forceUdpEncapsulation is false, so ESP travels without UDP';
+}
+
+function checkCapabilities(config: Config, machine: Machine): Finding[] {
+  const effective = machine.capabilities();
+  if (effective === undefined) return [skipped('this system tells no capabilities')];
+  const missing = capabilities.flatMap(({ name, bit, why }) => {
+    const reason = why(config, machine);
+    return reason === undefined || ((effective >> bit) & 1n) === 1n ? [] : [{ name, reason }];
+  });
+  if (missing.length === 0) return [good('all that this configuration needs')];
+  return missing.map(({ name, reason }) =>
+    failure(
+      `${name} is missing: ${reason}`,
+      `start it with AmbientCapabilities=${name}, as the systemd unit does`,
+    ),
+  );
+}
+
+/** No build of this program is older, nor will one run so long; ms since 1970. */
+const plausible = { fromMs: Date.UTC(2026, 0, 1), untilMs: Date.UTC(2076, 0, 1) };
+
+function checkClock(_config: Config, machine: Machine): Finding[] {
+  const now = machine.wallMs();
+  const shown = Number.isFinite(now) ? new Date(now).toISOString() : String(now);
+  if (now >= plausible.fromMs && now < plausible.untilMs) return [good(shown)];
+  return [
+    failure(
+      `the clock says ${shown}, which cannot be: certificates and audit rows go by it`,
+      'set it, and let chrony or systemd-timesyncd keep it',
+    ),
+  ];
+}
+
+function checkCertificates({ ike, qkd }: Config, machine: Machine): Finding[] {
+  const files = [
+    ...(ike.certificate === undefined ? [] : [{ key: 'ike.certificate.chain', path: ike.certificate.chain }]),
+    ...(qkd === undefined
+      ? []
+      : [
+          { key: 'qkd.certificate', path: qkd.certificate },
+          { key: 'qkd.ca', path: qkd.ca },
+        ]),
+  ];
+  if (files.length === 0) return [good('none is used')];
+  return files.map(({ key, path }) => judgeCertificates(key, path, machine.readFile(path), machine.wallMs()));
+}
+
+async function checkKme({ qkd }: Config, machine: Machine): Promise<Finding[]> {
+  if (qkd === undefined) return [good('none is used')];
+  const status = await machine.kmeStatus();
+  if (!status.ok)
+    return [
+      failure(
+        status.reason,
+        /certificate/.test(status.reason)
+          ? 'make qkd.kmeId the name in its certificate and qkd.ca its issuer, or find out who answers there'
+          : 'see that it runs at qkd.kme and knows qkd.saeId and qkd.ueSaeId',
+      ),
+    ];
+  const { findings, keysSpent, medianMs } = await machine.probeKme();
+  const kme = `KME ${qkd.kmeId} at ${qkd.kme}`;
+  const told = findings.flatMap(({ check, clause, verdict, detail }): Finding[] => {
+    const text = `${kme}: ${check} [${clause}]: ${detail}`;
+    if (verdict === 'fail')
+      return [failure(text, 'it departs from ETSI GS QKD 014: set qkd.kmeKind, or ask its maker')];
+    if (verdict === 'warn') return [warning(text, 'see whether qkd.kmeKind names it')];
+    return [];
+  });
+  if (told.length > 0) return told;
+  return [good(`${kme} answers by the standard, in ${Math.round(medianMs)} ms; ${keysSpent} keys spent`)];
+}
+
+/** Time over which the growth of the pool is measured, ms. */
+const measureMs = 2_000;
+
+async function checkKeyRate({ ike, qkd }: Config, machine: Machine, plan: Plan): Promise<Finding[]> {
+  const use = keyUseOf(ike.ppk, ike.auth);
+  if (qkd === undefined) return [judgeKeyRate(use, plan, plan.keysPerSecond, 0)];
+  const before = await machine.kmeStatus();
+  if (!before.ok) return [skipped('the KME tells nothing of its pool')];
+  const { storedKeyCount, maxKeyCount } = before.value;
+  if (plan.keysPerSecond !== undefined) return [judgeKeyRate(use, plan, plan.keysPerSecond, storedKeyCount)];
+  const began = machine.monotonicMs();
+  await machine.pause(measureMs);
+  const after = await machine.kmeStatus();
+  if (!after.ok) return [skipped('the KME stopped answering')];
+  const seconds = (machine.monotonicMs() - began) / 1000;
+  const pool = after.value.storedKeyCount;
+  const rate = pool >= maxKeyCount ? undefined : Math.max(0, (pool - storedKeyCount) / seconds);
+  return [judgeKeyRate(use, plan, rate, pool)];
+}
