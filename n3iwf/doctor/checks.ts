@@ -1,4 +1,5 @@
 /** The checks of `n3iwf doctor`, as a table. What each one needs of the outside it gets through {@link Machine}. */
+import { takesQuantumKeys } from '#qkd';
 import type { Config } from '../config.ts';
 import { judgeCertificates } from './certificates.ts';
 import { type Finding, failure, good, type NamedFinding, skipped, warning } from './finding.ts';
@@ -140,7 +141,7 @@ async function checkKme({ qkd }: Config, machine: Machine): Promise<Finding[]> {
 const measureMs = 2_000;
 
 async function checkKeyRate({ ike, qkd }: Config, machine: Machine, plan: Plan): Promise<Finding[]> {
-  const use = keyUseOf(ike.ppk, ike.auth);
+  const use = keyUseOf(takesQuantumKeys(ike.policy) ? ike.ppk : 'none', ike.auth);
   if (qkd === undefined) return [judgeKeyRate(use, plan, plan.keysPerSecond, 0)];
   const before = await machine.kmeStatus();
   if (!before.ok) return [skipped('the KME tells nothing of its pool')];

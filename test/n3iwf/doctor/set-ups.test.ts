@@ -229,6 +229,13 @@ describe('further faults', () => {
     expect(findings.find(({ check }) => check === 'key rate')?.detail).toContain('no SA takes');
   });
 
+  it('counts no PPK under a policy without quantum keys', async () => {
+    const tight = { ...plan, keysPerSecond: 0.02 };
+    expect((await diagnosed({}, configWith(), tight)).first).toMatch(/^FAIL key rate/);
+    const { status } = await diagnosed({}, configWith({ ike: { policy: 'pqc-only' } }), tight);
+    expect(status).toBe(0);
+  });
+
   it('looks at the chain of IKE too', async () => {
     const certificate = { chain: '/etc/n3iwf/chain.pem', key: '/etc/n3iwf/key.pem' };
     const config = configWith({ ike: { auth: 'certificate', certificate } });
