@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
-import { IkeEndpoint, type IkeEvent, type Output } from '#ikev2';
-import { admission, initiatorProfile, responderConfig } from '../support/pair.ts';
+import { IkeEndpoint, type IkeEvent, type IkeProposalConfig, type Output } from '#ikev2';
+import { admission, ikeProposal, initiatorProfile, responderConfig } from '../support/pair.ts';
 
 const SECRET = new Uint8Array(32).fill(7);
 const UE = { address: '192.0.2.1', port: 500 };
@@ -34,20 +34,36 @@ function pooledRandom(): (length: number) => Uint8Array {
  */
 export function run(options: { runs?: number; handshakes?: number } = {}): Measurement[] {
   const { runs = 7, handshakes = 500 } = options;
-  measureOnce(handshakes);
-  const values = Array.from({ length: runs }, () => measureOnce(handshakes));
-  const median = [...values].sort((a, b) => a - b)[runs >> 1] ?? Number.NaN;
-  return [{ name: 'responder handshake psk/x25519/aes256gcm16', unit: 'µs', median, values }];
+  return SUITES.map(({ name, proposal }) => {
+    measureOnce(handshakes, proposal);
+    const values = Array.from({ length: runs }, () => measureOnce(handshakes, proposal));
+    const median = [...values].sort((a, b) => a - b)[runs >> 1] ?? Number.NaN;
+    return { name: `responder handshake ${name}`, unit: 'µs', median, values };
+  });
 }
 
+const SUITES = [
+  { name: 'psk/x25519/aes256gcm16', proposal: ikeProposal },
+  {
+    name: 'psk/x25519/ke1_mlkem768/aes256gcm16',
+    proposal: { ...ikeProposal, additional: [['mlkem768']] } satisfies IkeProposalConfig,
+  },
+];
+
 /** Mean µs per handshake over `count` of them. The SAs stay until the end, as those of attached UEs do. */
-function measureOnce(count: number): number {
+function measureOnce(count: number, proposal: IkeProposalConfig): number {
   const random = pooledRandom();
-  const node = new IkeEndpoint(responderConfig({ timers: { liveness: 0 } }), {
+  const node = new IkeEndpoint(
+    responderConfig({ timers: { liveness: 0 }, datagramSize: 0, proposals: [proposal] }),
+    {
+      random,
+      authorize: () => admission,
+    },
+  );
+  const ue = new IkeEndpoint(responderConfig({ datagramSize: 0 }), {
     random,
-    authorize: () => admission,
+    authorize: () => ({ refuse: 24 }),
   });
-  const ue = new IkeEndpoint(responderConfig(), { random, authorize: () => ({ refuse: 24 }) });
   let spent = 0;
   let established = 0;
   const answer = (datagram: Uint8Array): Uint8Array => {
@@ -58,7 +74,7 @@ function measureOnce(count: number): number {
     established += up ? 1 : 0;
     return reply;
   };
-  for (let i = 0; i < count; i++) handshake(ue, answer);
+  for (let i = 0; i < count; i++) handshake(ue, answer, proposal);
   if (established !== count) throw new Error(`${established} of ${count} handshakes succeeded`);
   return spent / count;
 }
@@ -71,9 +87,15 @@ function respond(node: IkeEndpoint, datagram: Uint8Array): { reply: Uint8Array; 
   return { reply: transmitted(outputs), up: eventOf(outputs, 'childSaEstablished') !== undefined };
 }
 
-function handshake(ue: IkeEndpoint, answer: (datagram: Uint8Array) => Uint8Array): void {
-  const { ikeSaId, outputs } = ue.connect(0, UE, NODE, initiatorProfile());
-  ue.receive(0, answer(transmitted(outputs)), UE, NODE);
+function handshake(
+  ue: IkeEndpoint,
+  answer: (datagram: Uint8Array) => Uint8Array,
+  proposal: IkeProposalConfig,
+): void {
+  const { ikeSaId, outputs } = ue.connect(0, UE, NODE, initiatorProfile({ proposals: [proposal] }));
+  const next = ue.receive(0, answer(transmitted(outputs)), UE, NODE);
+  // IKE_INTERMEDIATE, where the proposal has more than one key exchange.
+  if (next.some(({ kind }) => kind === 'transmit')) ue.receive(0, answer(transmitted(next)), UE, NODE);
   const auth = ue.provideSharedSecret(0, ikeSaId, SECRET);
   ue.receive(0, answer(transmitted(auth)), UE, NODE);
 }
