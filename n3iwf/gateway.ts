@@ -173,13 +173,18 @@ export class Gateway implements Node {
     this.carryOut(this.engine.receive(this.now(), datagram, local, remote));
   }
 
-  receiveEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress): void {
+  /** An ESP packet from its SPI on; true when the deadline may be another one now. */
+  receiveEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress): boolean {
+    const before = this.plane.timerChanges;
     this.plane.receiveEsp(this.now(), packet, local, remote);
+    return this.plane.timerChanges !== before;
   }
 
-  /** `local` is the N3 address that the datagram came to. */
-  receiveGtpu(datagram: Uint8Array, remote: SocketAddress, local?: string): void {
+  /** A datagram that came to our N3 address `local`; true when the deadline may be another one now. */
+  receiveGtpu(datagram: Uint8Array, remote: SocketAddress, local?: string): boolean {
+    const before = this.plane.timerChanges;
     this.plane.receiveGtpu(this.now(), datagram, remote, 0, local);
+    return this.plane.timerChanges !== before;
   }
 
   /** Takes what happened on the NG interface to the AMF of that number. */

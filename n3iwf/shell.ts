@@ -164,13 +164,12 @@ export class GatewayShell {
     const fault = (error: Error) => this.log.warn({ error: error.message }, 'UDP socket');
     const open = async (
       at: SocketAddress,
-      received: (data: Uint8Array, remote: SocketAddress, local: SocketAddress) => void,
+      received: (data: Uint8Array, remote: SocketAddress, local: SocketAddress) => boolean,
     ) => {
       const socket = await UdpSocket.open(
         at,
         (data, remote, local) => {
-          received(data, remote, local);
-          this.timer.rearm();
+          if (received(data, remote, local)) this.timer.rearm();
         },
         fault,
       );
@@ -180,6 +179,7 @@ export class GatewayShell {
     this.ikeSocket = await open({ address, port: ikePort }, (data, remote, local) => {
       this.tap?.nwu(data, remote, local);
       this.gateway.receiveIke(data, local, remote);
+      return true;
     });
     this.natSocket = await open({ address, port: natTraversalPort }, (data, remote, local) =>
       this.onNatPort(data, remote, local),
@@ -188,19 +188,21 @@ export class GatewayShell {
       const local = formatAddress(requireAddress(text));
       const received = (data: Uint8Array, remote: SocketAddress, at: SocketAddress) => {
         this.tap?.n3(data, remote, at);
-        this.gateway.receiveGtpu(data, remote, local);
+        return this.gateway.receiveGtpu(data, remote, local);
       };
       this.n3Sockets.set(local, await open({ address: text, port: n3Port }, received));
     }
   }
 
-  private onNatPort(data: Uint8Array, remote: SocketAddress, local: SocketAddress): void {
-    if (data.length <= 1) return; // a keepalive
+  /** True when the deadline may be another one now. */
+  private onNatPort(data: Uint8Array, remote: SocketAddress, local: SocketAddress): boolean {
+    if (data.length <= 1) return false; // a keepalive
     this.tap?.nwu(data, remote, local);
     const isIke =
       data.length >= markerLength && data[0] === 0 && data[1] === 0 && data[2] === 0 && data[3] === 0;
-    if (isIke) this.gateway.receiveIke(data, local, remote);
-    else this.gateway.receiveEsp(data, local, remote);
+    if (!isIke) return this.gateway.receiveEsp(data, local, remote);
+    this.gateway.receiveIke(data, local, remote);
+    return true;
   }
 
   private sendIke(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void {

@@ -62,6 +62,7 @@ export class UserspacePlane {
   private readonly tables: PlaneTables;
   private readonly drops = newDropCounters();
   private readonly packets = { uplink: 0, downlink: 0 };
+  private changes = 0;
   private readonly inner = new InnerHeader();
   private readonly gre = new GreHeader();
   private readonly gpdu = new GpduHeader();
@@ -229,6 +230,7 @@ export class UserspacePlane {
       return this.receiveGre(now, sa, octets);
     if (inner.protocol === IP_PROTOCOL.TCP && inner.isTo(octets, node.nas)) {
       const segment = octets.subarray(inner.payloadAt, inner.end);
+      this.changes++;
       return this.nas.receive(now, sa.ue.id, sa.ue.inner, node.nas, segment);
     }
     return 'wrongDestination';
@@ -336,6 +338,7 @@ export class UserspacePlane {
       const { qfi, rqi } = message.container ?? withoutContainer;
       this.receiveDownlink(now, message.teid, qfi, rqi, message.payload, remote, tos, local);
     } else {
+      this.changes++;
       const cause = this.n3.receive(now, message, remote, local);
       if (cause !== undefined) this.drop(cause, undefined);
     }
@@ -450,6 +453,14 @@ export class UserspacePlane {
   /** Packets relayed each way, and drops by cause. */
   counters(): { readonly uplink: number; readonly downlink: number; readonly drops: DropCounters } {
     return { ...this.packets, drops: { ...this.drops } };
+  }
+
+  /**
+   * How often something was received that may have moved the deadline. User packets do not: whoever arms a timer need not
+   * ask for the deadline after each of them, which takes as long as there are UEs.
+   */
+  get timerChanges(): number {
+    return this.changes;
   }
 
   /** Everything counted for one UE, its sessions, flows and Child SAs; undefined when it is not attached. */

@@ -96,6 +96,23 @@ describe('NAS over TCP in the signalling SA', () => {
     expect(node.nas.at(-1)).toBe('1 the peer does not answer');
   });
 
+  it('what may have moved the deadline is told, and user packets are not among it', () => {
+    const node = new Node();
+    const { ue, signal, data } = attached(node, 1);
+    const changes = () => node.plane.timerChanges;
+    for (let i = 0; i < 10; i++) {
+      ue.sendInner(data, UP, IP_PROTOCOL.GRE, encodeGre(9, empty));
+      node.plane.receiveGtpu(0, encodeGpdu(0x601, down(5), empty), UPF);
+      node.plane.receiveEsp(0, Uint8Array.of(9, 9, 9, 9, 0, 0, 0, 1), NODE, UPF);
+    }
+    expect([changes(), node.plane.deadline()]).toEqual([0, undefined]);
+    new UeNas(ue, [signal]);
+    const afterNas = changes();
+    expect(afterNas).toBeGreaterThan(0);
+    node.plane.receiveGtpu(0, encodeGtpu(GTPU_TYPE.ECHO_RESPONSE, 0, 1, empty), UPF);
+    expect(changes()).toBe(afterNas + 1);
+  });
+
   it('a UE that was removed gets nothing more', () => {
     const node = new Node();
     const { ue, signal } = attached(node, 1);
