@@ -47,8 +47,11 @@ describe('a lab run of two sessions with three flows each, read by tshark', () =
     expect(tshark('gtp && ip.len == 1400', 'frame.number')).toHaveLength(12);
   });
 
-  test('no frame is malformed, and every ICV is good', () => {
-    expect(tshark('_ws.malformed || _ws.expert.severity == error || _ws.short', 'frame.number')).toEqual([]);
+  test('no frame of N2, N3 or ESP is malformed, and every ICV is good', () => {
+    // tshark 4.0 knows no IKE_INTERMEDIATE: IKE has a test of its own
+    expect(
+      tshark('!isakmp && (_ws.malformed || _ws.expert.severity == error || _ws.short)', 'frame.number'),
+    ).toEqual([]);
     expect(tshark('esp.icv_bad == 1', 'frame.number')).toEqual([]);
   });
 
