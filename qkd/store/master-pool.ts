@@ -124,7 +124,7 @@ export class MasterPool {
   /** Once begun, filling goes on to the high mark, not only to the low one. */
   async #filling(before: number): Promise<number> {
     if (before === 0) return await this.#missing();
-    this.#stock = await this.#ports.stored();
+    this.#stock ??= await this.#ports.stored();
     return this.#marks.high - this.#stock;
   }
 
@@ -148,6 +148,8 @@ export class MasterPool {
   async #serve(keys: readonly DeliveredKey[]): Promise<void> {
     const waiters = this.#waiters.splice(0, keys.length);
     const replies = await this.#ports.accept(keys, waiters.length);
+    // Not counted again: counting costs time that grows with the pool. The next refill from outside counts.
+    if (this.#stock !== undefined) this.#stock += keys.length - waiters.length;
     for (const [index, resolve] of waiters.entries())
       resolve(replies[index] ?? refused('bad-answer', undefined, 'the KME gave fewer keys than asked for'));
   }

@@ -15,6 +15,11 @@ const single = 2000;
 class ReadyKeys implements KeySource {
   readonly #ready: DeliveredKey[] = [];
 
+  /** Keys that the store has not asked for yet. */
+  get left(): number {
+    return this.#ready.length;
+  }
+
   prepare(count: number): void {
     const octets = randomBytes(32 * count);
     for (let index = 0; index < count; index++)
@@ -43,9 +48,10 @@ interface Round {
 const perSecond = (count: number, sinceMs: number) => (count * 1000) / (performance.now() - sinceMs);
 
 /** Fills the pool of one peer to the brim, in batches as a KME with 2,048 keys per answer gives them. */
-async function ingest(store: KeyStore): Promise<number> {
+async function ingest(store: KeyStore, source: ReadyKeys): Promise<number> {
   const start = performance.now();
   store.prefetch('peer');
+  while (source.left > 0) await new Promise((resolve) => setImmediate(resolve));
   while ((await store.counts()).stored < perRound) await new Promise((resolve) => setImmediate(resolve));
   return perSecond(perRound, start);
 }
@@ -92,7 +98,7 @@ async function round(path: string): Promise<Round> {
     pool: { low: 1, high: perRound, maxPerRequest: 2048 },
     later: setImmediate,
   });
-  const ingestedPerS = await ingest(store);
+  const ingestedPerS = await ingest(store, source);
   const deliveredPerS = await deliver(store, perRound - single - atOnce);
   const times = await deliverSingly(store);
   store.close();
