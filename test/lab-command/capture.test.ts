@@ -6,6 +6,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runLab } from './run-lab.ts';
 
+/** IKE_INTERMEDIATE, which tshark 4.0 does not know: it takes what is encrypted there for a payload of its own. */
+const intermediate = 'isakmp.exchangetype == 43';
+const faulty = '_ws.malformed || _ws.expert.severity == error || _ws.short';
+
 /** Wireshark's dissectors are the independent second reader: they decrypt with the key log and judge every layer. */
 describe('capture of a lab run, read by tshark', () => {
   const folder = mkdtempSync(join(tmpdir(), 'capture-'));
@@ -24,7 +28,7 @@ describe('capture of a lab run, read by tshark', () => {
       .filter((line) => line !== '');
 
   beforeAll(async () => {
-    const { summary, status } = await runLab('--pcap', pcap, '--keylog', keylog);
+    const { summary, status } = await runLab('--ppk', 'rfc8784', '--pcap', pcap, '--keylog', keylog);
     expect([status, summary.errors]).toEqual([0, []]);
     keyIds = summary.ues[0]?.keyIds ?? [];
   });
@@ -34,9 +38,7 @@ describe('capture of a lab run, read by tshark', () => {
     const protocols = tshark(false, '-T', 'fields', '-e', '_ws.col.Protocol');
     expect([...new Set(protocols)].sort()).toEqual(['ESP', 'GTP <ICMP>', 'ISAKMP', 'NGAP', 'NGAP/NAS-5GS']);
     for (const withKeys of [false, true]) {
-      expect(tshark(withKeys, '-Y', '_ws.malformed || _ws.expert.severity == error || _ws.short')).toEqual(
-        [],
-      );
+      expect(tshark(withKeys, '-Y', `!(${intermediate}) && (${faulty})`)).toEqual([]);
     }
   });
 
