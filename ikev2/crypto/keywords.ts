@@ -7,6 +7,7 @@ import type { Result } from '../wire/cursor.ts';
 import { isAead, PRF_ALGORITHMS } from './suites.ts';
 import type {
   AdditionalChoices,
+  AdditionalKeName,
   ChildProposalConfig,
   EncrName,
   IkeProposalConfig,
@@ -63,6 +64,8 @@ const KE_WORDS: Readonly<Record<string, KeName>> = {
   mlkem1024: 'mlkem1024',
 };
 
+const ADDITIONAL_WORDS: Readonly<Record<string, AdditionalKeName>> = { ...KE_WORDS, qkd: 'qkd' };
+
 /** `ke1_` to `ke7_` in front of a method or of `none`. */
 const ADDITIONAL_WORD = /^ke([1-7])_(.+)$/;
 
@@ -75,7 +78,7 @@ interface Parsed {
   readonly ke: KeName[];
   readonly esn: boolean[];
   /** By slot, ADDKE1 first; slots that nothing names stay empty. */
-  readonly additional: (KeName | 'none')[][];
+  readonly additional: (AdditionalKeName | 'none')[][];
 }
 
 /**
@@ -143,7 +146,7 @@ export function formatEspProposal(config: ChildProposalConfig): string {
 
 function additionalWords(slots: AdditionalChoices = []): string[] {
   return slots.flatMap((choices, slot) =>
-    choices.map((name) => `ke${slot + 1}_${name === 'none' ? name : wordOf(KE_WORDS, name)}`),
+    choices.map((name) => `ke${slot + 1}_${name === 'none' ? name : wordOf(ADDITIONAL_WORDS, name)}`),
   );
 }
 
@@ -167,11 +170,11 @@ function placeWord(parsed: Parsed, word: string): boolean {
 }
 
 /** Slots are a dense list: those before the named one are made, empty. */
-function placeAdditional(slots: (KeName | 'none')[][], word: string): boolean {
+function placeAdditional(slots: (AdditionalKeName | 'none')[][], word: string): boolean {
   const [, slot, method = ''] = ADDITIONAL_WORD.exec(word) ?? [];
   if (slot === undefined) return false;
   while (slots.length < Number(slot)) slots.push([]);
-  return place(slots[Number(slot) - 1] ?? [], { ...KE_WORDS, none: 'none' }, method);
+  return place(slots[Number(slot) - 1] ?? [], { ...ADDITIONAL_WORDS, none: 'none' }, method);
 }
 
 function place<T>(list: T[], words: Readonly<Record<string, T>>, word: string): boolean {

@@ -2,10 +2,18 @@
 
 import { ESN, KE, PROTOCOL, TRANSFORM } from '../wire/registry.ts';
 import type { Proposal, Transform } from '../wire/types.ts';
-import { ENCR_ALGORITHMS, INTEG_ALGORITHMS, isAead, KE_ALGORITHMS, PRF_ALGORITHMS } from './suites.ts';
+import {
+  ADDITIONAL_KE,
+  ENCR_ALGORITHMS,
+  INTEG_ALGORITHMS,
+  isAead,
+  KE_ALGORITHMS,
+  PRF_ALGORITHMS,
+} from './suites.ts';
 import type {
   AdditionalChoices,
   AdditionalKe,
+  AdditionalKeName,
   ChildProposalConfig,
   EncrName,
   EspSuite,
@@ -159,7 +167,7 @@ function additionalTransforms(slots: AdditionalChoices = []): Transform[] {
   return slots.flatMap((choices, slot) =>
     choices.map((name) => ({
       type: TRANSFORM.ADDKE1 + slot,
-      id: name === 'none' ? KE.NONE : KE_ALGORITHMS[name].id,
+      id: name === 'none' ? KE.NONE : ADDITIONAL_KE[name].id,
     })),
   );
 }
@@ -234,7 +242,7 @@ function espSuiteOf(transforms: readonly Transform[]): EspSuite {
 function additionalOf(transforms: readonly Transform[]): { additional?: readonly AdditionalKe[] } {
   const additional = transforms
     .filter(({ type, id }) => isAdditional(type) && id !== KE.NONE)
-    .map(({ type }) => ({ slot: type, ke: nameOfId(KE_ALGORITHMS, transforms, type) as KeName }))
+    .map(({ type }) => ({ slot: type, ke: nameOfId(ADDITIONAL_KE, transforms, type) as AdditionalKeName }))
     .sort((a, b) => a.slot - b.slot);
   return additional.length === 0 ? {} : { additional };
 }

@@ -4,7 +4,16 @@
  */
 
 import { ENCR, INTEG, KE, PRF, TRANSFORM } from '../wire/registry.ts';
-import type { AdditionalKe, EncrName, EspSuite, IkeSuite, IntegName, KeName, PrfName } from './types.ts';
+import type {
+  AdditionalKe,
+  AdditionalKeName,
+  EncrName,
+  EspSuite,
+  IkeSuite,
+  IntegName,
+  KeName,
+  PrfName,
+} from './types.ts';
 
 /** `keyLength` without the salt; `blockSize` is what the padded plaintext is a multiple of. */
 export interface EncrAlgorithm {
@@ -102,6 +111,15 @@ export const KE_ALGORITHMS: Readonly<Record<KeName, KeAlgorithm>> = {
   mlkem512: { id: KE.ML_KEM_512, publicLength: 800, answerLength: 768, secretLength: 32 },
   mlkem768: { id: KE.ML_KEM_768, publicLength: 1184, answerLength: 1088, secretLength: 32 },
   mlkem1024: { id: KE.ML_KEM_1024, publicLength: 1568, answerLength: 1568, secretLength: 32 },
+};
+
+/** Key ID out, nothing back; a private number, which peers have to agree on. */
+export const QKD_METHOD = 1025;
+
+/** Transform ids of all that may stand in ADDKE1 to ADDKE7. */
+export const ADDITIONAL_KE: Readonly<Record<AdditionalKeName, { readonly id: number }>> = {
+  ...KE_ALGORITHMS,
+  qkd: { id: QKD_METHOD },
 };
 
 /** Whether the cipher needs no separate integrity algorithm. */

@@ -21,11 +21,13 @@ export type PrfName = 'hmac-sha1' | 'hmac-sha2-256' | 'hmac-sha2-384' | 'hmac-sh
 export type DhName = 'x25519' | 'ecp256' | 'ecp384' | 'modp2048' | 'modp3072';
 export type MlKemName = 'mlkem512' | 'mlkem768' | 'mlkem1024';
 export type KeName = DhName | MlKemName;
+/** What may stand in a further slot: 'qkd' takes its secret from the owner. */
+export type AdditionalKeName = KeName | 'qkd';
 
 /** A slot of additional key exchanges: transform type 6 to 12, and the method agreed on for it. [RFC9370 2.2.1] */
 export interface AdditionalKe {
   readonly slot: number;
-  readonly ke: KeName;
+  readonly ke: AdditionalKeName;
 }
 
 /** The algorithms of an IKE SA; `integ` is 'none' with an AEAD. */
@@ -49,7 +51,7 @@ export interface EspSuite {
 }
 
 /** Choices for ADDKE1, ADDKE2, …; 'none' among them lets the peer leave that slot out. [RFC9370 2.2.1] */
-export type AdditionalChoices = readonly (readonly (KeName | 'none')[])[];
+export type AdditionalChoices = readonly (readonly (AdditionalKeName | 'none')[])[];
 
 /** One proposal of an IKE SA: choices in order of preference. */
 export interface IkeProposalConfig {

@@ -1,7 +1,7 @@
 import type { EndpointConfig, IkeProposalConfig } from '#ikev2';
 
 /** How a QKD key enters the keys of the SAs. */
-export const ppkUses = ['rfc9867', 'rfc8784', 'none'] as const;
+export const ppkUses = ['rfc9867', 'rfc8784', 'qkd-ke', 'none'] as const;
 export type PpkUse = (typeof ppkUses)[number];
 
 export const keyPolicies = [
@@ -45,11 +45,17 @@ export function applyKeyPolicy(
     classical: proposals.flatMap(withoutMlKem),
   }[row.proposals];
   return {
-    ppk: use === 'none' ? 'off' : row.ppk,
+    ppk: use === 'none' || use === 'qkd-ke' ? 'off' : row.ppk,
     // A UE that knows the older way only is served by it.
     ppkExchange: use === 'rfc9867' ? 'any' : 'auth',
-    proposals: chosen,
+    proposals: use === 'qkd-ke' && row.ppk !== 'off' ? chosen.map(withQkdMethod(row.ppk)) : chosen,
   };
+}
+
+/** The key ID goes in the slot after those of the proposal. */
+function withQkdMethod(ppk: Row['ppk']): (proposal: IkeProposalConfig) => IkeProposalConfig {
+  const choices = ppk === 'required' ? (['qkd'] as const) : (['qkd', 'none'] as const);
+  return (proposal) => ({ ...proposal, additional: [...(proposal.additional ?? []), choices] });
 }
 
 function isMlKem(name: string): boolean {

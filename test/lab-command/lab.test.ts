@@ -35,6 +35,7 @@ describe('n3iwf lab', () => {
     ['certificate', 'rfc8784', 1],
     ['certificate', 'rfc9867', 4],
     ['qkd', 'rfc9867', 5],
+    ['qkd', 'qkd-ke', 2],
   ])('works with --auth %s --ppk %s, which takes %i keys', async (auth, ppk, keys) => {
     const { status, summary } = await runLab('--auth', auth, '--ppk', ppk);
     expect(summary.errors).toEqual([]);

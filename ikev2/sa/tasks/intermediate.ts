@@ -4,10 +4,12 @@
  */
 
 import { answerKeyExchange, createKeyExchange } from '../../crypto/dh.ts';
-import { describeIkeSuite, KE_ALGORITHMS } from '../../crypto/suites.ts';
-import type { AdditionalKe, KeyExchange } from '../../crypto/types.ts';
+import { keyIdText, qkdExchange } from '../../crypto/qkd-method.ts';
+import { ADDITIONAL_KE, describeIkeSuite, QKD_METHOD } from '../../crypto/suites.ts';
+import type { AdditionalKe, KeyAnswer, KeyExchange } from '../../crypto/types.ts';
+import type { PpkIdentity } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
-import { EXCHANGE, nameOf } from '../../wire/registry.ts';
+import { EXCHANGE, nameOf, PPK_ID_TYPE } from '../../wire/registry.ts';
 import type { Payload } from '../../wire/types.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { find, findError } from '../payloads.ts';
@@ -46,7 +48,8 @@ export class InitiatorIntermediate {
   private readonly steps: AdditionalKe[];
   private readonly done: () => void;
   private offered: NamedPpk[] = [];
-  private keyExchange: KeyExchange | undefined;
+  private keyExchange: Omit<KeyExchange, 'name'> | undefined;
+  private qkdName: PpkIdentity | undefined;
   private ppkOpen: boolean;
 
   constructor(sa: IkeSa, init: InitResult, done: () => void) {
@@ -82,8 +85,30 @@ export class InitiatorIntermediate {
 
   private send(sa: IkeSa): void {
     const step = this.steps.shift();
+    if (step?.ke === 'qkd') {
+      this.sendKeyId(sa);
+      return;
+    }
     this.keyExchange =
       step === undefined ? undefined : createKeyExchange(step.ke, (length) => sa.node.random(length));
+    this.exchange(sa);
+  }
+
+  /** The key's ID is our half of the key exchange, the key its secret. */
+  private sendKeyId(sa: IkeSa): void {
+    sa.ppks.ask(EXCHANGE_TYPE, undefined, (answers) => {
+      const [key, ...others] = namedPpks(answers);
+      wipePpks(others);
+      this.keyExchange = key === undefined ? undefined : qkdExchange(key.identity.data, key.secret);
+      if (this.keyExchange === undefined) {
+        return sa.close('authentication', 'a QKD key is required and there is none');
+      }
+      this.qkdName = key?.identity;
+      this.exchange(sa);
+    });
+  }
+
+  private exchange(sa: IkeSa): void {
     sa.request({
       exchange: EXCHANGE_TYPE,
       build: () => this.build(sa),
@@ -117,6 +142,8 @@ export class InitiatorIntermediate {
     this.init.intAuth.add(keymat, 'responder', answered, firstPayload, inner);
     const secret = this.agreedSecret(payloads);
     changeKeys(sa, secret, this.agreedPpk(sa, payloads));
+    sa.ppkIdentity = this.qkdName ?? sa.ppkIdentity;
+    this.qkdName = undefined;
     this.wipe();
     this.start(sa);
   }
@@ -165,15 +192,39 @@ export class ResponderIntermediate {
     if (this.steps.length === 0 && !this.ppkOpen) throw new IkeError('no IKE_INTERMEDIATE was agreed on');
     const step = this.steps.shift();
     const ke = find(payloads, 'KE');
-    if (ke?.method !== (step === undefined ? undefined : KE_ALGORITHMS[step.ke].id)) {
+    if (ke?.method !== (step === undefined ? undefined : ADDITIONAL_KE[step.ke].id)) {
       throw new IkeError('IKE_INTERMEDIATE has another key exchange than agreed on');
     }
-    const answer =
-      step === undefined || ke === undefined
-        ? undefined
-        : answerKeyExchange(step.ke, ke.data, (length) => sa.node.random(length));
-    if (answer?.ok === false) throw new IkeError(answer.error.message);
-    const finish = (ppk: NamedPpk | undefined) => this.respond(sa, opened, answer?.value, ppk);
+    if (step === undefined || ke === undefined) {
+      this.settlePpk(sa, payloads, opened, undefined);
+    } else if (step.ke === 'qkd') {
+      this.takeKeyId(sa, ke.data, (answer) => this.settlePpk(sa, payloads, opened, answer));
+    } else {
+      const answer = answerKeyExchange(step.ke, ke.data, (length) => sa.node.random(length));
+      if (!answer.ok) throw new IkeError(answer.error.message);
+      this.settlePpk(sa, payloads, opened, answer.value);
+    }
+  }
+
+  /** The peer's half is the ID of a key that the owner has to find; ours is empty. */
+  private takeKeyId(sa: IkeSa, keyId: Uint8Array, goOn: (answer: KeyAnswer) => void): void {
+    const data = keyIdText(keyId);
+    if (data === undefined) throw new IkeError('the KE payload has no key ID');
+    const identity = { type: PPK_ID_TYPE.FIXED, data };
+    sa.ppks.ask(EXCHANGE_TYPE, identity, ([found]) => {
+      if (found === undefined) throw authenticationFailed('the QKD key that the peer names is not known');
+      sa.ppkIdentity = identity;
+      goOn({ method: QKD_METHOD, publicValue: new Uint8Array(0), secret: Uint8Array.from(found.secret) });
+    });
+  }
+
+  private settlePpk(
+    sa: IkeSa,
+    payloads: readonly Payload[],
+    opened: Opened,
+    answer: KeyAnswer | undefined,
+  ): void {
+    const finish = (ppk: NamedPpk | undefined) => this.respond(sa, opened, answer, ppk);
     const candidates = this.complete && this.ppkOpen ? readCandidates(payloads) : [];
     if (this.complete) this.ppkOpen = false;
     const { keymat } = sa;

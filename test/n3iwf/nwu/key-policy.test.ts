@@ -46,11 +46,20 @@ describe('what follows from a policy', () => {
     expect(applied('classical', HYBRID, ALONE)).toEqual({ ppk: 'off', proposals: [CLASSICAL] });
   });
 
+  it('with qkd-ke the key ID is one more key exchange, which a fallback may leave out', () => {
+    const words = (policy: KeyPolicy) =>
+      applyKeyPolicy(policy, 'qkd-ke', parsed(HYBRID)).proposals.map(formatIkeProposal);
+    expect(words('qkd-required')).toEqual([`${HYBRID}-ke2_qkd`]);
+    expect(words('qkd-preferred')[0]).toBe(`${HYBRID}-ke2_qkd-ke2_none`);
+    expect(words('pqc-only')).toEqual([HYBRID]);
+    expect(applyKeyPolicy('qkd-required', 'qkd-ke', parsed(HYBRID)).ppk).toBe('off');
+  });
+
   it('without QKD keys no policy asks for any, and RFC 8784 is spoken with those who know no other', () => {
     for (const policy of keyPolicies) {
       expect(applyKeyPolicy(policy, 'none', parsed(HYBRID)).ppk).toBe('off');
       const ways = ppkUses.map((use) => applyKeyPolicy(policy, use, parsed(HYBRID)).ppkExchange);
-      expect(ways).toEqual(['any', 'auth', 'auth']);
+      expect(ways).toEqual(['any', 'auth', 'auth', 'auth']);
     }
   });
 });

@@ -13,7 +13,7 @@ export interface UeConfig {
   readonly slice: { readonly sst: number; readonly sd?: string };
   readonly dnn: string;
   readonly auth: 'qkd' | 'psk' | 'certificate' | 'eap-only';
-  readonly ppk: 'rfc9867' | 'rfc8784' | 'none';
+  readonly ppk: 'rfc9867' | 'rfc8784' | 'qkd-ke' | 'none';
   /** Goes on without a quantum key where the network has none either. */
   readonly ppkOptional?: boolean;
   /** FQDN that the N3IWF must prove, but for AUTH `qkd`, where a key ID takes its place. */

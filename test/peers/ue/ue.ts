@@ -206,11 +206,18 @@ export class SimulatedUe {
     return key;
   }
 
+  /** With `qkd-ke` the ID of a QKD key is one more key exchange. */
+  private ikeProposals() {
+    const proposals = this.config.ikeProposals.map(proposal(parseIkeProposal));
+    if (this.config.ppk !== 'qkd-ke') return proposals;
+    return proposals.map((each) => ({ ...each, additional: [...(each.additional ?? []), ['qkd'] as const] }));
+  }
+
   private endpointConfig() {
     return {
       ikePort: this.at.local.port,
       natTraversalPort: this.at.localNat.port,
-      proposals: this.config.ikeProposals.map(proposal(parseIkeProposal)),
+      proposals: this.ikeProposals(),
       childProposals: this.config.espProposals.map(proposal(parseEspProposal)),
       localId: this.identity(),
       responderAuth: 'eap-only',
@@ -239,7 +246,12 @@ export class SimulatedUe {
       localAuth: 'eap',
       proposals,
       childProposals,
-      ppk: this.config.ppk === 'none' ? 'off' : this.config.ppkOptional === true ? 'optional' : 'required',
+      ppk:
+        this.config.ppk === 'none' || this.config.ppk === 'qkd-ke'
+          ? 'off'
+          : this.config.ppkOptional === true
+            ? 'optional'
+            : 'required',
       ppkExchange: this.config.ppk === 'rfc9867' ? 'any' : 'auth',
       attributes: [{ type: this.addressType, value: new Uint8Array(0) }],
       trafficSelectorsLocal: [everything(family)],
