@@ -158,7 +158,7 @@ export class CaptureReader {
 
   private content(header: IkeHeader, data: Uint8Array): Content {
     const message = decodeMessage(data);
-    if (!message.ok) return { verdict: 'malformed', notes: [message.error.message] };
+    if (!message.ok) return inClear(header, data) ?? { verdict: 'malformed', notes: [message.error.message] };
     if (message.value.encrypted === undefined) return judged(header, message.value.payloads);
     return this.encrypted(header, data, message.value);
   }
@@ -208,6 +208,14 @@ interface Content {
   readonly verdict: Verdict;
   readonly notes: readonly string[];
   readonly payloads?: readonly Payload[];
+}
+
+/** Where there is no SA the answer is a notify in clear: it must be there, and must not be believed [RFC7296 1.5]. */
+function inClear(header: IkeHeader, data: Uint8Array): Content | undefined {
+  const payloads = decodePayloads(data, ikeHeaderLength, data.length, header.nextPayload);
+  if (!payloads.ok || payloads.value.length === 0) return undefined;
+  if (!header.response || payloads.value.some(({ type }) => type !== 'Notify')) return undefined;
+  return { verdict: 'ok', notes: ['in clear, where there is no SA'], payloads: payloads.value };
 }
 
 /** Readable payloads, held against the table of what may stand in such a message. */

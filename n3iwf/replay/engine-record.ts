@@ -1,12 +1,12 @@
-import type { EndpointConfig, EndpointPorts } from '#ikev2';
-import { IkeEndpoint, type Output } from '#ikev2';
+import { createPublicKey, KeyObject } from 'node:crypto';
+import { type EndpointConfig, type EndpointPorts, IkeEndpoint, type Output } from '#ikev2';
 
 /**
  * One line of a record: everything that an IKE engine was given, in order. With it the engine does again, octet for
  * octet, what it did. It holds keys in clear, but no private key of a certificate.
  */
 export type RecordEntry =
-  | { readonly kind: 'config'; readonly config: EndpointConfig }
+  | { readonly kind: 'config'; readonly config: EndpointConfig; readonly ports: readonly string[] }
   | { readonly kind: 'input'; readonly method: string; readonly args: readonly unknown[] }
   | { readonly kind: 'random'; readonly octets: Uint8Array }
   | { readonly kind: 'answer'; readonly port: string; readonly value: unknown }
@@ -18,6 +18,7 @@ type Write = (entry: RecordEntry) => void;
 const inputs = [
   'receive',
   'tick',
+  'connect',
   'sendEap',
   'setMsk',
   'failEap',
@@ -28,17 +29,25 @@ const inputs = [
   'deleteChildSa',
   'rekeyIkeSa',
   'noteUsage',
+  'reauthenticate',
   'deleteIkeSa',
   'changeAddress',
   'inform',
   'checkLiveness',
 ] as const satisfies readonly (keyof IkeEndpoint)[];
 export type EngineInput = (typeof inputs)[number];
+/** What an input returns: its outputs, alone or beside the handle of a new SA, or nothing. */
+export type Outcome = readonly Output[] | { readonly outputs: readonly Output[] } | undefined;
+
+export function outputsOf(outcome: Outcome): readonly Output[] {
+  return outcome === undefined ? [] : 'outputs' in outcome ? outcome.outputs : outcome;
+}
+
 const inputNames: ReadonlySet<string> = new Set(inputs);
 
 /** An engine that writes down what it is given before it works on it. */
 export function recordingEngine(config: EndpointConfig, ports: EndpointPorts, write: Write): IkeEndpoint {
-  write({ kind: 'config', config });
+  write({ kind: 'config', config, ports: Object.keys(ports) });
   const engine = new IkeEndpoint(config, recordingPorts(ports, write));
   return new Proxy(engine, {
     get(target, name) {
@@ -47,39 +56,34 @@ export function recordingEngine(config: EndpointConfig, ports: EndpointPorts, wr
       if (!inputNames.has(String(name))) return member.bind(target) as unknown;
       return (...args: unknown[]): unknown => {
         write({ kind: 'input', method: String(name), args });
-        const outputs = member.apply(target, args) as readonly Output[];
+        const result = member.apply(target, args) as Outcome;
+        const outputs = outputsOf(result);
         const data = outputs.flatMap((output) => (output.kind === 'transmit' ? [output.data] : []));
         if (data.length > 0) write({ kind: 'sent', data });
-        return outputs;
+        return result;
       };
     },
   });
 }
 
+/** The same ports, with every draw and every answer written down when it is given. */
 function recordingPorts(ports: EndpointPorts, write: Write): EndpointPorts {
-  const answered =
-    <A extends unknown[], R>(port: string, ask: (...args: A) => R) =>
-    (...args: A): R => {
-      const value = ask(...args);
-      write({ kind: 'answer', port, value });
-      return value;
-    };
-  return {
-    random: (length) => {
-      const octets = ports.random(length);
-      write({ kind: 'random', octets });
-      return octets;
-    },
-    authorize: answered('authorize', (request) => ports.authorize(request)),
-    ...optional(ports.admitChildSa, (ask) => ({ admitChildSa: answered('admitChildSa', ask) })),
-    ...optional(ports.informed, (ask) => ({ informed: answered('informed', ask) })),
-    ...optional(ports.admitAddress, (ask) => ({ admitAddress: answered('admitAddress', ask) })),
-    ...optional(ports.verifyCertificate, (ask) => ({ verifyCertificate: ask })),
+  const random = (length: number) => {
+    const octets = ports.random(length);
+    write({ kind: 'random', octets });
+    return octets;
   };
-}
-
-function optional<T, R extends object>(ask: T | undefined, make: (ask: T) => R): R | object {
-  return ask === undefined ? {} : make(ask);
+  const others = Object.entries(ports as unknown as Record<string, (...args: unknown[]) => unknown>)
+    .filter(([port, ask]) => port !== 'random' && ask !== undefined)
+    .map(([port, ask]) => [
+      port,
+      (...args: unknown[]) => {
+        const value = ask(...args);
+        write({ kind: 'answer', port, value });
+        return value;
+      },
+    ]);
+  return { ...ports, ...Object.fromEntries(others), random };
 }
 
 /** Stands for `undefined`, which JSON has not. */
@@ -90,6 +94,7 @@ export function encodeEntry(entry: RecordEntry): string {
   return JSON.stringify(entry, (key, value: unknown) => {
     if (key === 'privateKey') return undefined;
     if (value === undefined) return nothing;
+    if (value instanceof KeyObject) return { $publicKey: value.export({ type: 'spki', format: 'pem' }) };
     // an octet string inside has had its own toJSON called by the time it comes here as a Buffer
     if (value instanceof Uint8Array) return { $hex: Buffer.from(value).toString('hex') };
     const buffer = value as { type?: unknown; data?: unknown } | null;
@@ -102,8 +107,9 @@ export function encodeEntry(entry: RecordEntry): string {
 /** Reads a line that `encodeEntry` wrote. @throws SyntaxError for anything else */
 export function decodeEntry(line: string): RecordEntry {
   const entry = JSON.parse(line, (_, value: unknown) => {
-    const { $hex, $nothing } = (value ?? {}) as { $hex?: unknown; $nothing?: unknown };
+    const { $hex, $nothing, $publicKey } = (value ?? {}) as Readonly<Record<string, unknown>>;
     if ($nothing === true) return undefined;
+    if (typeof $publicKey === 'string') return createPublicKey($publicKey);
     return typeof $hex === 'string' ? Uint8Array.from(Buffer.from($hex, 'hex')) : value;
   }) as Partial<RecordEntry> | null;
   if (typeof entry?.kind !== 'string') throw new SyntaxError('a line of the record has no kind');

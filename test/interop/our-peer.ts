@@ -1,4 +1,6 @@
 import type { KeyObject } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type EndpointConfig,
   type EndpointPorts,
@@ -12,10 +14,12 @@ import {
   parseEspProposal,
   parseIkeProposal,
 } from '#ikev2';
+import { LabCapture } from '../../n3iwf/io/lab-capture.ts';
 import { monotonicMs, randomOctets } from '../../n3iwf/io/machine.ts';
 import { UdpSocket } from '../../n3iwf/io/udp.ts';
 import { WakeTimer } from '../../n3iwf/io/wake-timer.ts';
 import { hostSelector } from '../../n3iwf/nwu/selectors.ts';
+import { recordingEngine } from '../../n3iwf/replay/engine-record.ts';
 import { charonAddress, ownAddress } from './charon.ts';
 
 export const sharedSecret = 'sesame-sesame-sesame';
@@ -35,6 +39,17 @@ function all<T>(
   });
 }
 
+let captures = 0;
+
+/** With INTEROP_CAPTURE, a folder: traffic, keys and record of each peer, numbered in the order of the tests. */
+function nextCapture(): LabCapture | undefined {
+  const folder = process.env.INTEROP_CAPTURE;
+  if (folder === undefined) return undefined;
+  const name = join(folder, String(++captures).padStart(2, '0'));
+  mkdirSync(folder, { recursive: true });
+  return new LabCapture({ pcap: `${name}.pcap`, keylog: name, record: `${name}.record` });
+}
+
 /** Our endpoint on real sockets: answers for a subnet and gives out one virtual IP, or starts an IKE SA itself. */
 export class OurPeer {
   readonly events: IkeEvent[] = [];
@@ -44,6 +59,7 @@ export class OurPeer {
   private readonly engine: IkeEndpoint;
   private readonly sockets = new Map<string, UdpSocket>();
   private readonly timer: WakeTimer;
+  private readonly capture = nextCapture();
 
   constructor(
     auth: Pick<EndpointConfig, 'responderAuth' | 'initiatorAuth'> & Partial<EndpointConfig>,
@@ -61,11 +77,11 @@ export class OurPeer {
       childProposals: all(parseEspProposal, ['aes256gcm16', 'aes256-sha256-ecp256', 'aes128-sha512']),
       localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode('n3iwf.test') },
       ppk: 'optional',
-      exposeKeys: false,
+      exposeKeys: this.capture !== undefined,
       ...auth,
     };
     this.config = config;
-    this.engine = new IkeEndpoint(config, {
+    const enginePorts: EndpointPorts = {
       random: randomOctets,
       authorize: () => ({
         attributes: [{ type: 1, value: virtualIp }],
@@ -78,7 +94,12 @@ export class OurPeer {
       }),
       ...(verifyCertificate === undefined ? {} : { verifyCertificate }),
       ...ports,
-    });
+    };
+    const { recordIke } = this.capture?.observers() ?? {};
+    this.engine =
+      recordIke === undefined
+        ? new IkeEndpoint(config, enginePorts)
+        : recordingEngine(config, enginePorts, recordIke);
     const engine = this.engine;
     this.timer = new WakeTimer(
       { tick: () => this.carryOut(engine.tick(monotonicMs())), deadline: () => engine.deadline() },
@@ -92,6 +113,7 @@ export class OurPeer {
       const socket = await UdpSocket.open({ address, port }, (data, remote, local) => {
         const isIke = port === 500 || (data.length > 4 && data.subarray(0, 4).every((octet) => octet === 0));
         if (!isIke) return;
+        this.capture?.nwu(data, remote, local);
         const { ahead } = this;
         this.ahead = undefined;
         ahead?.();
@@ -164,6 +186,7 @@ export class OurPeer {
   async close(): Promise<void> {
     this.timer.stop();
     await Promise.all([...this.sockets.values()].map((socket) => socket.close()));
+    this.capture?.close();
   }
 
   private carryOut(outputs: readonly Output[]): void {
@@ -173,12 +196,14 @@ export class OurPeer {
         continue;
       }
       const { address, port } = output.local;
+      this.capture?.nwu(output.data, output.local, output.remote);
       this.sockets.get(`${address} ${port}`)?.send(output.data, output.remote);
     }
   }
 
   private onEvent(event: IkeEvent): void {
     this.events.push(event);
+    this.capture?.ikeEvent(event);
     const now = monotonicMs();
     if (event.type === 'sharedSecretRequested') {
       this.carryOut(
