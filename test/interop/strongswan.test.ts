@@ -262,7 +262,7 @@ describe('strongSwan and we', () => {
     }
     expect(count('ikeSaClosed')).toBe(0);
     await terminate('gcm');
-  });
+  }, 60_000);
 
   test('[RFC5685 3] charon goes to the gateway that we name', async () => {
     const gateway = { type: 'ipv4', name: `${pathNetwork}.23` } as const;
