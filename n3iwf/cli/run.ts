@@ -43,6 +43,8 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   const keys = config.qkd === undefined ? undefined : await openKeys(config.qkd, log);
   if (options.keylog !== undefined)
     log.warn({ folder: options.keylog }, 'keys of every SA are written in clear');
+  if (config.ike.policy === 'classical')
+    log.warn({ policy: config.ike.policy }, 'nothing protects the SAs against a quantum computer');
   const capture = new LabCapture(options);
   const shell = await GatewayShell.open(shellConfig, keys?.store, log, capture.observers(), capture);
   const { amfs, sctp } = config.n2;
