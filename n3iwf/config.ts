@@ -219,6 +219,10 @@ export const configSchema = z.strictObject({
     .strictObject({ path: z.string().min(1) })
     .optional()
     .describe('Unix socket for an operator'),
+  admin: z
+    .strictObject({ address: ip.default('127.0.0.1'), port: port.default(9464) })
+    .optional()
+    .describe('HTTP with metrics, /healthz and /readyz; no port is open without it'),
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 

@@ -1,6 +1,13 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import pino from 'pino';
-import { type EndpointConfig, ID_TYPE, parseEspProposal, parseIkeProposal, type Result } from '#ikev2';
+import {
+  type EndpointConfig,
+  ID_TYPE,
+  type IkeEvent,
+  parseEspProposal,
+  parseIkeProposal,
+  type Result,
+} from '#ikev2';
 import { Etsi014Client, KeyStore } from '#qkd';
 import { type Config, innerConfigOf, lifetimesOf } from '../config.ts';
 import { OperatorError } from '../errors.ts';
@@ -18,6 +25,7 @@ import { applyKeyPolicy } from '../nwu/key-policy.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
 import { readNamedFile } from './configuration-file.ts';
 import { openCheckpointer, openKeyStorage, readKeyPolicy } from './key-storage.ts';
+import { IkeEventCounts, openAdmin } from './node-admin.ts';
 import { readNodeConfig, withAddresses } from './node-config.ts';
 import { watchKeys } from './node-keys.ts';
 import { reload } from './reload.ts';
@@ -46,7 +54,8 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   if (config.ike.policy === 'classical')
     log.warn({ policy: config.ike.policy }, 'nothing protects the SAs against a quantum computer');
   const capture = new LabCapture(options);
-  const shell = await GatewayShell.open(shellConfig, keys?.store, log, capture.observers(), capture);
+  const ikeEvents = new IkeEventCounts();
+  const shell = await GatewayShell.open(shellConfig, keys?.store, log, counted(capture, ikeEvents), capture);
   const { amfs, sctp } = config.n2;
   const { localAddresses } = addressed.n2;
   for (const amf of amfs) {
@@ -69,16 +78,40 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
           usedKeys: () => shell.gateway.keyUses.total,
           log,
         });
+  const admin =
+    config.admin === undefined
+      ? undefined
+      : await openAdmin({
+          admin: config.admin,
+          gateway: shell.gateway,
+          ikeEvents,
+          store: keys?.store,
+          log,
+        });
   const stopWatching = onReload(() => reload(path, config, shell, log));
   await untilSignal();
   stopWatching();
+  admin?.drain();
   await endKeyWatch?.();
   shell.act((gateway) => gateway.shutDown());
   await new Promise((resolve) => setTimeout(resolve, drainMs));
   await shell.close();
+  await admin?.close();
   capture.close();
   await keys?.close();
   return 0;
+}
+
+/** What the capture sees, with every IKE event counted on its way there. */
+function counted(capture: LabCapture, ikeEvents: IkeEventCounts): ReturnType<LabCapture['observers']> {
+  const observers = capture.observers();
+  return {
+    ...observers,
+    observe: (event: IkeEvent) => {
+      ikeEvents.note(event);
+      observers.observe(event);
+    },
+  };
 }
 
 /** What became of each key of free5GC's configuration. */

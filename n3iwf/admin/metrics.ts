@@ -1,0 +1,203 @@
+/**
+ * The node's metrics, as a table. Everything is read when somebody asks: the parts of the node count for themselves, and a
+ * packet pays nothing for being shown here.
+ */
+import type { KeyCounts } from '#qkd';
+import type { Gateway } from '../gateway.ts';
+import { type UeState, ueTransitions } from '../ue/states.ts';
+import { expose, type MetricHead, type Sample } from './exposition.ts';
+
+/** Delays of the event loop beyond their time since the last reading, in s. */
+export interface LoopDelay {
+  readonly median: number;
+  readonly p99: number;
+  readonly most: number;
+}
+
+/** What the metrics are read from. */
+export interface MetricSources {
+  readonly gateway: Pick<Gateway, 'ues' | 'amfs' | 'n2Counters' | 'plane' | 'innerAddresses' | 'keyUses'>;
+  /** IKE events since the start, by their type. */
+  readonly ikeEvents: ReadonlyMap<string, number>;
+  /** Undefined for a node without a key store; rejects when the store cannot be read. */
+  readonly keyCounts: (() => Promise<KeyCounts>) | undefined;
+  /** Reads and begins anew. */
+  loopDelay(): LoopDelay;
+  /** Since the start of the node, in s. */
+  uptime(): number;
+}
+
+/** All sources, read at one moment: no two metrics of a page contradict each other. */
+interface Snapshot {
+  readonly sources: MetricSources;
+  readonly plane: ReturnType<Gateway['plane']['counters']>;
+  readonly keys: KeyCounts | undefined;
+  /** The key store could not be read. */
+  readonly storeFailed: boolean;
+  readonly delay: LoopDelay;
+}
+
+/** One metric: its head and where its samples come from. Names end as Prometheus wants: unit, and `_total` for counters. */
+interface Metric extends MetricHead {
+  read(snapshot: Snapshot): Sample[];
+}
+
+const one = (value: number): Sample[] => [{ value }];
+
+/** A sample for each pair, with the first of it as the value of `label`. */
+const by = (label: string, pairs: Iterable<readonly [string, number]>): Sample[] =>
+  [...pairs].map(([text, value]) => ({ labels: { [label]: text }, value }));
+
+/** UEs in each state; states without a UE are there with 0, so that a graph has no holes. */
+function uesByState({ sources }: Snapshot): Sample[] {
+  const counts = new Map<UeState, number>();
+  for (const state of Object.keys(ueTransitions) as UeState[]) counts.set(state, 0);
+  for (const { state } of sources.gateway.ues) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return by('state', counts);
+}
+
+function sessions({ sources }: Snapshot): Sample[] {
+  let sum = 0;
+  for (const ue of sources.gateway.ues) sum += ue.sessions.size;
+  return one(sum);
+}
+
+/** What may have become of a key that came from the KME. */
+const keyStates = [
+  'stored',
+  'reserved',
+  'used',
+  'burnt',
+  'destroyed',
+  'expired',
+  'quarantined',
+] as const satisfies readonly (keyof KeyCounts)[];
+
+function keysByState({ keys }: Snapshot): Sample[] {
+  return keys === undefined
+    ? []
+    : by(
+        'state',
+        keyStates.map((name) => [name, keys[name]] as const),
+      );
+}
+
+/** Every metric that the node shows. */
+export const metrics: readonly Metric[] = [
+  {
+    name: 'n3iwf_uptime_seconds',
+    type: 'gauge',
+    help: 'Time since the node started.',
+    read: ({ sources }) => one(sources.uptime()),
+  },
+  { name: 'n3iwf_ues', type: 'gauge', help: 'UEs by the state of their life.', read: uesByState },
+  { name: 'n3iwf_pdu_sessions', type: 'gauge', help: 'PDU sessions of all UEs.', read: sessions },
+  {
+    name: 'n3iwf_inner_addresses_used',
+    type: 'gauge',
+    help: 'Inner addresses that UEs have.',
+    read: ({ sources }) => one(sources.gateway.innerAddresses.used),
+  },
+  {
+    name: 'n3iwf_ike_events_total',
+    type: 'counter',
+    help: 'What happened on IKE SAs, by the type of the event.',
+    read: ({ sources }) => by('event', sources.ikeEvents),
+  },
+  {
+    name: 'n3iwf_amf_ready',
+    type: 'gauge',
+    help: '1 when NG Setup with the AMF is done and an association is up.',
+    read: ({ sources }) =>
+      [...sources.gateway.amfs].map(({ number, name, ready }) => ({
+        labels: { amf: String(number), name },
+        value: Number(ready),
+      })),
+  },
+  {
+    name: 'n3iwf_amf_overloaded',
+    type: 'gauge',
+    help: '1 between Overload Start and Overload Stop of the AMF.',
+    read: ({ sources }) =>
+      [...sources.gateway.amfs].map(({ number, overload }) => ({
+        labels: { amf: String(number) },
+        value: Number(overload !== undefined),
+      })),
+  },
+  {
+    name: 'n3iwf_n2_ignored_total',
+    type: 'counter',
+    help: 'What N2 brought and nothing was done with, by message or reason.',
+    read: ({ sources }) => by('what', sources.gateway.n2Counters.entries()),
+  },
+  {
+    name: 'n3iwf_user_packets_total',
+    type: 'counter',
+    help: 'User packets relayed, by direction.',
+    read: ({ plane }) =>
+      by('direction', [
+        ['uplink', plane.uplink],
+        ['downlink', plane.downlink],
+      ]),
+  },
+  {
+    name: 'n3iwf_user_packets_dropped_total',
+    type: 'counter',
+    help: 'User packets dropped, by cause.',
+    read: ({ plane }) => by('cause', Object.entries(plane.drops)),
+  },
+  {
+    name: 'n3iwf_qkd_keys_handed_total',
+    type: 'counter',
+    help: 'Quantum keys that went into IKE SAs, for AUTH or as PPK.',
+    read: ({ sources }) => one(sources.gateway.keyUses.total),
+  },
+  {
+    name: 'n3iwf_qkd_keys',
+    type: 'gauge',
+    help: 'Keys in the books of the store, by what became of them; those stored wait for use.',
+    read: keysByState,
+  },
+  {
+    name: 'n3iwf_qkd_keys_delivered_total',
+    type: 'counter',
+    help: 'Keys that came from the KME, over all the life of the store.',
+    read: ({ keys }) => (keys === undefined ? [] : one(keys.delivered)),
+  },
+  {
+    name: 'n3iwf_qkd_keys_suspected_total',
+    type: 'counter',
+    help: 'Keys that the KME may have spent on answers that never came.',
+    read: ({ keys }) => (keys === undefined ? [] : one(keys.suspected)),
+  },
+  {
+    name: 'n3iwf_key_store_readable',
+    type: 'gauge',
+    help: '0 when the key store could not be read for this page.',
+    read: ({ sources, storeFailed }) => (sources.keyCounts === undefined ? [] : one(Number(!storeFailed))),
+  },
+  {
+    name: 'n3iwf_event_loop_delay_seconds',
+    type: 'gauge',
+    help: 'How much later than due the event loop came round, since the page before this one.',
+    read: ({ delay }) =>
+      by('quantile', [
+        ['0.5', delay.median],
+        ['0.99', delay.p99],
+        ['1', delay.most],
+      ]),
+  },
+];
+
+/** The whole page. A key store that fails costs its own metrics alone. */
+export async function metricsPage(sources: MetricSources): Promise<string> {
+  const keys = await sources.keyCounts?.().catch(() => undefined);
+  const snapshot: Snapshot = {
+    sources,
+    plane: sources.gateway.plane.counters(),
+    keys,
+    storeFailed: sources.keyCounts !== undefined && keys === undefined,
+    delay: sources.loopDelay(),
+  };
+  return metrics.map((metric) => expose(metric, metric.read(snapshot))).join('');
+}
