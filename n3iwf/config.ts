@@ -283,12 +283,15 @@ function crossChecks(config: Config): string[] {
   return findings;
 }
 
+/** Packets that a Child SA carries both ways before it is rekeyed, and at most: 32-bit sequence numbers end [RFC4303 3.3.3]. */
+const childPackets = { softPackets: 2 ** 31, hardPackets: 2 ** 32 - 1 };
+
 /** What the engine is told of the age of keys: a rekey begins at the configured age, what is a fifth older is deleted. */
 export function lifetimesOf({ ikeSaMinutes, childSaMinutes }: Config['ike']): Lifetimes {
   const lifetime = (minutes: number) => ({ softMs: minutes * 60_000, hardMs: minutes * 72_000 });
   return {
     ...(ikeSaMinutes === 0 ? {} : { ike: lifetime(ikeSaMinutes) }),
-    ...(childSaMinutes === 0 ? {} : { child: lifetime(childSaMinutes) }),
+    child: { ...childPackets, ...(childSaMinutes === 0 ? {} : lifetime(childSaMinutes)) },
   };
 }
 

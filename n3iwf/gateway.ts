@@ -49,6 +49,7 @@ import { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
 import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
 import { UeRegistry } from './ue/registry.ts';
+import { UsageWatch } from './ue/usage-watch.ts';
 import { DropLog } from './userplane/drop-log.ts';
 import type { EspCipherFactory } from './userplane/esp.ts';
 import { type PlaneOptions, UserspacePlane } from './userplane/plane.ts';
@@ -105,6 +106,7 @@ export class Gateway implements Node {
   readonly sessionPolicy: SessionPolicy;
   readonly espSuites: Node['espSuites'];
   private readonly engine: IkeEndpoint;
+  private readonly usage: UsageWatch;
   private readonly ports: GatewayPorts;
   private readonly envelopes = new Map<number, NasEnvelopeReader>();
   private readonly awaited = new AwaitedAnswers();
@@ -149,6 +151,7 @@ export class Gateway implements Node {
         dropped: (cause, ueId) => dropLog.dropped(cause, ueId),
       },
     );
+    this.usage = new UsageWatch(config.ike.lifetimes);
     const { recordIke } = ports;
     const enginePorts: EndpointPorts = {
       random: (length) => ports.random(length),
@@ -259,6 +262,7 @@ export class Gateway implements Node {
     const now = this.now();
     this.carryOut(this.engine.tick(now));
     this.plane.tick(now);
+    if (this.usage.due(now)) this.tellUsage(now);
     for (const { ue, answer } of this.awaited.expire(now)) {
       if (this.ues.ofId(ue.id) !== ue) continue;
       if (answer === 'UEContextReleaseCommand') this.releaseTimedOut(ue);
@@ -299,9 +303,21 @@ export class Gateway implements Node {
     this.ports.resetN2({ cause, resetType: { choice: 'partOfNgInterface', value } }, amf.number);
   }
 
+  private tellUsage(now: number): void {
+    for (const ue of [...this.ues]) {
+      for (const sa of this.plane.report(ue.id)?.childSas ?? []) {
+        const { childSaId, octetsIn, octetsOut, packetsIn, packetsOut } = sa;
+        const octets = octetsIn + octetsOut;
+        const packets = packetsIn + packetsOut;
+        this.carryOut(this.engine.noteUsage(now, ue.ikeSaId, childSaId, octets, packets));
+      }
+    }
+  }
+
   /** When `tick` must be called next, in ms of the clock, or undefined when nothing waits. */
   deadline(): number | undefined {
-    const candidates = [this.engine.deadline(), this.plane.deadline(), this.awaited.deadline()];
+    const usage = this.usage.deadline(this.now(), this.ues.size);
+    const candidates = [this.engine.deadline(), this.plane.deadline(), this.awaited.deadline(), usage];
     return candidates.reduce(
       (least, at) => (least === undefined || (at !== undefined && at < least) ? at : least),
       undefined,

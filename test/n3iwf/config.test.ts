@@ -40,9 +40,12 @@ describe('configuration', () => {
   test('keys live as long as is said, and for ever where nothing is', () => {
     const lifetimes = (more: object) =>
       lifetimesOf(readConfig({ ...usable, ike: { ...usable.ike, ...more } }, 'n3iwf.yaml').ike);
-    expect(lifetimes({})).toEqual({});
-    expect(lifetimes({ childSaMinutes: 60 })).toEqual({ child: { softMs: 3_600_000, hardMs: 4_320_000 } });
-    expect(lifetimes({ ikeSaMinutes: 1 })).toEqual({ ike: { softMs: 60_000, hardMs: 72_000 } });
+    const child = { softPackets: 2 ** 31, hardPackets: 2 ** 32 - 1 };
+    expect(lifetimes({})).toEqual({ child });
+    expect(lifetimes({ childSaMinutes: 60 })).toEqual({
+      child: { ...child, softMs: 3_600_000, hardMs: 4_320_000 },
+    });
+    expect(lifetimes({ ikeSaMinutes: 1 })).toEqual({ child, ike: { softMs: 60_000, hardMs: 72_000 } });
     expect(complaint({ ...usable, ike: { ...usable.ike, ikeSaMinutes: -1 } })).toMatch(/ike\.ikeSaMinutes/);
   });
 

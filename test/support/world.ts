@@ -35,6 +35,7 @@ export interface WorldOptions {
   readonly channel?: (datagram: Datagram, world: World) => readonly Datagram[];
   /** What becomes of a message on N2, in either direction; undefined loses it. */
   readonly n2?: (pdu: NgapPdu, toAmf: boolean, world: World) => NgapPdu | undefined;
+  readonly lifetimes?: NonNullable<EndpointConfig['lifetimes']>;
   /** Takes down what the IKE engine of the N3IWF is given. */
   readonly record?: (entry: RecordEntry) => void;
   /** Names keys to the N3IWF that its own key manager has never heard of. */
@@ -225,6 +226,7 @@ export class World {
       initiatorAuth: 'eap',
       forceUdpEncapsulation: true,
       exposeKeys: false,
+      ...(this.options.lifetimes === undefined ? {} : { lifetimes: this.options.lifetimes }),
     };
     const identity = {
       innerAddress: innerPool.replace(/0\/\d+$/, '1'),
