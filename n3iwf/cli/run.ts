@@ -56,18 +56,11 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   const capture = new LabCapture(options);
   const ikeEvents = new IkeEventCounts();
   const shell = await GatewayShell.open(shellConfig, keys?.store, log, counted(capture, ikeEvents), capture);
-  const { amfs, sctp } = config.n2;
-  const { localAddresses } = addressed.n2;
-  for (const amf of amfs) {
-    const address = { ...sctp, local: localAddresses, localPort: 0 };
-    const first = shell.connectN2(async (addresses) =>
-      connectSctp(address, addresses ?? (await addressesOf(amf.addresses)), amf.port),
-    );
-    first.catch((error: Error) =>
-      log.warn({ amf: amf.addresses, error: error.message }, 'the first try to reach the AMF failed'),
-    );
-  }
-  log.info({ ike: addressed.ike.address, amfs: amfs.map(({ addresses }) => addresses) }, 'N3IWF is up');
+  connectAmfs(shell, config.n2, addressed.n2.localAddresses, log);
+  log.info(
+    { ike: addressed.ike.address, amfs: config.n2.amfs.map(({ addresses }) => addresses) },
+    'N3IWF is up',
+  );
   const endKeyWatch =
     keys === undefined
       ? undefined
@@ -100,6 +93,27 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   capture.close();
   await keys?.close();
   return 0;
+}
+
+/** Opens the NG interface to each AMF; names are looked up at each try, as a restarted AMF may have moved. */
+function connectAmfs(
+  shell: GatewayShell,
+  { amfs, sctp }: Config['n2'],
+  local: readonly string[],
+  log: Log,
+): void {
+  for (const amf of amfs) {
+    const first = shell.connectN2(async (addresses) =>
+      connectSctp(
+        { ...sctp, local, localPort: 0 },
+        addresses ?? (await addressesOf(amf.addresses)),
+        amf.port,
+      ),
+    );
+    first.catch((error: Error) =>
+      log.warn({ amf: amf.addresses, error: error.message }, 'the first try to reach the AMF failed'),
+    );
+  }
 }
 
 /** What the capture sees, with every IKE event counted on its way there. */
