@@ -34,9 +34,9 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   if (options.kme === true) return await doctorKme(options);
   const config = await withAddresses(readNodeConfig(options.config).config);
   const findings = await examine(config, realMachine(config, options), planOf(options));
-  const print = (line: string) => process.stdout.write(`${line}\n`);
-  if (options.json === true) print(JSON.stringify(reportJson(findings)));
-  else for (const line of reportText(findings)) print(line);
+  const lines = options.json === true ? [JSON.stringify(reportJson(findings))] : reportText(findings);
+  process.stdout.once('error', () => {}); // a reader that has seen enough, such as head: the status tells the rest
+  process.stdout.write(`${lines.join('\n')}\n`);
   return statusOf(findings);
 }
 

@@ -107,7 +107,7 @@ export function checkSctp(_config: Config, machine: Machine): Finding[] {
   return [
     failure(
       `no SCTP socket: ${sctp.reason}`,
-      'load it as root with "modprobe sctp", and keep it in /etc/modules-load.d',
+      'a line "sctp" in a file of /etc/modules-load.d loads it at each boot',
     ),
   ];
 }

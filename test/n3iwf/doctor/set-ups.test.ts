@@ -62,7 +62,7 @@ describe('ten broken set-ups, each named in the first line', () => {
 
   it('2: a kernel without SCTP; no AMF is asked then', async () => {
     const { first, findings } = await diagnosed({
-      sctp: () => ({ ok: false, reason: 'this kernel has no SCTP' }),
+      sctp: () => ({ ok: false, reason: 'this kernel has no SCTP: load it with "modprobe sctp", as root' }),
       connectAmf: () => Promise.reject(new Error('must not be called')),
     });
     expect(first).toMatch(/^FAIL SCTP: .*modprobe sctp/);
