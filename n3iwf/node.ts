@@ -20,6 +20,10 @@ export interface KeySource {
   obtain(peerSae: string): Promise<KeyReply>;
   /** The key of this ID, which the UE drew: the node is the slave SAE. */
   fetch(peerSae: string, keyId: string): Promise<KeyReply>;
+  /** For the books: what the key protects is up. False when it was not delivered; absent where nobody keeps books. */
+  confirm?(keyId: string): Promise<boolean>;
+  /** For the books: what the key protected is gone. */
+  retire?(keyId: string): Promise<boolean>;
 }
 
 /** What this node is called and where it stands, as its UEs and the AMF see it. */

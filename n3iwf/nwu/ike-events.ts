@@ -33,6 +33,7 @@ const handlers: Handlers = {
   ikeSaRekeyed,
   sharedSecretRequested: (node, event) =>
     onSharedSecretRequested(node, event.ikeSaId, event.localId, event.peerId),
+  ikeSaEstablished: (node, { ikeSaId }) => confirmKeys(node, node.keyUses.keysOf(ikeSaId)),
   childSaEstablished,
   childSaFailed,
   childSaDeleted,
@@ -68,11 +69,18 @@ function eapStarted(node: Node, event: EventOf<'eapStarted'>): void {
   node.ike((engine, now) => engine.sendEap(now, event.ikeSaId, eapStart(identifier)));
 }
 
+/** Keys that went into an SA which stands now: the store books them as in use. Nothing waits for that. */
+function confirmKeys(node: Node, keyIds: readonly string[]): void {
+  for (const keyId of keyIds) void node.keys?.confirm?.(keyId);
+}
+
 function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): void {
   const ue = node.ues.ofIkeSa(event.ikeSaId);
   // What lost against the UE's own rekey is deleted at once: nothing is to be sent by it.
   if (ue === undefined || event.redundant === true) return;
   const { child, rekeyed, tag } = event;
+  const fresh = rekeyed === undefined && tag === undefined ? undefined : keyIdOf(child.ppkIdentity);
+  if (fresh !== undefined) confirmKeys(node, [fresh]);
   node.log.info(
     { ue: ue.id, child: child.id, suite: child.suiteName, keyId: keyIdOf(child.ppkIdentity), rekeyed },
     'Child SA is up',
@@ -103,7 +111,9 @@ function childSaFailed(node: Node, { ikeSaId, tag, reason, rekeyed }: EventOf<'c
 
 function ikeSaRekeyed(node: Node, { ikeSaId, suite, ppkIdentity }: EventOf<'ikeSaRekeyed'>): void {
   const ue = node.ues.ofIkeSa(ikeSaId)?.id;
-  node.log.info({ ue, ikeSa: ikeSaId, suite, keyId: keyIdOf(ppkIdentity) }, 'IKE SA has new keys');
+  const keyId = keyIdOf(ppkIdentity);
+  node.log.info({ ue, ikeSa: ikeSaId, suite, keyId }, 'IKE SA has new keys');
+  if (keyId !== undefined) confirmKeys(node, [keyId]);
 }
 
 function keyIdOf(identity: { readonly data: Uint8Array } | undefined): string | undefined {
@@ -144,6 +154,6 @@ function ikeSaClosed(node: Node, event: EventOf<'ikeSaClosed'>): void {
   const ue = node.ues.ofIkeSa(event.ikeSaId);
   const level = event.cause === 'local' || (event.cause === 'peer' && event.established) ? 'info' : 'warn';
   node.log[level]({ ue: ue?.id, cause: event.cause, reason: event.reason }, 'IKE SA closed');
-  node.keyUses.forget(event.ikeSaId);
+  for (const keyId of node.keyUses.forget(event.ikeSaId)) void node.keys?.retire?.(keyId);
   if (ue !== undefined) node.ikeSaGone(ue, event.reason);
 }

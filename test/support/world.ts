@@ -109,6 +109,9 @@ export class World {
   readonly fetched: string[] = [];
   /** Key IDs that the N3IWF drew itself. */
   readonly obtained: string[] = [];
+  /** Key IDs that the N3IWF booked as in use, and as no longer in use. */
+  readonly confirmed: string[] = [];
+  readonly retired: string[] = [];
   private readonly options: WorldOptions;
   private readonly queue: (() => void)[] = [];
   private readonly keys = new Map<string, Uint8Array>();
@@ -265,7 +268,12 @@ export class World {
           if (data !== undefined) this.later(() => this.cores[amf]?.receiveN2(data));
         },
       },
-      { obtain: async () => this.obtain(), fetch: (_, keyId) => Promise.resolve(this.fetch(keyId)) },
+      {
+        obtain: async () => this.obtain(),
+        fetch: (_, keyId) => Promise.resolve(this.fetch(keyId)),
+        confirm: async (keyId) => this.confirmed.push(keyId) > 0,
+        retire: async (keyId) => this.retired.push(keyId) > 0,
+      },
       silentLog,
     );
   }
