@@ -14,6 +14,19 @@ export interface LoopDelay {
   readonly most: number;
 }
 
+/** The KME and its link, as the node last saw them. */
+export interface KeySupply {
+  readonly reachable: boolean;
+  /** Keys that wait at the KME; undefined when it gave no answer. */
+  readonly storedKeys: number | undefined;
+  /** Error rate of the link, 0 to 0.5; undefined when the KME does not tell it. */
+  readonly qber: number | undefined;
+  /** Keys that come from the link, by the pool's growth. */
+  readonly keysPerSecond: number;
+  /** Quantum keys are too few for what is asked, by the policy's forecast. */
+  readonly fallback: boolean;
+}
+
 /** What the metrics are read from. */
 export interface MetricSources {
   readonly gateway: Pick<Gateway, 'ues' | 'amfs' | 'n2Counters' | 'plane' | 'innerAddresses' | 'keyUses'>;
@@ -21,6 +34,8 @@ export interface MetricSources {
   readonly ikeEvents: ReadonlyMap<string, number>;
   /** Undefined for a node without a key store; rejects when the store cannot be read. */
   readonly keyCounts: (() => Promise<KeyCounts>) | undefined;
+  /** Undefined for a node without a KME, and before its first look. */
+  keySupply(): KeySupply | undefined;
   /** Reads and begins anew. */
   loopDelay(): LoopDelay;
   /** Since the start of the node, in s. */
@@ -81,6 +96,15 @@ function keysByState({ keys }: Snapshot): Sample[] {
         keyStates.map((name) => [name, keys[name]] as const),
       );
 }
+
+/** One sample of a value that may not be known. */
+const ofSupply =
+  (pick: (supply: KeySupply) => number | undefined) =>
+  ({ sources }: Snapshot): Sample[] => {
+    const supply = sources.keySupply();
+    const value = supply === undefined ? undefined : pick(supply);
+    return value === undefined ? [] : one(value);
+  };
 
 /** Every metric that the node shows. */
 export const metrics: readonly Metric[] = [
@@ -169,6 +193,36 @@ export const metrics: readonly Metric[] = [
     type: 'counter',
     help: 'Keys that the KME may have spent on answers that never came.',
     read: ({ keys }) => (keys === undefined ? [] : one(keys.suspected)),
+  },
+  {
+    name: 'n3iwf_kme_reachable',
+    type: 'gauge',
+    help: '1 when the KME answered the last look.',
+    read: ofSupply(({ reachable }) => Number(reachable)),
+  },
+  {
+    name: 'n3iwf_kme_stored_keys',
+    type: 'gauge',
+    help: 'Keys that wait at the KME.',
+    read: ofSupply(({ storedKeys }) => storedKeys),
+  },
+  {
+    name: 'n3iwf_kme_keys_per_second',
+    type: 'gauge',
+    help: 'Keys that come from the link, by the growth of the pool.',
+    read: ofSupply(({ keysPerSecond }) => keysPerSecond),
+  },
+  {
+    name: 'n3iwf_link_qber_ratio',
+    type: 'gauge',
+    help: 'Error rate of the quantum link, 0 to 0.5, from a KME that tells it.',
+    read: ofSupply(({ qber }) => qber),
+  },
+  {
+    name: 'n3iwf_qkd_fallback',
+    type: 'gauge',
+    help: '1 while quantum keys are too few for what is asked.',
+    read: ofSupply(({ fallback }) => Number(fallback)),
   },
   {
     name: 'n3iwf_key_store_readable',

@@ -1,6 +1,7 @@
 /** The admin port of the running node. */
 import type { IkeEvent } from '#ikev2';
 import type { KeyStore } from '#qkd';
+import type { KeySupply } from '../admin/metrics.ts';
 import { type AdminSources, adminPages } from '../admin/pages.ts';
 import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
@@ -26,6 +27,8 @@ export interface NodeAdminParts {
   readonly gateway: Gateway;
   readonly ikeEvents: IkeEventCounts;
   readonly store: Pick<KeyStore, 'counts'> | undefined;
+  /** The KME as it was last seen; undefined where there is none. */
+  readonly keySupply: () => KeySupply | undefined;
   readonly log: Log;
 }
 
@@ -43,6 +46,7 @@ export async function openAdmin({
   gateway,
   ikeEvents,
   store,
+  keySupply,
   log,
 }: NodeAdminParts): Promise<NodeAdmin> {
   const startedMs = monotonicMs();
@@ -52,6 +56,7 @@ export async function openAdmin({
     gateway,
     ikeEvents: ikeEvents.counts,
     keyCounts: store === undefined ? undefined : () => store.counts(),
+    keySupply,
     loopDelay: delay.read,
     uptime: () => (monotonicMs() - startedMs) / 1000,
     draining: () => draining,

@@ -1,6 +1,7 @@
 /** The running node's keys: the watch on their link and supply, the tamper input, and the control socket of the operator. */
 import { randomUUID } from 'node:crypto';
 import type { Etsi014Client, KeyStore } from '#qkd';
+import type { KeySupply } from '../admin/metrics.ts';
 import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { type IncidentNode, Incidents, QberWatch } from '../incidents.ts';
@@ -22,6 +23,8 @@ export interface KeyWatchParts {
   readonly node: IncidentNode;
   /** Keys that UEs have named since the start. */
   readonly usedKeys: () => number;
+  /** Told of each look at the link, for the metrics. */
+  readonly looked?: (supply: KeySupply) => void;
   readonly log: Log;
 }
 
@@ -35,6 +38,7 @@ export async function watchKeys({
   client,
   node,
   usedKeys,
+  looked,
   log,
 }: KeyWatchParts): Promise<() => Promise<void>> {
   const incidents = new Incidents({ store, node, log, wallMs: Date.now, newId: randomUUID });
@@ -49,7 +53,14 @@ export async function watchKeys({
     if (status.ok && status.value.linkQber !== undefined)
       await watch.observe(Date.now(), status.value.linkQber);
     const storedKeys = status.ok ? status.value.storedKeyCount : undefined;
-    keying.observe(monotonicMs(), { storedKeys, usedKeys: usedKeys(), trusted: watch.trusted });
+    const state = keying.observe(monotonicMs(), { storedKeys, usedKeys: usedKeys(), trusted: watch.trusted });
+    looked?.({
+      reachable: status.ok,
+      storedKeys,
+      qber: status.ok ? status.value.linkQber : undefined,
+      keysPerSecond: state.keysPerSecond,
+      fallback: state.mode === 'fallback',
+    });
   };
   const timer = setInterval(() => void look().catch(failed), statusMs);
   const stopTamper = watchTamper(

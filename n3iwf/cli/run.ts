@@ -9,6 +9,7 @@ import {
   type Result,
 } from '#ikev2';
 import { Etsi014Client, KeyStore } from '#qkd';
+import type { KeySupply } from '../admin/metrics.ts';
 import { type Config, innerConfigOf, lifetimesOf } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import type { Translation } from '../free5gc/translate.ts';
@@ -61,6 +62,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
     { ike: addressed.ike.address, amfs: config.n2.amfs.map(({ addresses }) => addresses) },
     'N3IWF is up',
   );
+  let keySupply: KeySupply | undefined;
   const endKeyWatch =
     keys === undefined
       ? undefined
@@ -69,6 +71,9 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
           ...keys,
           node: endingSas(shell),
           usedKeys: () => shell.gateway.keyUses.total,
+          looked: (supply) => {
+            keySupply = supply;
+          },
           log,
         });
   const admin =
@@ -79,6 +84,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
           gateway: shell.gateway,
           ikeEvents,
           store: keys?.store,
+          keySupply: () => keySupply,
           log,
         });
   const stopWatching = onReload(() => reload(path, config, shell, log));

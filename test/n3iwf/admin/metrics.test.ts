@@ -21,6 +21,7 @@ function sourcesOf(world: World, more: Partial<AdminSources> = {}): AdminSources
     gateway: world.gateway,
     ikeEvents: new Map([['ikeSaEstablished', 3]]),
     keyCounts: async () => keyCounts,
+    keySupply: () => undefined,
     loopDelay: () => ({ median: 0.001, p99: 0.01, most: 0.5 }),
     uptime: () => 42,
     draining: () => false,
@@ -79,6 +80,23 @@ describe('the page of a node', () => {
     expect(page.get('n3iwf_event_loop_delay_seconds{quantile="1"}')).toBe(0.5);
     expect(page.get('n3iwf_uptime_seconds')).toBe(42);
     expect(page.get('n3iwf_key_store_readable')).toBe(1);
+  });
+
+  it('shows the KME as it was last seen, and only what it told', async () => {
+    const supply = { reachable: true, storedKeys: 70, qber: 0.02, keysPerSecond: 9, fallback: false };
+    const seen = await read(sourcesOf(new World(), { keySupply: () => supply }));
+    expect(seen.get('n3iwf_kme_reachable')).toBe(1);
+    expect(seen.get('n3iwf_kme_stored_keys')).toBe(70);
+    expect(seen.get('n3iwf_kme_keys_per_second')).toBe(9);
+    expect(seen.get('n3iwf_link_qber_ratio')).toBe(0.02);
+    expect(seen.get('n3iwf_qkd_fallback')).toBe(0);
+    const lost = { ...supply, reachable: false, storedKeys: undefined, qber: undefined, fallback: true };
+    const gone = await read(sourcesOf(new World(), { keySupply: () => lost }));
+    expect(gone.get('n3iwf_kme_reachable')).toBe(0);
+    expect(gone.get('n3iwf_qkd_fallback')).toBe(1);
+    expect(gone.has('n3iwf_kme_stored_keys')).toBe(false);
+    expect(gone.has('n3iwf_link_qber_ratio')).toBe(false);
+    expect((await read(sourcesOf(new World()))).has('n3iwf_kme_reachable')).toBe(false);
   });
 
   it('loses only the metrics of a key store that cannot be read, and says so', async () => {

@@ -12,7 +12,14 @@ it('shows a running node by HTTP, and says that it ends before it does', async (
   for (const type of ['eapReceived', 'eapReceived', 'ikeSaEstablished'] as const) ikeEvents.note({ type });
   const warned: string[] = [];
   const log = { ...silentLog, warn: (_fields: object, message: string) => void warned.push(message) };
-  const node = await openAdmin({ admin, gateway: world.gateway, ikeEvents, store: undefined, log });
+  const node = await openAdmin({
+    admin,
+    gateway: world.gateway,
+    ikeEvents,
+    store: undefined,
+    keySupply: () => undefined,
+    log,
+  });
   const page = await (await fetch(`${node.url}/metrics`)).text();
   expect(page).toContain('n3iwf_ike_events_total{event="eapReceived"} 2\n');
   expect(page).toContain('n3iwf_ues{state="attached"} 1\n');
@@ -32,6 +39,7 @@ it('says which port it cannot have, in an error for the operator', async () => {
     gateway: new World().gateway,
     ikeEvents: new IkeEventCounts(),
     store: undefined,
+    keySupply: () => undefined,
     log: silentLog,
   };
   const first = await openAdmin({ ...parts, admin });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { KeyStore, verifyAudit } from '#qkd';
+import type { KeySupply } from '../../../n3iwf/admin/metrics.ts';
 import { readMoment } from '../../../n3iwf/cli/keys-quarantine.ts';
 import { type RunningKmes, startKmes } from '../../../n3iwf/cli/kme.ts';
 import { readKmeConfig } from '../../../n3iwf/cli/kme-config.ts';
@@ -25,6 +26,7 @@ let storage: SqliteKeyStorage;
 let store: KeyStore;
 let stop: () => Promise<void>;
 const ended: string[] = [];
+const supplies: KeySupply[] = [];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'node-keys-'));
@@ -53,7 +55,9 @@ beforeEach(async () => {
   const config = readConfig(parse(readFileSync(configFile, 'utf8')), configFile);
   const end = (what: string): number => ended.push(what);
   const node = { endSasOf: (ids: readonly string[]) => end(ids.join(' ')), endAllSas: () => end('all') };
-  stop = await watchKeys({ config, store, client, node, usedKeys: () => 0, log: silentLog });
+  supplies.length = 0;
+  const looked = (supply: KeySupply) => void supplies.push(supply);
+  stop = await watchKeys({ config, store, client, node, usedKeys: () => 0, looked, log: silentLog });
 });
 
 afterEach(async () => {
@@ -89,6 +93,15 @@ async function command(...words: string[]): Promise<{ status: number; printed: R
   const status = await runCli(words).finally(() => write.mockRestore());
   return { status, printed: text === '' ? {} : JSON.parse(text) };
 }
+
+it('tells each look at the link, and a KME that is gone, for the metrics', { timeout: 15_000 }, async () => {
+  await vi.waitFor(() => expect(supplies.length).toBeGreaterThan(0), { timeout: 6_000 });
+  expect(supplies[0]).toMatchObject({ reachable: true, qber: expect.any(Number), fallback: false });
+  expect(supplies[0]?.storedKeys).toBeGreaterThan(0);
+  await kmes.close();
+  await vi.waitFor(() => expect(supplies.at(-1)).toMatchObject({ reachable: false }), { timeout: 6_000 });
+  expect(supplies.at(-1)?.storedKeys).toBeUndefined();
+});
 
 describe('an operator', () => {
   it('distrusts keys of the running node by n3iwf keys quarantine, and its SAs end', async () => {
