@@ -319,9 +319,9 @@ export class IkeSa {
     }
     this.children.clear();
     this.channel.wipe();
-    this.beside.clear();
     this.timers.clearAll();
     this.timers.set('linger', this.now + this.node.timers.linger);
+    this.beside.outlive();
     this.emit({
       type: 'ikeSaClosed',
       ikeSaId: this.id,

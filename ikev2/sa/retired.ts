@@ -119,6 +119,14 @@ export class SideChannels {
     this.arm();
   }
 
+  /**
+   * The SA in use is closed. What lost against it is an IKE SA of its own to the peer: its Delete is repeated and the
+   * peer's is answered, as long as the closed SA lingers.
+   */
+  outlive(): void {
+    this.arm();
+  }
+
   /** All keys and SPIs go. */
   clear(): void {
     for (const channel of this.channels()) this.forget(channel);

@@ -213,6 +213,33 @@ describe('the old IKE SA after a rekey', () => {
     expectOneIkeSa(steps);
   });
 
+  it('[RFC7296 2.8] also when the SA that replaced it is gone before the answer', () => {
+    const steps = new Steps();
+    const sent: string[] = [];
+    let isLost = true;
+    steps.rekeyIke('ue');
+    steps.pass('ue');
+    steps.pair.network = (packet) => {
+      if (packet.sender === 'ue' && isLost) sent.push(Buffer.from(packet.data).toString('hex'));
+      return packet.sender === 'ue' && isLost ? [] : [packet];
+    };
+    steps.pass('node');
+    expect(sent).toHaveLength(1);
+    steps.deleteIke('node');
+    isLost = false;
+    const before = sent[0];
+    steps.pair.network = (packet) => {
+      sent.push(Buffer.from(packet.data).toString('hex'));
+      return [packet];
+    };
+    steps.pair.run();
+    expect(steps.pair.events('ue', 'ikeSaClosed')).toHaveLength(1);
+    steps.pair.advance(10_000);
+    expect(sent.slice(1)).toContain(before);
+    steps.pair.advance(300_000);
+    expectQuiet(steps);
+  });
+
   it('[RFC7296 2.4] and given up after as many tries as any other request, without harm to the new one', () => {
     const steps = new Steps();
     steps.rekeyIke('ue');
