@@ -2,6 +2,7 @@
 
 export { createCipher } from './crypto/cipher.ts';
 export * from './crypto/keywords.ts';
+export { encapsulateByNode } from './crypto/ml-kem.ts';
 export { concatOctets, equalOctets } from './crypto/octets.ts';
 export { describeEspSuite, describeIkeSuite, ENCR_ALGORITHMS, INTEG_ALGORITHMS } from './crypto/suites.ts';
 export type * from './crypto/types.ts';

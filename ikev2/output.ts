@@ -5,7 +5,14 @@
 
 import type { KeyObject } from 'node:crypto';
 import type { FreshPpkFormula } from './crypto/keymat.ts';
-import type { ChildKeys, ChildProposalConfig, EspSuite, IkeProposalConfig } from './crypto/types.ts';
+import type {
+  ChildKeys,
+  ChildProposalConfig,
+  Encapsulated,
+  EspSuite,
+  IkeProposalConfig,
+  MlKemName,
+} from './crypto/types.ts';
 import type { CpAttribute, Identity, Notify, SocketAddress, TrafficSelector } from './wire/types.ts';
 
 /** Local handle of an IKE SA, never reused in a process. */
@@ -232,6 +239,8 @@ export interface GatewayIdentity {
 export interface EndpointPorts {
   /** SPIs, nonces, IVs, private values of key exchanges, padding: all randomness. */
   random(length: number): Uint8Array;
+  /** Encapsulation of a KEM, whose randomness node:crypto keeps to itself; by node:crypto without this port. */
+  encapsulate?(name: MlKemName, peer: Uint8Array): Encapsulated;
   /** Responder, once, when the initiator is authenticated and the final IKE_AUTH answer is being built. */
   authorize(request: AuthorizeRequest): AuthorizeAnswer | { readonly redirect: GatewayIdentity };
   /**

@@ -16,7 +16,15 @@ import { der, derContents, derInteger, derSequence } from './der.ts';
 import { answerMlKem, createMlKem } from './ml-kem.ts';
 import { concatOctets, hexOctets } from './octets.ts';
 import { KE_ALGORITHMS } from './suites.ts';
-import type { DhName, KeName, KeyAnswer, KeyExchange, MlKemName, RandomSource } from './types.ts';
+import type {
+  DhName,
+  Encapsulate,
+  KeName,
+  KeyAnswer,
+  KeyExchange,
+  MlKemName,
+  RandomSource,
+} from './types.ts';
 
 type Maker = (random: RandomSource) => KeyExchange;
 
@@ -41,8 +49,13 @@ export function createKeyExchange(name: KeName, random: RandomSource): KeyExchan
  * The responder's half: what it answers to the initiator's value, and the secret; an error for a value that the
  * method's standard refuses. A Diffie-Hellman value owes nothing to the peer's, a KEM's ciphertext does.
  */
-export function answerKeyExchange(name: KeName, peer: Uint8Array, random: RandomSource): Result<KeyAnswer> {
-  if (isMlKem(name)) return answerMlKem(name, peer);
+export function answerKeyExchange(
+  name: KeName,
+  peer: Uint8Array,
+  random: RandomSource,
+  encapsulate?: Encapsulate,
+): Result<KeyAnswer> {
+  if (isMlKem(name)) return answerMlKem(name, peer, encapsulate);
   const { method, publicValue, computeSecret } = createKeyExchange(name, random);
   const secret = computeSecret(peer);
   return secret.ok ? { ok: true, value: { method, publicValue, secret: secret.value } } : secret;

@@ -8,7 +8,7 @@ import { DecodeError, type Result } from '../wire/cursor.ts';
 import { der, derSequence } from './der.ts';
 import { concatOctets, hexOctets } from './octets.ts';
 import { KE_ALGORITHMS } from './suites.ts';
-import type { KeyAnswer, KeyExchange, MlKemName, RandomSource } from './types.ts';
+import type { Encapsulate, Encapsulated, KeyAnswer, KeyExchange, MlKemName, RandomSource } from './types.ts';
 
 /** FIPS 203's d | z, from which the key pair follows. */
 const SEED_LENGTH = 64;
@@ -43,20 +43,31 @@ export function createMlKem(name: MlKemName, random: RandomSource): KeyExchange 
 }
 
 /**
- * The responder's half: a fresh secret and its ciphertext. The randomness is OpenSSL's own, as node:crypto takes none,
- * so of all methods this one does not repeat octet for octet. An error for a key of the wrong length or with
+ * The responder's half: a fresh secret and its ciphertext by `encapsulateTo`. An error for a key of the wrong length or with
  * coefficients that are not reduced. [FIPS203 7.2]
  */
-export function answerMlKem(name: MlKemName, peer: Uint8Array): Result<KeyAnswer> {
+export function answerMlKem(
+  name: MlKemName,
+  peer: Uint8Array,
+  encapsulateTo: Encapsulate = encapsulateByNode,
+): Result<KeyAnswer> {
   const { id, publicLength } = KE_ALGORITHMS[name];
   if (peer.length !== publicLength) return refuse(`encapsulation key has ${peer.length} octets`);
   try {
-    const { sharedKey, ciphertext } = encapsulate(publicKeyOf(name, peer));
-    const [secret, publicValue] = [Uint8Array.from(sharedKey), Uint8Array.from(ciphertext)];
-    return { ok: true, value: { method: id, publicValue, secret } };
+    const { secret, ciphertext } = encapsulateTo(name, peer);
+    return { ok: true, value: { method: id, publicValue: ciphertext, secret } };
   } catch {
     return refuse('encapsulation key is not valid');
   }
+}
+
+/**
+ * Encapsulation by node:crypto. Its randomness is OpenSSL's own, as node:crypto takes none: to repeat an exchange octet
+ * for octet, hand in what came of it the first time.
+ */
+export function encapsulateByNode(name: MlKemName, peer: Uint8Array): Encapsulated {
+  const { sharedKey, ciphertext } = encapsulate(publicKeyOf(name, peer));
+  return { secret: Uint8Array.from(sharedKey), ciphertext: Uint8Array.from(ciphertext) };
 }
 
 /** PKCS #8 with the seed alone: `[0] IMPLICIT OCTET STRING`. */

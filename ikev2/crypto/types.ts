@@ -83,6 +83,15 @@ export type CipherProvider = 'node' | 'noble';
 /** Source of fresh octets, handed in so that a run replays byte for byte. */
 export type RandomSource = (length: number) => Uint8Array;
 
+/** A KEM's fresh secret, and the ciphertext that brings it to the owner of the encapsulation key. */
+export interface Encapsulated {
+  readonly secret: Uint8Array;
+  readonly ciphertext: Uint8Array;
+}
+
+/** Encapsulates to `peer`, an encapsulation key of the right length; throws for one that is not valid. */
+export type Encapsulate = (name: MlKemName, peer: Uint8Array) => Encapsulated;
+
 /** What the responder of a key exchange sends and keeps. */
 export interface KeyAnswer {
   readonly method: number;

@@ -1,6 +1,9 @@
 /** What all IKE SAs of an endpoint share. */
 
+import { answerKeyExchange } from '../crypto/dh.ts';
+import type { KeName, KeyAnswer } from '../crypto/types.ts';
 import type { EndpointConfig, EndpointPorts, IkeSaId, TimerConfig } from '../output.ts';
+import type { Result } from '../wire/cursor.ts';
 import { spiKey } from './channel.ts';
 import { DEFAULT_HALF_OPEN, Gate } from './gate.ts';
 import type { IkeSa } from './ike-sa.ts';
@@ -40,6 +43,11 @@ export class Node {
   /** Fresh octets from the port. */
   random(length: number): Uint8Array {
     return this.ports.random(length);
+  }
+
+  /** The responder's half of a key exchange, with randomness from the ports. */
+  answerKeyExchange(name: KeName, peer: Uint8Array): Result<KeyAnswer> {
+    return answerKeyExchange(name, peer, (length) => this.ports.random(length), this.ports.encapsulate);
   }
 
   /** Handles of Child SAs are unique in the endpoint, as the user plane keys its state by them. */

@@ -36,7 +36,8 @@ export function replay(
     throw new OperatorError('N3IWF_E_CONFIG', `${path} is not a capture: ${capture.error.message}`);
   const { frames, cutShort } = capture.value;
   if (options.againstEngine !== undefined) return againstEngine(frames, options.againstEngine, print);
-  const { keys } = options.keys === undefined ? { keys: new Map() } : readKeys(options.keys);
+  const { keys } =
+    options.keys === undefined ? { keys: new Map() as KeyTable['keys'] } : readKeys(options.keys);
   const reader = new CaptureReader(keys);
   const reports: Report[] = [];
   for (const datagram of datagramsOf(frames)) {

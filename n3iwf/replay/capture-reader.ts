@@ -12,7 +12,7 @@ import {
   type Payload,
 } from '#ikev2';
 import type { CapturedDatagram } from './datagrams.ts';
-import { type IkeReadingKeys, spiPairKey } from './key-table.ts';
+import { type KeyTable, spiPairKey } from './key-table.ts';
 import { payloadDetail } from './payload-detail.ts';
 
 /**
@@ -74,14 +74,14 @@ interface Fragments {
 
 /** Reads datagrams one after the other, remembering what is needed to join fragments and to know repetitions. */
 export class CaptureReader {
-  private readonly keys: ReadonlyMap<string, IkeReadingKeys>;
+  private readonly keys: KeyTable['keys'];
   private readonly fragments = new Map<string, Fragments>();
   private readonly seen = new Set<string>();
   private readonly requests = new Set<string>();
   /** Pairs of ends between which a marked IKE message was seen: what else is between them is ESP. */
   private readonly natFlows = new Set<string>();
 
-  constructor(keys: ReadonlyMap<string, IkeReadingKeys>) {
+  constructor(keys: KeyTable['keys']) {
     this.keys = keys;
   }
 
@@ -166,9 +166,12 @@ export class CaptureReader {
   private encrypted(header: IkeHeader, data: Uint8Array, message: DecodedMessage): Content {
     const { fragment, innerFirstPayload = 0 } = message.encrypted ?? {};
     const part = fragment === undefined ? '' : `fragment ${fragment.number} of ${fragment.total}, `;
-    const pair = this.keys.get(spiPairKey(hex(header.spiInitiator), hex(header.spiResponder)));
-    if (pair === undefined) return { verdict: 'sealed', notes: [`${part}no keys`] };
-    const opened = openPlaintext(data, message, header.initiator ? pair.initiator : pair.responder);
+    const pairs = this.keys.get(spiPairKey(hex(header.spiInitiator), hex(header.spiResponder))) ?? [];
+    const [first, ...later] = pairs.map((pair) =>
+      openPlaintext(data, message, header.initiator ? pair.initiator : pair.responder),
+    );
+    const opened = [first, ...later].find((each) => each?.ok === true) ?? first;
+    if (opened === undefined) return { verdict: 'sealed', notes: [`${part}no keys`] };
     if (!opened.ok) {
       const verdict = opened.error instanceof IntegrityError ? 'badIcv' : 'malformed';
       return { verdict, notes: [`${part}${opened.error.message}`] };

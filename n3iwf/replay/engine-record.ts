@@ -1,5 +1,5 @@
 import { createPublicKey, KeyObject } from 'node:crypto';
-import { type EndpointConfig, type EndpointPorts, IkeEndpoint, type Output } from '#ikev2';
+import { type EndpointConfig, type EndpointPorts, encapsulateByNode, IkeEndpoint, type Output } from '#ikev2';
 
 /**
  * One line of a record: everything that an IKE engine was given, in order. With it the engine does again, octet for
@@ -47,8 +47,9 @@ const inputNames: ReadonlySet<string> = new Set(inputs);
 
 /** An engine that writes down what it is given before it works on it. */
 export function recordingEngine(config: EndpointConfig, ports: EndpointPorts, write: Write): IkeEndpoint {
-  write({ kind: 'config', config, ports: Object.keys(ports) });
-  const engine = new IkeEndpoint(config, recordingPorts(ports, write));
+  const all: EndpointPorts = { encapsulate: encapsulateByNode, ...ports };
+  write({ kind: 'config', config, ports: Object.keys(all) });
+  const engine = new IkeEndpoint(config, recordingPorts(all, write));
   return new Proxy(engine, {
     get(target, name) {
       const member: unknown = Reflect.get(target, name, target);

@@ -11,9 +11,12 @@ export interface IkeReadingKeys {
   readonly responder: ReadingCipher;
 }
 
-/** Keys by the SPIs of their IKE SA, and lines of the table that could not be used. */
+/**
+ * Keys by the SPIs of their IKE SA, and lines of the table that could not be used. An SA has several where its keys
+ * changed during the set-up, as IKE_INTERMEDIATE does [RFC9242 3.3.1].
+ */
 export interface KeyTable {
-  readonly keys: ReadonlyMap<string, IkeReadingKeys>;
+  readonly keys: ReadonlyMap<string, readonly IkeReadingKeys[]>;
   readonly faults: readonly string[];
 }
 
@@ -27,13 +30,13 @@ export function spiPairKey(spiInitiator: string, spiResponder: string): string {
  * cipher, SK_ai, SK_ar and the name of the integrity algorithm, names in quotes.
  */
 export function readKeyTable(text: string): KeyTable {
-  const keys = new Map<string, IkeReadingKeys>();
+  const keys = new Map<string, IkeReadingKeys[]>();
   const faults: string[] = [];
   text.split('\n').forEach((line, at) => {
     if (line.trim() === '' || line.startsWith('#')) return;
     const read = readLine(line);
     if (typeof read === 'string') faults.push(`line ${at + 1}: ${read}`);
-    else keys.set(read.spis, read.keys);
+    else keys.set(read.spis, [...(keys.get(read.spis) ?? []), read.keys]);
   });
   return { keys, faults };
 }

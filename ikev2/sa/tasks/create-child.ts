@@ -1,6 +1,6 @@
 /** CREATE_CHILD_SA for Child SAs, new or in place of an old one, started by either side. [RFC7296 1.3] */
 
-import { answerKeyExchange, createKeyExchange } from '../../crypto/dh.ts';
+import { createKeyExchange } from '../../crypto/dh.ts';
 import { acceptEsp, chooseEsp, offerEsp, withoutAdditional } from '../../crypto/proposals.ts';
 import { KE_ALGORITHMS, keNameOf } from '../../crypto/suites.ts';
 import type { EspSuite, KeName, KeyAnswer, KeyExchange } from '../../crypto/types.ts';
@@ -297,7 +297,7 @@ function answerOwnExchange(sa: IkeSa, suite: EspSuite, payloads: readonly Payloa
       Uint8Array.of(id >> 8, id),
     );
   }
-  const answer = answerKeyExchange(suite.ke, peer.data, (length) => sa.node.random(length));
+  const answer = sa.node.answerKeyExchange(suite.ke, peer.data);
   if (!answer.ok) throw new IkeError(answer.error.message);
   return answer.value;
 }

@@ -1,6 +1,6 @@
 /** IKE_SA_INIT, both sides. [RFC7296 1.2] */
 
-import { answerKeyExchange, createKeyExchange } from '../../crypto/dh.ts';
+import { createKeyExchange } from '../../crypto/dh.ts';
 import { Keymat } from '../../crypto/keymat.ts';
 import {
   acceptIke,
@@ -86,7 +86,7 @@ export function answerInit(
 ): InitResult {
   const { node, channel } = sa;
   const { config } = node;
-  const exchange = answerKeyExchange(accepted.suite.ke, accepted.peerValue, (length) => node.random(length));
+  const exchange = node.answerKeyExchange(accepted.suite.ke, accepted.peerValue);
   if (!exchange.ok) throw new IkeError(exchange.error.message);
   const { method, publicValue, secret } = exchange.value;
   const nonceResponder = Uint8Array.from(node.random(NONCE_LENGTH));

@@ -3,7 +3,7 @@
  * PPK with the last of them or in one of its own. [RFC9242 3.2] [RFC9370 2.2.2] [RFC9867 3.1]
  */
 
-import { answerKeyExchange, createKeyExchange } from '../../crypto/dh.ts';
+import { createKeyExchange } from '../../crypto/dh.ts';
 import { keyIdText, qkdExchange } from '../../crypto/qkd-method.ts';
 import { ADDITIONAL_KE, describeIkeSuite, QKD_METHOD } from '../../crypto/suites.ts';
 import type { AdditionalKe, KeyAnswer, KeyExchange } from '../../crypto/types.ts';
@@ -200,7 +200,7 @@ export class ResponderIntermediate {
     } else if (step.ke === 'qkd') {
       this.takeKeyId(sa, ke.data, (answer) => this.settlePpk(sa, payloads, opened, answer));
     } else {
-      const answer = answerKeyExchange(step.ke, ke.data, (length) => sa.node.random(length));
+      const answer = sa.node.answerKeyExchange(step.ke, ke.data);
       if (!answer.ok) throw new IkeError(answer.error.message);
       this.settlePpk(sa, payloads, opened, answer.value);
     }

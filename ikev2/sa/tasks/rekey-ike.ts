@@ -1,6 +1,6 @@
 /** CREATE_CHILD_SA that replaces the IKE SA: new SPIs, keys and message IDs under the same handle. [RFC7296 1.3.2] */
 
-import { answerKeyExchange, createKeyExchange } from '../../crypto/dh.ts';
+import { createKeyExchange } from '../../crypto/dh.ts';
 import type { KeyInputs } from '../../crypto/keymat.ts';
 import { acceptIke, chooseIke, offerIke, withoutAdditional } from '../../crypto/proposals.ts';
 import { describeIkeSuite, KE_ALGORITHMS, keNameOf } from '../../crypto/suites.ts';
@@ -147,7 +147,7 @@ export function answerRekeyIke(sa: IkeSa, payloads: readonly Payload[], ppk?: Na
   }
   const nonceInitiator = Uint8Array.from(find(payloads, 'Nonce')?.data ?? NO_OCTETS);
   if (nonceInitiator.length < 16) throw new IkeError('the nonce is too short');
-  const exchange = answerKeyExchange(suite.ke, ke.data, (length) => sa.node.random(length));
+  const exchange = sa.node.answerKeyExchange(suite.ke, ke.data);
   if (!exchange.ok) throw new IkeError(exchange.error.message);
   const { method, publicValue, secret } = exchange.value;
   const spiResponder = sa.node.newIkeSpi();

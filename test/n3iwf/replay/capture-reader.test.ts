@@ -88,6 +88,14 @@ describe('a message', () => {
     });
   });
 
+  it('[RFC9242 3.3.1] opens by any of the keys that its SA has had', () => {
+    const earlier = line(hex(fill(36, 8)), hex(fill(36, 9)));
+    const both = readKeyTable(`${earlier}\n${line()}`).keys;
+    const sealed = sealMessage(header, deletion, cipher, fill(8, 9));
+    expect(reportOf(sealed, new CaptureReader(both)).verdict).toBe('ok');
+    expect(reportOf(sealed, new CaptureReader(readKeyTable(earlier).keys)).verdict).toBe('badIcv');
+  });
+
   it('[RFC7296 3.14] with another ICV, a wrong length or inner padding is told as what it is', () => {
     const sealed = sealMessage(header, deletion, cipher, fill(8, 9));
     const forged = Uint8Array.from(sealed);
