@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type KeyRow, KeyStore, MemoryKeyStorage, Secret, verifyAudit } from '#qkd';
 import { PostgresKeyStorage } from '../../../n3iwf/io/postgres-key-storage.ts';
 import { FakeKme, keyIdOf } from '../../qkd/store/fixtures.ts';
@@ -154,6 +154,8 @@ describe('the PostgreSQL key storage', () => {
     await meanwhile;
     expect(new Set(await take(3))).toEqual(new Set(['storage-unreachable']));
     await server.resume();
+    // connections come back by themselves, each in its own time
+    await vi.waitFor(async () => expect(await take(5)).toEqual([]), { timeout: 30_000, interval: 200 });
     expect(await take(20)).toEqual([]);
     expect(new Set(given).size).toBe(given.length);
     for (const keyId of given) expect((await storage.find(keyId))?.state).toBe('delivered');
