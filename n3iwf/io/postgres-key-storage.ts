@@ -1,11 +1,10 @@
 /**
  * A key storage that several N3IWFs share: PostgreSQL. Each takes keys with FOR UPDATE SKIP LOCKED, so that none waits for
- * another's choice and no key is chosen twice; the audit chain has one end, which a transaction locks as its last step. A
- * transaction takes a few round trips however many deliveries share it, because its steps go out without waiting for each
- * other. Old versions of rows stay in the database's files until it cleans them: it is the destruction of an epoch's key
+ * another's choice and no key is chosen twice; the audit chain has one end, which a transaction locks as its last step.
+ * Old versions of rows stay in the database's files until it cleans them: it is the destruction of an epoch's key
  * that ends sealed bytes for good.
  */
-import postgres, { type Sql, type TransactionSql } from 'postgres';
+import { Pool, type PoolClient } from 'pg';
 import {
   type AuditRow,
   type Change,
@@ -69,16 +68,20 @@ const FAULTS: readonly (readonly [RegExp, StorageFault])[] = [
   [/^(08...|57P0.|53300|ECONN|ENOENT|ENOTFOUND|ETIMEDOUT|EHOST|EAI_|CONNECT)/, 'unreachable'],
 ];
 
+/** What the client says, without a code, of a connection that broke or did not come about in time. */
+const CUT =
+  /^Connection terminated|timeout exceeded when trying to connect|^Client has encountered a connection error/;
+
 type Row = Record<string, unknown>;
 
 /** Made by {@link PostgresKeyStorage.open}. */
 export class PostgresKeyStorage implements KeyStorage {
   readonly #place: string;
-  readonly #sql: Sql;
+  readonly #pool: Pool;
 
-  private constructor(place: string, sql: Sql) {
+  private constructor(place: string, pool: Pool) {
     this.#place = place;
-    this.#sql = sql;
+    this.#pool = pool;
   }
 
   /**
@@ -89,37 +92,50 @@ export class PostgresKeyStorage implements KeyStorage {
    */
   static async open(url: string): Promise<PostgresKeyStorage> {
     const place = withoutPassword(url);
-    const { address, folder } = socketFolder(url);
-    const sql = postgres(address, {
-      ...(folder === undefined ? {} : { host: folder }),
+    const pool = new Pool({
+      connectionString: url,
       max: 3,
-      connect_timeout: 5,
-      // What a failed key costs is a refusal now, not a wait: the next call tries again.
-      backoff: false,
-      onnotice: () => {},
-      connection: {
-        application_name: 'qn3iwf',
-        search_path: 'qn3iwf',
-        synchronous_commit: 'on',
-        lock_timeout: 5000,
-      },
+      connectionTimeoutMillis: 5000,
+      application_name: 'qn3iwf',
+      options: '-c search_path=qn3iwf -c synchronous_commit=on -c lock_timeout=5000',
     });
-    const storage = new PostgresKeyStorage(place, sql);
+    // A connection that breaks while nobody uses it: the next call opens another.
+    pool.on('error', () => {});
+    const storage = new PostgresKeyStorage(place, pool);
     try {
-      await sql.begin((tx) => storage.#prepare(tx));
+      await storage.#transaction((client) => storage.#prepare(client));
     } catch (error) {
-      await sql.end({ timeout: 1 });
+      await pool.end();
       throw asStorageError(place, error);
     }
     return storage;
   }
 
-  async #prepare(tx: TransactionSql): Promise<void> {
-    await tx.unsafe(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
+  /** Runs `work` in a transaction; a connection on which it failed is not used again, as its state is unknown. */
+  async #transaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    // The server's end while a transaction runs fails its queries; the event beside that says nothing more.
+    const ignore = () => {};
+    client.on('error', ignore);
+    let failed = true;
+    try {
+      await client.query('BEGIN');
+      const result = await work(client);
+      await client.query('COMMIT');
+      failed = false;
+      return result;
+    } finally {
+      client.off('error', ignore);
+      client.release(failed);
+    }
+  }
+
+  async #prepare(client: PoolClient): Promise<void> {
+    await client.query(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
     // Not IF NOT EXISTS: even that locks tables in a way that nodes at work and a node that starts wait for each other.
-    const [there] = await tx.unsafe<Row[]>("SELECT to_regclass('qn3iwf.form') AS form");
-    if (there?.form === null) await tx.unsafe(`${SCHEMA}INSERT INTO qn3iwf.form VALUES (${FORM})`);
-    const [row] = await tx.unsafe<Row[]>('SELECT form FROM form');
+    const [there] = (await client.query<Row>("SELECT to_regclass('qn3iwf.form') AS form")).rows;
+    if (there?.form === null) await client.query(`${SCHEMA}INSERT INTO qn3iwf.form VALUES (${FORM})`);
+    const [row] = (await client.query<Row>('SELECT form FROM form')).rows;
     if (row?.form !== FORM)
       throw new KeyStorageError(this.#place, `its form is ${String(row?.form)}, not ${FORM}`);
   }
@@ -129,28 +145,28 @@ export class PostgresKeyStorage implements KeyStorage {
     record: (done: Done, last: AuditRow | undefined) => readonly AuditRow[],
   ): Promise<Done> {
     return await this.#guarded(
-      this.#sql.begin(async (tx) => {
-        const done = await Promise.all(changes.map((change) => this.#carryOut(tx, change)));
+      this.#transaction(async (client) => {
+        const done: (readonly KeyRow[])[] = [];
+        for (const change of changes) done.push(await this.#carryOut(client, change));
         // Whoever else commits waits here, and then sees the rows written before.
-        const [, [last]] = await Promise.all([
-          tx.unsafe(`SELECT pg_advisory_xact_lock(${AUDIT_LOCK})`),
-          tx.unsafe<Row[]>(LAST_AUDIT, [], { prepare: true }),
-        ]);
+        await client.query(`SELECT pg_advisory_xact_lock(${AUDIT_LOCK})`);
+        const [last] = (await client.query<Row>({ name: 'last-audit', text: LAST_AUDIT })).rows;
         const rows = record(done, last === undefined ? undefined : asAuditRow(last));
         const texts = rows.map(({ sequence, atMs, event, hash }) => [sequence, atMs, event, hex(hash)]);
-        if (rows.length > 0) await tx.unsafe(INSERT_AUDIT, [JSON.stringify(texts)], { prepare: true });
+        if (rows.length > 0)
+          await client.query({ name: 'insert-audit', text: INSERT_AUDIT, values: [JSON.stringify(texts)] });
         return done;
       }),
     );
   }
 
-  async #carryOut(tx: TransactionSql, change: Change): Promise<readonly KeyRow[]> {
-    if (change.do === 'insert') return await this.#insert(tx, change.rows);
-    if (change.do === 'epoch') return await this.#writeEpoch(tx, change.row);
-    return await this.#move(tx, change.where, change.to, change.atMs);
+  async #carryOut(client: PoolClient, change: Change): Promise<readonly KeyRow[]> {
+    if (change.do === 'insert') return await this.#insert(client, change.rows);
+    if (change.do === 'epoch') return await this.#writeEpoch(client, change.row);
+    return await this.#move(client, change.where, change.to, change.atMs);
   }
 
-  async #insert(tx: TransactionSql, rows: readonly KeyRow[]): Promise<readonly KeyRow[]> {
+  async #insert(client: PoolClient, rows: readonly KeyRow[]): Promise<readonly KeyRow[]> {
     const texts = rows.map((row) => [
       row.keyId,
       row.peer,
@@ -161,29 +177,29 @@ export class PostgresKeyStorage implements KeyStorage {
       row.receivedAtMs,
       row.changedAtMs,
     ]);
-    const fresh = await tx.unsafe<Row[]>(INSERT_KEYS, [JSON.stringify(texts)], { prepare: true });
+    const query = { name: 'insert-keys', text: INSERT_KEYS, values: [JSON.stringify(texts)] };
+    const { rows: fresh } = await client.query<Row>(query);
     const ids = new Set(fresh.map((row) => String(row.key_id)));
     return rows.filter((row) => ids.delete(row.keyId));
   }
 
   /** The rows as they were, since what was sealed is needed after it is erased. */
-  async #move(tx: TransactionSql, where: Selection, to: KeyState, atMs: number): Promise<readonly KeyRow[]> {
+  async #move(client: PoolClient, where: Selection, to: KeyState, atMs: number): Promise<readonly KeyRow[]> {
     const { text, values } = selectionSql(where, (place) => `$${place + 2}`);
     const erase = SEALED_STATES.includes(to) ? '' : ', sealed = NULL';
-    const moved = await tx.unsafe<Row[]>(
+    const { rows: moved } = await client.query<Row>(
       `WITH chosen AS (SELECT sequence, ${KEY_COLUMNS} FROM keys WHERE ${text} FOR UPDATE SKIP LOCKED)
        UPDATE keys SET state = $1, changed_at = $2${erase} FROM chosen
        WHERE keys.sequence = chosen.sequence RETURNING chosen.*`,
       [to, atMs, ...values],
-      { prepare: true },
     );
     return [...moved].sort((one, two) => Number(one.sequence) - Number(two.sequence)).map(asKeyRow);
   }
 
   /** A destroyed epoch stays as a row without a key, so that no late writer brings it back. */
-  async #writeEpoch(tx: TransactionSql, { epoch, wrapped }: EpochRow): Promise<readonly KeyRow[]> {
+  async #writeEpoch(client: PoolClient, { epoch, wrapped }: EpochRow): Promise<readonly KeyRow[]> {
     const otherwise = wrapped === undefined ? 'UPDATE SET wrapped = NULL' : 'NOTHING';
-    await tx.unsafe(
+    await client.query(
       `INSERT INTO epochs (epoch, wrapped) VALUES ($1, decode($2::text, 'hex')) ON CONFLICT (epoch) DO ${otherwise}`,
       [epoch, wrapped === undefined ? null : hex(wrapped)],
     );
@@ -234,13 +250,14 @@ export class PostgresKeyStorage implements KeyStorage {
     return rows.map(asAuditRow);
   }
 
-  /** Waits for what is under way, a second at most. */
+  /** Waits for what is under way. */
   async close(): Promise<void> {
-    await this.#sql.end({ timeout: 1 });
+    await this.#pool.end();
   }
 
   async #all(text: string, ...values: (string | number)[]): Promise<readonly Row[]> {
-    return await this.#guarded(this.#sql.unsafe<Row[]>(text, values, { prepare: true }));
+    const { rows } = await this.#guarded(this.#pool.query<Row>(text, values));
+    return rows;
   }
 
   /** Whatever the client throws goes out as one kind of error that names the database. */
@@ -293,19 +310,11 @@ function asAuditRow(row: Row): AuditRow {
 
 function asStorageError(place: string, error: unknown): KeyStorageError {
   if (error instanceof KeyStorageError) return error;
+  const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const fault = FAULTS.find(([pattern]) => pattern.test(code))?.[1] ?? 'failed';
-  return new KeyStorageError(place, error instanceof Error ? error.message : String(error), fault);
-}
-
-/** The client takes a unix socket's folder as an option only, not as libpq writes it. */
-function socketFolder(url: string): { readonly address: string; readonly folder: string | undefined } {
-  const [address = url, query = ''] = url.split('?');
-  const parameters = new URLSearchParams(query);
-  const folder = parameters.get('host') ?? undefined;
-  parameters.delete('host');
-  const rest = parameters.toString();
-  return { address: rest === '' ? address : `${address}?${rest}`, folder };
+  const fault =
+    FAULTS.find(([pattern]) => pattern.test(code))?.[1] ?? (CUT.test(message) ? 'unreachable' : 'failed');
+  return new KeyStorageError(place, message, fault);
 }
 
 /** What may stand in a log. */

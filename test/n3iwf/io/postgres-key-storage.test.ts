@@ -1,7 +1,9 @@
 // needs: postgres
+
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import fc from 'fast-check';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type KeyRow, KeyStore, MemoryKeyStorage, Secret, verifyAudit } from '#qkd';
 import { PostgresKeyStorage } from '../../../n3iwf/io/postgres-key-storage.ts';
@@ -124,10 +126,10 @@ describe('the PostgreSQL key storage', () => {
     const url = fresh();
     const storage = await PostgresKeyStorage.open(url);
     await storage.close();
-    const { default: postgres } = await import('postgres');
-    const sql = postgres(url.split('?')[0]!, { host: server.folder });
-    await sql`UPDATE qn3iwf.form SET form = 99`;
-    await sql.end();
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    await client.query('UPDATE qn3iwf.form SET form = 99');
+    await client.end();
     await expect(PostgresKeyStorage.open(url)).rejects.toThrow('its form is 99, not 1');
   });
 
