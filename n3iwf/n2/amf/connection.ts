@@ -35,7 +35,15 @@ interface Trial {
   outcome: 'pending' | 'up' | 'failed';
 }
 
+/** The addresses of one update, and the association by which it came and is answered. */
+interface Trials {
+  readonly by: Tnl;
+  readonly items: readonly Trial[];
+}
+
 const firstWeight = 255;
+/** UEs whose association is remembered; beyond it the one that was named longest ago is forgotten and chosen anew. */
+const mostBindings = 65_536;
 const notReached: Cause = { choice: 'transport', value: 'transport-resource-unavailable' };
 
 /**
@@ -51,7 +59,8 @@ export class AmfConnection {
   private readonly log: Log;
   private readonly tnls: Tnl[] = [];
   private readonly bindings = new Map<number, Tnl>();
-  private trials: { readonly by: Tnl; readonly items: readonly Trial[] } | undefined;
+  /** Updates of the AMF that wait for addresses to be tried, in their order. */
+  private trials: Trials[] = [];
   private settle: (error?: OperatorError) => void = () => {};
 
   constructor(config: N2Config, ports: AmfConnectionPorts, log: Log) {
@@ -183,7 +192,7 @@ export class AmfConnection {
 
   private received(tnl: Tnl, event: Extract<N2Event, { type: 'messageReceived' }>): void {
     const { ranUeNgapId } = ueIdsOf(event.pdu.ies);
-    if (ranUeNgapId !== undefined) this.bindings.set(ranUeNgapId, tnl);
+    if (ranUeNgapId !== undefined) this.bind(ranUeNgapId, tnl);
     if (event.pdu.message === 'UETNLABindingReleaseRequest') {
       this.bindings.delete(event.pdu.ies.ranUeNgapId);
       this.log.info({ ue: event.pdu.ies.ranUeNgapId }, 'the AMF freed the UE of its association');
@@ -196,8 +205,16 @@ export class AmfConnection {
     const bound = this.bindings.get(ranUeNgapId);
     if (bound?.link.ready === true) return bound;
     const chosen = this.pick('non-ue');
-    if (chosen !== undefined) this.bindings.set(ranUeNgapId, chosen);
+    if (chosen !== undefined) this.bind(ranUeNgapId, chosen);
     return chosen;
+  }
+
+  /** Whatever numbers an AMF names, what is kept of them is bounded. */
+  private bind(ranUeNgapId: number, tnl: Tnl): void {
+    this.bindings.delete(ranUeNgapId);
+    this.bindings.set(ranUeNgapId, tnl);
+    const oldest = this.bindings.size > mostBindings ? this.bindings.keys().next().value : undefined;
+    if (oldest !== undefined) this.bindings.delete(oldest);
   }
 
   /** An association that is up, by weight; not one kept for `not`, as long as there is another. */
@@ -234,7 +251,7 @@ export class AmfConnection {
         known ?? this.open(addresses, item.tnlAssociationUsage ?? 'both', item.tnlAddressWeightFactor);
       return { information, tnl, outcome: known?.link.ready === true ? 'up' : 'pending' };
     });
-    this.trials = { by, items };
+    this.trials.push({ by, items });
     this.answerWhenDecided();
   }
 
@@ -252,38 +269,44 @@ export class AmfConnection {
   }
 
   private decide(tnl: Tnl, outcome: 'up' | 'failed'): void {
-    const trial = this.trials?.items.find((item) => item.tnl === tnl);
-    if (trial?.outcome !== 'pending') return;
-    trial.outcome = outcome;
+    const pending = this.trials
+      .flatMap(({ items }) => items)
+      .filter((item) => item.tnl === tnl && item.outcome === 'pending');
+    if (pending.length === 0) return;
+    for (const item of pending) item.outcome = outcome;
     if (outcome === 'failed') this.remove(tnl);
     this.answerWhenDecided();
   }
 
   /** One answer for all addresses, once each of them is up or has failed [TS38413 8.7.3.2]. */
   private answerWhenDecided(): void {
-    const { trials } = this;
-    if (trials === undefined || trials.items.some(({ outcome }) => outcome === 'pending')) return;
-    this.trials = undefined;
-    const up = trials.items.filter(({ outcome }) => outcome === 'up');
-    const failed = trials.items.filter(({ outcome }) => outcome === 'failed');
-    trials.by.link.acknowledgeUpdate({
-      ...(up.length === 0
-        ? {}
-        : {
-            amfTnlAssociationSetupList: up.map(({ information }) => ({
-              amfTnlAssociationAddress: information,
-            })),
-          }),
-      ...(failed.length === 0
-        ? {}
-        : {
-            amfTnlAssociationFailedToSetupList: failed.map(({ information }) => ({
-              tnlAssociationAddress: information,
-              cause: notReached,
-            })),
-          }),
-    });
+    const isDecided = ({ items }: Trials) => items.every(({ outcome }) => outcome !== 'pending');
+    const decided = this.trials.filter(isDecided);
+    this.trials = this.trials.filter((trials) => !isDecided(trials));
+    for (const trials of decided) answerTrials(trials);
   }
+}
+
+function answerTrials(trials: Trials): void {
+  const up = trials.items.filter(({ outcome }) => outcome === 'up');
+  const failed = trials.items.filter(({ outcome }) => outcome === 'failed');
+  trials.by.link.acknowledgeUpdate({
+    ...(up.length === 0
+      ? {}
+      : {
+          amfTnlAssociationSetupList: up.map(({ information }) => ({
+            amfTnlAssociationAddress: information,
+          })),
+        }),
+    ...(failed.length === 0
+      ? {}
+      : {
+          amfTnlAssociationFailedToSetupList: failed.map(({ information }) => ({
+            tnlAssociationAddress: information,
+            cause: notReached,
+          })),
+        }),
+  });
 }
 
 function causeText(cause: { readonly choice: string; readonly value: unknown } | undefined): string {

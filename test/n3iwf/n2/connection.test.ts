@@ -222,6 +222,21 @@ describe('further associations', () => {
     expect(scene.types()).toEqual(['setupCompleted', 'amfConfigurationUpdated']);
   });
 
+  it('[TS38413 8.7.3.2] two updates at once are each answered when their own addresses are decided', async () => {
+    const scene = await Scene.ready();
+    await scene.add(2);
+    await scene.add(3);
+    scene.end('10.0.0.3').says(acknowledge);
+    const answers = () =>
+      scene
+        .end(configured)
+        .heard.filter(({ message }) => message === 'AMFConfigurationUpdateAcknowledge')
+        .map(({ ies }) => ies);
+    expect(answers()).toEqual([{ amfTnlAssociationSetupList: [{ amfTnlAssociationAddress: address(3) }] }]);
+    scene.end('10.0.0.2').says(acknowledge);
+    expect(answers()[1]).toEqual({ amfTnlAssociationSetupList: [{ amfTnlAssociationAddress: address(2) }] });
+  });
+
   it('an address that is there already is there', async () => {
     const scene = await Scene.ready();
     await scene.add(2);
