@@ -1,6 +1,6 @@
 import { finishChecksum, pseudoHeaderSum, sumWords } from './checksum.ts';
-import type { EspCipher } from './esp.ts';
 import { IP_PROTOCOL, ipHeaderLength, writeIpHeader } from './ip.ts';
+import type { EspSizes } from './nwu-side.ts';
 
 const udpHeader = 8;
 const espHeader = 8;
@@ -10,7 +10,7 @@ const espTrailer = 2;
  * Octets of the largest packet that fits with its ESP trailer into an IP packet of `mtu`: tunnel mode, in UDP or not.
  * `outer` is an address of the path, 4 or 16 octets.
  */
-export function largestEspPayload(mtu: number, cipher: EspCipher, outer: Uint8Array, udp: boolean): number {
+export function largestEspPayload(mtu: number, cipher: EspSizes, outer: Uint8Array, udp: boolean): number {
   const room =
     mtu - ipHeaderLength(outer) - (udp ? udpHeader : 0) - espHeader - cipher.ivLength - cipher.icvLength;
   const block = Math.max(4, cipher.blockSize);

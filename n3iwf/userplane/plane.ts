@@ -1,5 +1,4 @@
 import type { ChildSa, SocketAddress } from '#ikev2';
-import { createCipher } from '#ikev2';
 import { N3Addresses } from '../n3/addresses.ts';
 import {
   decodeGtpu,
@@ -16,11 +15,12 @@ import { requireAddress } from './address.ts';
 import { countDrop, type UeReport } from './counters.ts';
 import { type DropCause, type DropCounters, newDropCounters } from './drops.ts';
 import { mergeEcn, tosAt } from './ecn.ts';
-import { type EspFault, EspReceiver, EspSender, spiOf } from './esp.ts';
+import { type EspFault, spiOf } from './esp.ts';
 import { InnerHeader, IP_PROTOCOL, ipHeaderLength, writeIpHeader } from './ip.ts';
 import { clampMss } from './mss.ts';
 import { N3Side } from './n3-side.ts';
-import { NasListener } from './nas-listener.ts';
+import { NasListener, type NasListenerPorts } from './nas-listener.ts';
+import { type EspSizes, espEnds, type NasEnd } from './nwu-side.ts';
 import { largestEspPayload } from './path-mtu.ts';
 import {
   type FlowState,
@@ -32,7 +32,7 @@ import {
   type UeState,
 } from './tables.ts';
 import type { ChildUse, PlaneOptions, PlanePorts, PlaneSession, SessionUpdate, UeOptions } from './types.ts';
-import { fitPacket, isIpType, isOfType } from './user-packet.ts';
+import { fitPacket, isIpType, isOfType, outerTos, withHeadroom } from './user-packet.ts';
 
 export type * from './types.ts';
 
@@ -58,7 +58,8 @@ export class UserspacePlane {
   private readonly n3Addresses: N3Addresses;
   private readonly n3: N3Side;
   private readonly paths: PathSupervisor | undefined;
-  private readonly nas: NasListener;
+  private readonly nasListener: NasListener;
+  private readonly nas: NasEnd;
   private readonly tables: PlaneTables;
   private readonly drops = newDropCounters();
   private readonly packets = { uplink: 0, downlink: 0 };
@@ -76,13 +77,15 @@ export class UserspacePlane {
     this.paths = this.superviseN3();
     this.tables = new PlaneTables(this.n3Addresses, this.paths);
     this.n3 = new N3Side(this.n3Addresses, this.tables, this.paths, ports);
-    this.nas = new NasListener(options.nasPort, {
+    const nasPorts: NasListenerPorts = {
       random: (length) => ports.random(length),
       transmit: (ueId, packet) => this.sendSignalling(ueId, packet),
       opened: (ueId) => ports.nasOpened(ueId),
       received: (ueId, octets) => ports.nasReceived(ueId, octets),
       closed: (ueId, reason) => ports.nasClosed(ueId, reason),
-    });
+    };
+    this.nasListener = new NasListener(options.nasPort, nasPorts);
+    this.nas = ports.nwu?.openNas(nasPorts) ?? this.nasListener;
   }
 
   private addEnd(nasAddress: string, upAddress: string): void {
@@ -114,6 +117,7 @@ export class UserspacePlane {
     if (end === undefined)
       throw new RangeError(`no inner address of ours is of the family of ${innerAddress}`);
     this.tables.addUe(ueId, inner, end, options);
+    this.ports.nwu?.addUe(ueId, inner);
   }
 
   /** Takes a UE out with everything of it. */
@@ -124,33 +128,38 @@ export class UserspacePlane {
     for (const session of [...ue.sessions.values()]) this.tables.removeSession(session);
     for (const sa of [...ue.childSas]) this.removeChildSa(sa.child.id);
     this.tables.ues.delete(ueId);
+    this.ports.nwu?.removeUe(ueId);
   }
 
-  /** Puts a Child SA into use both ways. The one that it replaces is still heard until it is removed. */
+  /**
+   * Puts a Child SA into use both ways. The one that it replaces is still heard until it is removed.
+   *
+   * @throws Error where a kernel holds the Child SAs and refuses this one
+   */
   installChildSa(ueId: number, child: ChildSa, use: ChildUse, replaces?: number): void {
     const ue = this.tables.ues.get(ueId);
     if (ue === undefined) return;
-    const { random, createCipher: factory = createCipher } = this.ports;
-    const receiver = new EspReceiver(child.spiIn, child.suite, child.keysIn, this.options.espWindow, factory);
+    const ends =
+      this.ports.nwu?.open(ueId, ue.inner, child, use) ?? espEnds(child, this.ports, this.options.espWindow);
     const old = replaces === undefined ? undefined : this.tables.byChild.get(replaces);
     this.tables.addSa({
       child,
       ue,
       use,
       session: undefined,
-      sender: new EspSender(child.spiOut, child.suite, child.keysOut, random, 0, factory),
-      receiver,
+      sender: ends.sender,
+      receiver: ends.receiver,
       remote: old?.remote ?? child.remote,
-      largestPacket: this.largestPacket(child, ue, receiver),
+      largestPacket: this.largestPacket(child, ue, ends.sizes),
       traffic: { packetsIn: 0, octetsIn: 0, packetsOut: 0, octetsOut: 0 },
     });
   }
 
-  private largestPacket(child: ChildSa, { inner }: UeState, { cipher }: EspReceiver): number {
+  private largestPacket(child: ChildSa, { inner }: UeState, sizes: EspSizes): number {
     const { nwuMtu } = this.options;
     if (nwuMtu === undefined) return Number.POSITIVE_INFINITY;
     const outer = requireAddress(child.remote.address);
-    const payload = largestEspPayload(nwuMtu, cipher, outer, child.udpEncapsulation);
+    const payload = largestEspPayload(nwuMtu, sizes, outer, child.udpEncapsulation);
     return payload - ipHeaderLength(inner) - greHeaderLength;
   }
 
@@ -165,8 +174,9 @@ export class UserspacePlane {
     const sa = this.tables.byChild.get(childSaId);
     if (sa === undefined) return;
     this.tables.removeSa(sa);
+    this.ports.nwu?.close(childSaId);
     sa.sender.dispose();
-    sa.receiver.dispose();
+    sa.receiver?.dispose();
   }
 
   /** Opens the tunnel of a session; its Child SAs may come before or after. */
@@ -202,7 +212,7 @@ export class UserspacePlane {
   /** An ESP packet, from its SPI on, that came from `remote`; `tos` is the octet of the header that it came in. */
   receiveEsp(now: number, packet: Uint8Array, _local: SocketAddress, remote: SocketAddress, tos = 0): void {
     const sa = this.tables.bySpi.get(spiOf(packet) ?? 0);
-    if (sa === undefined) {
+    if (sa?.receiver === undefined) {
       this.drop('unknownSpi', undefined);
       return;
     }
@@ -215,12 +225,19 @@ export class UserspacePlane {
     sa.traffic.packetsIn++;
     sa.traffic.octetsIn += packet.length;
     if (opened.newest) sa.remote = remote;
-    const cause = this.receiveInner(now, sa, opened.payload, tos);
+    const cause = this.receivePacket(now, sa, opened.payload, tos);
     if (cause !== undefined) this.drop(cause, sa.ue);
   }
 
+  /** An inner IP packet that a kernel took out of ESP of this Child SA. The octets are the plane's to write over. */
+  receiveInner(now: number, childSaId: number, packet: Uint8Array): void {
+    const sa = this.tables.byChild.get(childSaId);
+    const cause = sa === undefined ? 'unknownSpi' : this.receivePacket(now, sa, packet, 0);
+    if (cause !== undefined) this.drop(cause, sa?.ue);
+  }
+
   /** Hands a decrypted packet to NAS or up; why it was dropped, or undefined. */
-  private receiveInner(now: number, sa: SaState, octets: Uint8Array, tos: number): DropCause | undefined {
+  private receivePacket(now: number, sa: SaState, octets: Uint8Array, tos: number): DropCause | undefined {
     const { inner } = this;
     const { node } = sa.ue;
     if (!inner.read(octets)) return 'malformedInner';
@@ -231,7 +248,7 @@ export class UserspacePlane {
     if (inner.protocol === IP_PROTOCOL.TCP && inner.isTo(octets, node.nas)) {
       const segment = octets.subarray(inner.payloadAt, inner.end);
       this.changes++;
-      return this.nas.receive(now, sa.ue.id, sa.ue.inner, node.nas, segment);
+      return this.nasListener.receive(now, sa.ue.id, sa.ue.inner, node.nas, segment);
     }
     return 'wrongDestination';
   }
@@ -429,7 +446,7 @@ export class UserspacePlane {
     if (packet === undefined) return false;
     sa.traffic.packetsOut++;
     sa.traffic.octetsOut += packet.length;
-    this.ports.sendEsp(packet, sa.child.local, sa.remote, sa.child.udpEncapsulation, tos);
+    this.ports.sendEsp(packet, sa.child.local, sa.remote, sa.child.udpEncapsulation, tos, sa.child.id);
     return true;
   }
 
@@ -480,16 +497,3 @@ const udpHeader = 8;
 
 /** What a G-PDU without PDU Session Container says of its flow. */
 const withoutContainer = { qfi: -1, rqi: false } as const;
-
-/** Room for the GTP-U header in front of a packet that did not come through a tunnel. */
-function withHeadroom(packet: Uint8Array): Uint8Array {
-  const octets = new Uint8Array(gpduHeaderLength + packet.length);
-  octets.set(packet, gpduHeaderLength);
-  return octets;
-}
-
-/** ECN as the user packet has it [RFC6040 4.1]; the code point of the Child SA, or else of the user packet. */
-function outerTos(use: ChildUse, userTos: number): number {
-  const dscp = use.kind === 'pduSession' ? use.dscp : undefined;
-  return dscp === undefined ? userTos : (dscp << 2) | (userTos & 3);
-}

@@ -14,7 +14,7 @@ import {
   type UeReport,
 } from './counters.ts';
 import type { DropCounters } from './drops.ts';
-import type { EspReceiver, EspSender } from './esp.ts';
+import type { SaEnds } from './nwu-side.ts';
 import type {
   ChildUse,
   PlaneSession,
@@ -78,14 +78,12 @@ export interface SessionState {
 }
 
 /** A Child SA in the plane. */
-export interface SaState {
+export interface SaState extends Pick<SaEnds, 'sender' | 'receiver'> {
   readonly child: ChildSa;
   readonly ue: UeState;
   use: ChildUse;
   /** The session that it serves while there is one. */
   session: SessionState | undefined;
-  readonly sender: EspSender;
-  readonly receiver: EspReceiver;
   /** Follows the peer's last authenticated packet. */
   remote: SocketAddress;
   /** Octets of the largest user packet that fits the path to the UE; infinite where no MTU is known. */

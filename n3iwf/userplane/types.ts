@@ -3,6 +3,7 @@ import type { PathTimers } from '../n3/paths.ts';
 import type { GreVariant } from '../nwu/gre.ts';
 import type { DropCause } from './drops.ts';
 import type { EspCipherFactory } from './esp.ts';
+import type { NwuSide } from './nwu-side.ts';
 
 /** What a Child SA carries. */
 export type ChildUse =
@@ -76,8 +77,18 @@ export interface PlaneOptions {
 /** Where packets and events of the plane go. `tos` is the octet for the outer IP header: code point and ECN. */
 export interface PlanePorts {
   random(length: number): Uint8Array;
-  /** `packet` begins with the SPI; with `udp` it goes inside UDP. The octets are the receiver's to keep. */
-  sendEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress, udp: boolean, tos: number): void;
+  /**
+   * `packet` begins with the SPI; with `udp` it goes inside UDP. The octets are the receiver's to keep. Where a kernel
+   * holds the Child SAs it is the inner IP packet, for the SA `childSaId`, and only good during the call.
+   */
+  sendEsp(
+    packet: Uint8Array,
+    local: SocketAddress,
+    remote: SocketAddress,
+    udp: boolean,
+    tos: number,
+    childSaId: number,
+  ): void;
   /** `local` is the N3 address to send from. */
   sendGtpu(datagram: Uint8Array, remote: SocketAddress, tos: number, local: string): void;
   nasOpened(ueId: number): void;
@@ -90,4 +101,6 @@ export interface PlanePorts {
   pathChanged?(upf: string, isUp: boolean): void;
   /** A faster maker of ciphers than the IKE engine's own, where the machine has one. */
   readonly createCipher?: EspCipherFactory;
+  /** What holds Child SAs and NAS connections in the place of this process. */
+  readonly nwu?: NwuSide;
 }

@@ -1,6 +1,7 @@
+import { gpduHeaderLength } from '../n3/gtpu.ts';
 import { fragmentsOf, tooBigAnswer } from './path-mtu.ts';
 import type { SessionState } from './tables.ts';
-import type { UserPacketType } from './types.ts';
+import type { ChildUse, UserPacketType } from './types.ts';
 
 /** IP versions that the packets of a session may have; none for types that are relayed unseen. */
 const versions: Record<UserPacketType, readonly number[] | undefined> = {
@@ -41,4 +42,17 @@ export function fitPacket(now: number, session: SessionState, packet: Uint8Array
   const answer = tooBigAnswer(packet, mtu);
   if (answer !== undefined) session.lastTooBigMs = now;
   return { pieces: [], answer };
+}
+
+/** Room for the GTP-U header in front of a packet that did not come through a tunnel. */
+export function withHeadroom(packet: Uint8Array): Uint8Array {
+  const octets = new Uint8Array(gpduHeaderLength + packet.length);
+  octets.set(packet, gpduHeaderLength);
+  return octets;
+}
+
+/** ECN as the user packet has it [RFC6040 4.1]; the code point of the Child SA, or else of the user packet. */
+export function outerTos(use: ChildUse, userTos: number): number {
+  const dscp = use.kind === 'pduSession' ? use.dscp : undefined;
+  return dscp === undefined ? userTos : (dscp << 2) | (userTos & 3);
 }
