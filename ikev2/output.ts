@@ -190,6 +190,12 @@ export interface InitiatorProfile {
   readonly notifies?: readonly Notify[];
 }
 
+/** What a fresh PPK is wanted for: a new Child SA, or the successor of a Child SA or of the IKE SA. */
+export type PpkPurpose =
+  | { readonly kind: 'newChildSa'; readonly tag?: string }
+  | { readonly kind: 'childSaRekey'; readonly childSaId: number }
+  | { readonly kind: 'ikeSaRekey' };
+
 /** A name for a post-quantum preshared key: type 1 opaque, 2 fixed [RFC8784 5.1]. */
 export interface PpkIdentity {
   readonly type: number;
@@ -282,6 +288,8 @@ export interface ChildSa {
   readonly local: SocketAddress;
   readonly remote: SocketAddress;
   readonly ppkIdentity?: PpkIdentity;
+  /** When its keys are due for a rekey by their age; absent where no such limit is set. */
+  readonly rekeyAt?: number;
 }
 
 export interface IkeSaSummary {
@@ -346,6 +354,8 @@ export type IkeEvent =
       readonly role: Role;
       readonly request: number;
       readonly identity?: PpkIdentity;
+      /** For a CREATE_CHILD_SA of ours: what it is to make. */
+      readonly purpose?: PpkPurpose;
     }
   /** Both sides have a key of that name, and not the same one. */
   | { readonly type: 'ppkMismatch'; readonly ikeSaId: IkeSaId; readonly identity: PpkIdentity }
@@ -367,6 +377,10 @@ export type IkeEvent =
       /** The IKE SA that this one takes over from; it is deleted next. */
       readonly supersedes?: IkeSaId;
       readonly ppkIdentity?: PpkIdentity;
+      /** Both sides can take a fresh PPK for each SA that follows. [RFC9867 3.2] */
+      readonly freshPpks: boolean;
+      /** When the keys are due for a rekey by their age; absent where no such limit is set. */
+      readonly rekeyAt?: number;
       /** Initiator: of the CFG_REPLY. Responder: what it gave. */
       readonly attributes?: readonly CpAttribute[];
       /** The peer's, of its final IKE_AUTH message. */
@@ -411,6 +425,8 @@ export type IkeEvent =
       readonly spiInitiator: Uint8Array;
       readonly spiResponder: Uint8Array;
       readonly suite: string;
+      /** As of `ikeSaEstablished`. */
+      readonly rekeyAt?: number;
     }
   | {
       readonly type: 'ikeSaClosed';

@@ -7,7 +7,7 @@ import type { ChildSa, PpkIdentity } from '../output.ts';
 import { EXCHANGE, PROTOCOL } from '../wire/registry.ts';
 import type { Notify, TrafficSelector } from '../wire/types.ts';
 import type { IkeSa } from './ike-sa.ts';
-import { type ChildLife, startChildLife } from './lifetimes.ts';
+import { type ChildLife, dueOf, startChildLife } from './lifetimes.ts';
 import { fromUint32 } from './node.ts';
 import type { Task } from './task.ts';
 import type { NamedPpk } from './tasks/ppk-candidates.ts';
@@ -93,6 +93,7 @@ export function establishChild(sa: IkeSa, child: ChildParameters): ChildRecord {
     local: sa.local,
     remote: sa.remote,
     ...ppk,
+    ...dueOf(record.life),
   };
   sa.emit({
     type: 'childSaEstablished',

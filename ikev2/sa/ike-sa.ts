@@ -20,7 +20,7 @@ import { type Channel, isZero, NO_SPI, spiKey } from './channel.ts';
 import type { ChildRecord } from './child-sa.ts';
 import { readContents } from './contents.ts';
 import { answerDivided, collectFragment, narrow } from './fragments.ts';
-import { type Life, startIkeLife } from './lifetimes.ts';
+import { dueOf, type Life, startIkeLife } from './lifetimes.ts';
 import { armKeepalive, heard, type Path } from './mobility.ts';
 import type { Node } from './node.ts';
 import { leastRoom } from './path-mtu.ts';
@@ -288,6 +288,8 @@ export class IkeSa {
       auth,
       ...(supersedes === undefined ? {} : { supersedes }),
       ...(ppkIdentity === undefined ? {} : { ppkIdentity }),
+      freshPpks: this.freshPpks,
+      ...dueOf(this.life),
       ...(attributes === undefined ? {} : { attributes }),
       notifies,
       local,

@@ -83,6 +83,11 @@ export function postpone(sa: IkeSa, life: Life): void {
   life.rekeyAt = sa.now + RETRY * (1 + fraction(sa));
 }
 
+/** When a rekey is due by age, for the owner. */
+export function dueOf(life: Life | undefined): { rekeyAt?: number } {
+  return life === undefined || life.rekeyAt === NEVER ? {} : { rekeyAt: life.rekeyAt };
+}
+
 /** Sets the timer to the earliest of all limits. */
 export function armLifetimes(sa: IkeSa): void {
   const { life: ike, authenticationEnds = NEVER, reauthenticateAt = NEVER } = sa;

@@ -1,6 +1,6 @@
 /** Questions to the owner for post-quantum preshared keys; several may be open, each for an exchange of its own. */
 
-import type { PpkIdentity, Role } from '../output.ts';
+import type { PpkIdentity, PpkPurpose, Role } from '../output.ts';
 import type { IkeSa } from './ike-sa.ts';
 import type { PpkAnswer } from './waiting.ts';
 
@@ -25,14 +25,24 @@ export class PpkRequests {
 
   /**
    * Asks for the key that the peer named, or with `identity` undefined for keys of ours to name. A breach of the
-   * protocol that `resume` finds is answered as one in `exchange`; `cancel` is called when the SA closes before.
+   * protocol that `resume` finds is answered as one in `exchange`; `cancel` is called when the SA closes before;
+   * `purpose` tells the owner what a key of its choice is for.
    */
-  ask(exchange: number, identity: PpkIdentity | undefined, resume: Resume, cancel?: () => void): void {
+  ask(
+    exchange: number,
+    identity: PpkIdentity | undefined,
+    resume: Resume,
+    cancel?: () => void,
+    purpose?: PpkPurpose,
+  ): void {
     const role = identity === undefined ? 'initiator' : 'responder';
     const request = ++this.last;
     this.open.set(request, { exchange, role, resume, cancel });
-    const named = identity === undefined ? {} : { identity };
-    this.sa.emit({ type: 'ppkRequested', ikeSaId: this.sa.id, role, request, ...named });
+    const more = {
+      ...(identity === undefined ? {} : { identity }),
+      ...(purpose === undefined ? {} : { purpose }),
+    };
+    this.sa.emit({ type: 'ppkRequested', ikeSaId: this.sa.id, role, request, ...more });
   }
 
   /** The owner's word on question `request`, by default the oldest; no key at all is an empty list. */

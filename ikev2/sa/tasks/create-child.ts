@@ -4,7 +4,7 @@ import { createKeyExchange } from '../../crypto/dh.ts';
 import { acceptEsp, chooseEsp, offerEsp, withoutAdditional } from '../../crypto/proposals.ts';
 import { KE_ALGORITHMS, keNameOf } from '../../crypto/suites.ts';
 import type { EspSuite, KeName, KeyAnswer, KeyExchange } from '../../crypto/types.ts';
-import type { AuthorizeAnswer, ChildSaRequest } from '../../output.ts';
+import type { AuthorizeAnswer, ChildSaRequest, PpkPurpose } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
 import type { NotifyPayload, Payload, Proposal } from '../../wire/types.ts';
@@ -20,8 +20,7 @@ import type { IkeSa } from '../ike-sa.ts';
 import { fromUint32, toUint32 } from '../node.ts';
 import { isLower, lowestNonce } from '../nonces.ts';
 import { asPayloads, find, findAll, findError, findNotify } from '../payloads.ts';
-import type { Task } from '../task.ts';
-import { PpkOffer } from './fresh-ppk.ts';
+import { type FreshTask, PpkOffer } from './fresh-ppk.ts';
 import { deleteChildTask } from './informational.ts';
 import { ppkIdentityNotify } from './ppk.ts';
 import type { NamedPpk } from './ppk-candidates.ts';
@@ -30,7 +29,7 @@ const NONCE_LENGTH = 32;
 const NO_OCTETS = new Uint8Array(0);
 
 /** One CREATE_CHILD_SA of ours. With `rekeyed` the new SA takes that one's place, which is deleted afterwards. */
-export class CreateChildTask implements Task {
+export class CreateChildTask implements FreshTask {
   readonly exchange = EXCHANGE.CREATE_CHILD_SA;
   private readonly request: ChildSaRequest;
   private readonly rekeyed: ChildRecord | undefined;
@@ -39,12 +38,14 @@ export class CreateChildTask implements Task {
   private keyExchange: KeyExchange | undefined;
   /** Fresh PPKs that the request offers. */
   readonly ppks = new PpkOffer();
+  readonly purpose: PpkPurpose;
   private retried = false;
 
   constructor(sa: IkeSa, request: ChildSaRequest, rekeyed?: ChildRecord) {
     this.request = request;
     this.rekeyed = rekeyed;
     if (rekeyed !== undefined) rekeyed.busy = 'rekeying';
+    this.purpose = purposeOf(request, rekeyed);
     this.nonce = Uint8Array.from(sa.node.random(NONCE_LENGTH));
     this.spiIn = sa.node.reserveEspSpi();
     const ke = childConfigs(sa)[0]?.ke[0];
@@ -195,6 +196,12 @@ export class CreateChildTask implements Task {
     if (rekeyed?.replaced !== undefined) return;
     reportChildFailure(sa, reason, request.tag, notifyType, rekeyed?.id);
   }
+}
+
+/** What the owner is told when it is asked for a key. */
+function purposeOf({ tag }: ChildSaRequest, rekeyed: ChildRecord | undefined): PpkPurpose {
+  if (rekeyed !== undefined) return { kind: 'childSaRekey', childSaId: rekeyed.id };
+  return { kind: 'newChildSa', ...(tag === undefined ? {} : { tag }) };
 }
 
 /** Whether we may begin to replace it: it is there, and nobody has replaced it. */

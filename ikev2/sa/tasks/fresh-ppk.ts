@@ -3,7 +3,7 @@
  * exchange offers keys by name, who answers it picks one. [RFC9867 3.2]
  */
 
-import type { PpkMode } from '../../output.ts';
+import type { PpkMode, PpkPurpose } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../../wire/registry.ts';
 import type { NotifyPayload, Payload } from '../../wire/types.ts';
@@ -56,8 +56,14 @@ export class PpkOffer {
   }
 }
 
+/** A CREATE_CHILD_SA of ours, which may take a fresh PPK. */
+export interface FreshTask extends Task {
+  readonly ppks: PpkOffer;
+  readonly purpose: PpkPurpose;
+}
+
 /** Sends a CREATE_CHILD_SA of ours, where fresh keys were agreed on as soon as the owner has handed some in. */
-export function requestFresh(sa: IkeSa, task: Task & { readonly ppks: PpkOffer }): void {
+export function requestFresh(sa: IkeSa, task: FreshTask): void {
   if (!sa.freshPpks) {
     sa.request(task);
     return;
@@ -66,9 +72,8 @@ export function requestFresh(sa: IkeSa, task: Task & { readonly ppks: PpkOffer }
     if (task.ppks.fill(sa, answers)) sa.request(task);
     else task.abandon?.(sa, 'there is no fresh PPK');
   };
-  sa.ppks.ask(EXCHANGE.CREATE_CHILD_SA, undefined, resume, () =>
-    task.abandon?.(sa, 'the IKE SA closed before there was a PPK'),
-  );
+  const cancel = () => task.abandon?.(sa, 'the IKE SA closed before there was a PPK');
+  sa.ppks.ask(EXCHANGE.CREATE_CHILD_SA, undefined, resume, cancel, task.purpose);
 }
 
 /**

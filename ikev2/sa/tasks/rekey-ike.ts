@@ -11,10 +11,10 @@ import type { Payload } from '../../wire/types.ts';
 import { Channel } from '../channel.ts';
 import { freshKeys } from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
+import { dueOf } from '../lifetimes.ts';
 import { isLower, lowestNonce } from '../nonces.ts';
 import { find, findError } from '../payloads.ts';
-import type { Task } from '../task.ts';
-import { PpkOffer } from './fresh-ppk.ts';
+import { type FreshTask, PpkOffer } from './fresh-ppk.ts';
 import { reportKeys } from './init.ts';
 import { ppkIdentityNotify } from './ppk.ts';
 import type { NamedPpk } from './ppk-candidates.ts';
@@ -23,7 +23,7 @@ const NONCE_LENGTH = 32;
 const NO_OCTETS = new Uint8Array(0);
 
 /** Our rekey of the IKE SA. While it is under way nothing else is begun on the SA. */
-export class RekeyIkeTask implements Task {
+export class RekeyIkeTask implements FreshTask {
   readonly exchange = EXCHANGE.CREATE_CHILD_SA;
   readonly replacesIkeSa = true;
   private readonly spi: Uint8Array;
@@ -31,6 +31,7 @@ export class RekeyIkeTask implements Task {
   private keyExchange: KeyExchange;
   /** Fresh PPKs that the request offers. */
   readonly ppks = new PpkOffer();
+  readonly purpose = { kind: 'ikeSaRekey' } as const;
   private retried = false;
 
   constructor(sa: IkeSa) {
@@ -207,7 +208,15 @@ function replaceChannel(sa: IkeSa, channel: Channel): Channel {
   sa.suite = describeIkeSuite(keymat.suite);
   sa.ppkIdentity = channel.ppkIdentity ?? sa.ppkIdentity;
   const ppk = sa.ppkIdentity === undefined ? {} : { ppkIdentity: sa.ppkIdentity };
-  sa.emit({ type: 'ikeSaRekeyed', ikeSaId: sa.id, spiInitiator, spiResponder, suite: sa.suite, ...ppk });
+  sa.emit({
+    type: 'ikeSaRekeyed',
+    ikeSaId: sa.id,
+    spiInitiator,
+    spiResponder,
+    suite: sa.suite,
+    ...ppk,
+    ...dueOf(sa.life),
+  });
   reportKeys(sa, keymat);
   return old;
 }
