@@ -32,7 +32,7 @@ function attached(ppk: 'required' | 'off', lifetimes: object | undefined): Pair 
 
 describe('what an owner needs to foresee its need of keys', () => {
   it('[RFC7296 2.8] the moment at which each SA is rekeyed by its age', () => {
-    const pair = attached('required', { child: limits, ike: { ...limits, softMs: 25 * minute } });
+    const pair = attached('required', { child: limits, ike: { softMs: 25 * minute, jitter: 0 } });
     const [ike] = pair.events('node', 'ikeSaEstablished');
     const [first] = pair.events('node', 'childSaEstablished');
     expect(ike!.rekeyAt).toBe(25 * minute);
