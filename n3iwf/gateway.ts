@@ -24,7 +24,6 @@ import { dispatchN2 } from './n2/dispatch.ts';
 import { onN2Event } from './n2/events.ts';
 import { failInitialContextSetup } from './n2/procedures/initial-context-setup.ts';
 import { sendUplinkNas } from './n2/procedures/nas-transport.ts';
-import { endSessionChange } from './n2/procedures/pdu-session-resource-modify.ts';
 import {
   keepDownlinkTunnels,
   moveDownlinkTunnel,
@@ -44,6 +43,7 @@ import { onIkeEvent } from './nwu/ike-events.ts';
 import { KeyUses } from './nwu/key-uses.ts';
 import { onNasOpened } from './nwu/nas-delivery.ts';
 import { NasEnvelopeReader } from './nwu/nas-envelope.ts';
+import { endSessionChange } from './nwu/session-change.ts';
 import { type RecordEntry, recordingEngine } from './replay/engine-record.ts';
 import { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';

@@ -33,29 +33,73 @@ const ownSa: Record<ChildSaPolicy, (parameters: QosFlowLevelQosParameters) => bo
  * their own and is the default one, of which a session has exactly one [TS24502 7.5.2]; where every flow asks for one of
  * its own, that of the first flow without a guaranteed bit rate is the default.
  */
-export function planChildSas(
-  flows: Flows,
-  { childSas, dscp }: SessionPolicy,
-): readonly [ChildSaPlan, ...ChildSaPlan[]] {
-  const all = [...flows.keys()];
-  const parameters = (qfi: number) => flows.get(qfi);
-  const wantsOwn = (qfi: number) => {
-    const wanted = parameters(qfi);
-    return wanted !== undefined && ownSa[childSas](wanted);
-  };
-  const shared = all.filter((qfi) => !wantsOwn(qfi));
-  const plain = all.find((qfi) => !isGuaranteedFlow(parameters(qfi))) ?? all[0];
-  const first = shared.length > 0 ? shared : all.filter((qfi) => qfi === plain);
-  const others = all.filter((qfi) => !first.includes(qfi));
-  const plan = (qfis: readonly number[], isDefault: boolean): ChildSaPlan => {
-    const code = codePointOf(qfis.map(parameters), dscp);
-    return code === undefined ? { qfis, isDefault } : { qfis, isDefault, dscp: code };
-  };
-  return [plan(first, true), ...others.map((qfi) => plan([qfi], false))];
+export function planChildSas(flows: Flows, policy: SessionPolicy): readonly [ChildSaPlan, ...ChildSaPlan[]] {
+  const first = flowsOfDefault(flows, policy, []);
+  const others = [...flows.keys()].filter((qfi) => !first.includes(qfi));
+  return [planOf(flows, first, true, policy), ...others.map((qfi) => planOf(flows, [qfi], false, policy))];
 }
 
-function isGuaranteedFlow(parameters: QosFlowLevelQosParameters | undefined): boolean {
-  return parameters !== undefined && isGuaranteed(parameters);
+/** How the flows of a session ride at present: on the default Child SA, or on one of their own. */
+export interface Riding {
+  readonly onDefault: readonly number[];
+  readonly onOwn: readonly number[];
+}
+
+/** What turns one layout into another. */
+export interface Relaying {
+  /** Child SAs to ask the UE for. */
+  readonly added: readonly ChildSaPlan[];
+  /** Flows that lose the Child SA of their own, as they are gone or ride on the default one from now on. */
+  readonly dropped: readonly number[];
+}
+
+/**
+ * Lays the flows that a session is to have, again at least one, on the Child SAs that it has. What need not move stays:
+ * above all the default Child SA, whose last flow is followed by another [TS24502 7.6.2].
+ */
+export function replanChildSas(flows: Flows, riding: Riding, policy: SessionPolicy): Relaying {
+  const onDefault = flowsOfDefault(flows, policy, riding.onDefault, riding.onOwn);
+  const ownWanted = [...flows.keys()].filter((qfi) => !onDefault.includes(qfi));
+  return {
+    added: ownWanted
+      .filter((qfi) => !riding.onOwn.includes(qfi))
+      .map((qfi) => planOf(flows, [qfi], false, policy)),
+    dropped: riding.onOwn.filter((qfi) => !ownWanted.includes(qfi)),
+  };
+}
+
+/** A Child SA for `qfis`, with the code point that they share. */
+export function planOf(
+  flows: Flows,
+  qfis: readonly number[],
+  isDefault: boolean,
+  { dscp }: SessionPolicy,
+): ChildSaPlan {
+  const code = codePointOf(
+    qfis.map((qfi) => flows.get(qfi)),
+    dscp,
+  );
+  return code === undefined ? { qfis, isDefault } : { qfis, isDefault, dscp: code };
+}
+
+/**
+ * The flows that share the default Child SA. Where all ask for one of their own, a single flow is the default one's: the
+ * one that rides there already, else one that has no other yet, and of those rather one without a guaranteed bit rate.
+ */
+function flowsOfDefault(
+  flows: Flows,
+  { childSas }: SessionPolicy,
+  before: readonly number[],
+  onOwn: readonly number[] = [],
+): readonly number[] {
+  const all = [...flows];
+  const shared = all.filter(([, parameters]) => !ownSa[childSas](parameters));
+  if (shared.length > 0) return shared.map(([qfi]) => qfi);
+  const isPlain = ([, parameters]: (typeof all)[number]) => !isGuaranteed(parameters);
+  const stays = all.find(([qfi]) => before.includes(qfi));
+  const fresh = all.filter(([qfi]) => !onOwn.includes(qfi));
+  const chosen = stays ?? fresh.find(isPlain) ?? fresh[0] ?? all.find(isPlain) ?? all[0];
+  return chosen === undefined ? [] : [chosen[0]];
 }
 
 /** The code point that all flows of a Child SA share; undefined where they differ or one has none. */

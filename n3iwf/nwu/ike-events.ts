@@ -4,19 +4,16 @@ import {
   failInitialContextSetup,
 } from '../n2/procedures/initial-context-setup.ts';
 import { reportNewLocation } from '../n2/procedures/location-reporting.ts';
-import { onSessionChangeAnswered } from '../n2/procedures/pdu-session-resource-modify.ts';
 import { releaseFlows, releaseSession } from '../n2/procedures/pdu-session-resource-notify.ts';
-import {
-  abandonSetup,
-  onSessionChildSa,
-  onSessionChildSaFailed,
-} from '../n2/procedures/pdu-session-resource-setup.ts';
+import { abandonSetup } from '../n2/procedures/pdu-session-resource-setup.ts';
 import type { Node } from '../node.ts';
 import { UeContext } from '../ue/context.ts';
 import { refuseForCongestion } from './congestion.ts';
 import { onEapResponse } from './eap-exchange.ts';
 import { eapStart } from './eap5g.ts';
 import { onPpkMismatch, onPpkRequested, onSharedSecretRequested } from './quantum-keys.ts';
+import { onSessionChangeAnswered } from './session-change.ts';
+import { onSessionChildSa, onSessionChildSaFailed } from './session-child-sas.ts';
 
 type EventOf<T extends IkeEvent['type']> = Extract<IkeEvent, { type: T }>;
 type Handlers = { [T in IkeEvent['type']]?: (node: Node, event: EventOf<T>) => void };

@@ -9,6 +9,8 @@ export interface QosInfo {
   readonly dscp?: number;
 }
 
+/** Security protocol ID of ESP. */
+const esp = 3;
 const flagDscp = 0x01;
 const flagDefault = 0x02;
 
@@ -16,13 +18,18 @@ function status(notifyType: number, data: Uint8Array): Notify {
   return { protocol: 0, spi: new Uint8Array(0), notifyType, data };
 }
 
-/** 5G_QOS_INFO. Its length octet counts itself: free5GC sends it so, and its UE takes both readings. */
-export function qosInfoNotify({ pduSessionId, qfis, isDefault, dscp }: QosInfo): Notify {
+/**
+ * 5G_QOS_INFO. Its length octet counts itself: free5GC sends it so, and its UE takes both readings.
+ *
+ * @param spi the inbound SPI of the sender, where it speaks of a Child SA that there is already [RFC7296 3.10]
+ */
+export function qosInfoNotify({ pduSessionId, qfis, isDefault, dscp }: QosInfo, spi?: number): Notify {
   const writer = new OctetWriter(16).u8(0).u8(pduSessionId).u8(qfis.length).bytes(Uint8Array.from(qfis));
   writer.u8((dscp === undefined ? 0 : flagDscp) | (isDefault ? flagDefault : 0));
   if (dscp !== undefined) writer.u8(dscp);
   writer.patchU8(0, writer.length);
-  return status(NOTIFY['5G_QOS_INFO'], writer.finish());
+  const notify = status(NOTIFY['5G_QOS_INFO'], writer.finish());
+  return spi === undefined ? notify : { ...notify, protocol: esp, spi: new OctetWriter(4).u32(spi).finish() };
 }
 
 /** Reads 5G_QOS_INFO, whether its length counts itself or not; octets after the flags and DSCP are ignored. */

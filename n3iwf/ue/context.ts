@@ -1,5 +1,5 @@
-import type { EspSuite, SocketAddress } from '#ikev2';
-import type { MessageIes, Transfer } from '#ngap';
+import type { ChildSa, EspSuite, SocketAddress } from '#ikev2';
+import type { Cause, MessageIes, Transfer } from '#ngap';
 import type { Amf } from '../n2/amf/amf.ts';
 import type { Guami } from '../n2/amf/guami.ts';
 import type { AmfWish } from '../n2/amf/selection.ts';
@@ -41,6 +41,16 @@ export interface SessionChange {
   readonly pduSessionId: number;
   /** Called once, with the UE's consent, or with false when it refuses or is gone. */
   readonly decided: (accepted: boolean) => void;
+}
+
+/** A Child SA of a session that the UE was asked for. One of the two is called, once, unless the wish is called off. */
+export interface ChildSaWish {
+  readonly session: PduSession;
+  readonly plan: ChildSaPlan;
+  /** The UE has it; it is in use already. */
+  readonly taken: (child: ChildSa) => void;
+  /** The UE refused it or never answered, or it is not as secure as the session must be. */
+  readonly refused: (cause: Cause) => void;
 }
 
 /** An Initial Context Setup Request on its way: the sessions in it and what its response must report. */
@@ -108,6 +118,10 @@ export class UeContext {
   readonly sessionSetups = new Map<number, SessionSetup>();
   /** Changes of sessions that wait for the UE's word, by the tag of the exchange. */
   readonly sessionChanges = new Map<string, SessionChange>();
+  /** Child SAs that the UE was asked for and has not answered, by the tag of the exchange. */
+  readonly childSaWishes = new Map<string, ChildSaWish>();
+  /** How many it was ever asked for: no two exchanges have the same tag. */
+  childSaWishCount = 0;
   /** TEIDs under which a session's downlink shall come once the SMF confirms, by PDU session ID. */
   readonly tunnelMoves = new Map<number, number>();
   /** What each of the UE's Child SAs carries, by the engine's handle. */

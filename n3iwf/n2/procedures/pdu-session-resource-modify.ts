@@ -1,4 +1,3 @@
-import { NOTIFY, type Notify } from '#ikev2';
 import {
   type Cause,
   decodeTransfer,
@@ -9,8 +8,7 @@ import {
 } from '#ngap';
 import type { Node } from '../../node.ts';
 import { sendNasToUe } from '../../nwu/nas-delivery.ts';
-import { qosInfoNotify } from '../../nwu/notifies.ts';
-import { relayFlows, withoutOwnSa } from '../../nwu/session-child-sas.ts';
+import { type ChangeOutcome, changeFlows } from '../../nwu/session-change.ts';
 import type { PduSession, UeContext } from '../../ue/context.ts';
 import { type FailedFlow, type Flows, judgeFlows } from '../qos-flows.ts';
 import type { Report } from '../report.ts';
@@ -38,7 +36,6 @@ const causes = {
   busy: { choice: 'radioNetwork', value: 'interaction-with-other-procedure' },
   noFlows: { choice: 'radioNetwork', value: 'invalid-qos-combination' },
   noTunnel: { choice: 'transport', value: 'transport-resource-unavailable' },
-  refused: { choice: 'radioNetwork', value: 'failure-in-radio-interface-procedure' },
 } as const satisfies Record<string, Cause>;
 
 /**
@@ -98,15 +95,31 @@ function modifySession(
     decided(refusal(pduSessionId, cause));
     return;
   }
-  tellUe(node, ue, session, change.flows, (accepted) => {
-    if (!accepted || ue.sessions.get(pduSessionId) !== session) {
-      decided(refusal(pduSessionId, accepted ? causes.busy : causes.refused));
+  changeFlows(node, ue, session, change.flows, (outcome) => {
+    if ('cause' in outcome) {
+      decided(refusal(pduSessionId, outcome.cause));
       return;
     }
-    apply(node, ue, session, change);
+    const had = whatIsHad(change, outcome);
+    const [firstFailed] = had.failed;
+    if (firstFailed !== undefined && !isAnyServed(session, had)) {
+      decided(refusal(pduSessionId, firstFailed.cause));
+      return;
+    }
+    apply(node, ue, session, had);
     if (item.nasPdu !== undefined) sendNasToUe(node, ue, item.nasPdu);
-    decided({ ok: true, pduSessionId, transfer: responseTransfer(change) });
+    decided({ ok: true, pduSessionId, transfer: responseTransfer(had) });
   });
+}
+
+/** The change less the flows for which the UE took no Child SA. */
+function whatIsHad(change: Change, { flows, failed }: Exclude<ChangeOutcome, { cause: Cause }>): Change {
+  const { served } = change;
+  const lost = failed.filter(({ qosFlowIdentifier }) => served.includes(qosFlowIdentifier));
+  const kept = served.filter(
+    (qfi) => flows.has(qfi) && !lost.some(({ qosFlowIdentifier }) => qosFlowIdentifier === qfi),
+  );
+  return { ...change, flows, served: kept, failed: [...change.failed, ...lost] };
 }
 
 function absent(ue: UeContext, { pduSessionId }: ModifyItem): { readonly cause: Cause } {
@@ -175,52 +188,12 @@ function isAnyServed(session: PduSession, { served, flows, ulTunnel, bitRate }: 
   );
 }
 
-/**
- * Tells the UE which flows ride on the session's default Child SA now, when they are other ones than before; those that
- * are added do, whatever the policy [TS24502 7.6.2].
- */
-function tellUe(
-  node: Node,
-  ue: UeContext,
-  session: PduSession,
-  flows: Flows,
-  decided: (accepted: boolean) => void,
-): void {
-  const before = withoutOwnSa(ue, session, [...session.flows.keys()]);
-  const qfis = withoutOwnSa(ue, session, [...flows.keys()]);
-  if (qfis.length === before.length && qfis.every((qfi) => before.includes(qfi))) {
-    decided(true);
-    return;
-  }
-  const tag = `flows ${session.id} ${session.dlTeid}`;
-  const notifies = [qosInfoNotify({ pduSessionId: session.id, qfis, isDefault: true })];
-  ue.sessionChanges.set(tag, { pduSessionId: session.id, decided });
-  node.ike((engine, now) => engine.inform(now, ue.ikeSaId, notifies, tag));
-}
-
-/** The UE's answer to a change: an error notify in it, or any that is not understood, is a refusal [TS24502 7.6.3]. */
-export function onSessionChangeAnswered(ue: UeContext, tag: string, notifies: readonly Notify[]): void {
-  endSessionChange(
-    ue,
-    tag,
-    notifies.every(({ notifyType }) => notifyType === NOTIFY['5G_QOS_INFO']),
-  );
-}
-
-/** Ends the wait for a change's answer. */
-export function endSessionChange(ue: UeContext, tag: string, accepted: boolean): void {
-  const change = ue.sessionChanges.get(tag);
-  ue.sessionChanges.delete(tag);
-  change?.decided(accepted);
-}
-
 function apply(node: Node, ue: UeContext, session: PduSession, change: Change): void {
   session.flows = change.flows;
   session.ulTunnel = change.ulTunnel;
   session.bitRate = change.bitRate;
   const { id: pduSessionId, ulTunnel } = session;
   node.plane.updatePduSession(ue.id, pduSessionId, { ulTunnel, qfis: [...session.flows.keys()] });
-  relayFlows(node, ue, session);
 }
 
 function responseTransfer({ served, failed }: Change): Uint8Array {

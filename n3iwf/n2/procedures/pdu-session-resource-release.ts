@@ -1,11 +1,11 @@
 import { encodeTransfer, type PDUSessionResourceReleaseCommand } from '#ngap';
 import type { Node } from '../../node.ts';
 import { sendNasToUe } from '../../nwu/nas-delivery.ts';
-import { removeChildSas } from '../../nwu/session-child-sas.ts';
+import { endSessionChange } from '../../nwu/session-change.ts';
+import { callOffChildSas, removeChildSas } from '../../nwu/session-child-sas.ts';
 import type { UeContext } from '../../ue/context.ts';
 import type { Report } from '../report.ts';
 import { userLocation } from '../user-location.ts';
-import { endSessionChange } from './pdu-session-resource-modify.ts';
 import { abandonSetup, setupCauses } from './pdu-session-resource-setup.ts';
 
 /**
@@ -53,6 +53,7 @@ export function closeSession(node: Node, ue: UeContext, pduSessionId: number, te
     node.plane.removeDownlinkTeid(moving);
     node.teids.release(moving);
   }
+  callOffChildSas(ue, session);
   for (const [tag, change] of ue.sessionChanges)
     if (change.pduSessionId === pduSessionId) endSessionChange(ue, tag, true);
   removeChildSas(node, ue, session.childSaIds, tellUe);

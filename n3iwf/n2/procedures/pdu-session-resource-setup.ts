@@ -1,4 +1,3 @@
-import type { ChildSa } from '#ikev2';
 import {
   type Cause,
   decodeTransfer,
@@ -9,11 +8,8 @@ import {
 import type { Node } from '../../node.ts';
 import { type ChildSaPlan, planChildSas } from '../../nwu/child-sa-policy.ts';
 import { sendNasToUe } from '../../nwu/nas-delivery.ts';
-import { qosInfoNotify, upAddressNotify } from '../../nwu/notifies.ts';
-import { hostSelector } from '../../nwu/selectors.ts';
-import { removeChildSas } from '../../nwu/session-child-sas.ts';
+import { callOffChildSas, removeChildSas, requestChildSa } from '../../nwu/session-child-sas.ts';
 import type { PduSession, SessionSetup, UeContext } from '../../ue/context.ts';
-import { requireAddress } from '../../userplane/address.ts';
 import { isGuaranteed, judgeFlows } from '../qos-flows.ts';
 import type { Report } from '../report.ts';
 import { repeatedIds, type SessionResult, sessionLists } from '../session-results.ts';
@@ -35,7 +31,6 @@ export const setupCauses = {
   duplicate: { choice: 'radioNetwork', value: 'multiple-PDU-session-ID-instances' },
   noBitRate: { choice: 'radioNetwork', value: 'invalid-qos-combination' },
   noTunnel: { choice: 'transport', value: 'transport-resource-unavailable' },
-  noChildSa: { choice: 'radioNetwork', value: 'failure-in-radio-interface-procedure' },
   interrupted: { choice: 'radioNetwork', value: 'interaction-with-other-procedure' },
   released: { choice: 'radioNetwork', value: 'radio-connection-with-ue-lost' },
 } as const satisfies Record<string, Cause>;
@@ -98,7 +93,7 @@ export function setUpSessions(
     } else {
       const setup = { ...opened, awaited: 1, suite: undefined, decided };
       ue.sessionSetups.set(item.pduSessionId, setup);
-      requestChildSa(node, ue, setup, 0);
+      askFor(node, ue, setup, setup.plans[0]);
     }
   }
 }
@@ -153,73 +148,32 @@ function tunnelOf(
   return undefined;
 }
 
-/** The N3IWF starts the Child SAs of a session and tells the UE which flows ride on each [TS24502 7.5]. */
-function requestChildSa(node: Node, ue: UeContext, { session, plans }: SessionSetup, at: number): void {
-  const plan = plans[at];
-  if (plan === undefined) return;
-  const inner = ue.innerAddress ?? new Uint8Array(4);
-  const own = node.innerAddresses.ownFor(inner) ?? requireAddress(node.identity.innerAddress);
-  const request = {
-    trafficSelectorsLocal: [hostSelector(own)],
-    trafficSelectorsRemote: [hostSelector(inner)],
-    notifies: [qosInfoNotify({ pduSessionId: session.id, ...plan }), upAddressNotify(own)],
-    tag: childTag(session, at),
-  };
-  node.ike((engine, now) => engine.createChildSa(now, ue.ikeSaId, request));
-}
-
-/** Names a Child SA of a session to the IKE engine; a later session of the same ID has another TEID. */
-function childTag({ id, dlTeid }: PduSession, at: number): string {
-  return `pduSession ${id} ${dlTeid} ${at}`;
-}
-
-interface AskedChildSa {
-  readonly setup: SessionSetup;
-  readonly plan: ChildSaPlan;
-}
-
-/** The set-up and the plan that an answer of the UE belongs to; undefined when the set-up was called off. */
-function askedBy(ue: UeContext, tag: string): AskedChildSa | undefined {
-  const [, id = -1, , at = -1] = tag.split(' ').map(Number);
-  const setup = ue.sessionSetups.get(id);
-  const plan = setup?.plans[at];
-  if (setup === undefined || plan === undefined || childTag(setup.session, at) !== tag) return undefined;
-  return { setup, plan };
-}
-
-/** The UE agreed to a Child SA of a session; once it has answered for all of them the session is up. */
-export function onSessionChildSa(node: Node, ue: UeContext, tag: string, child: ChildSa): void {
-  const asked = askedBy(ue, tag);
-  const unmet = unmetSecurity(asked?.setup.session.security, [child.suite]);
-  if (asked === undefined || unmet !== undefined) {
-    node.ike((engine, now) => engine.deleteChildSa(now, ue.ikeSaId, child.id));
-    if (asked !== undefined) withoutChildSa(node, ue, asked, unmet ?? setupCauses.noChildSa);
-    return;
-  }
-  const { setup, plan } = asked;
-  const use = { kind: 'pduSession', pduSessionId: setup.session.id, ...plan } as const;
-  setup.session.childSaIds.add(child.id);
-  ue.childUses.set(child.id, use);
-  node.plane.installChildSa(ue.id, child, use);
-  if (plan.isDefault) {
-    setup.suite = child.suite;
-    setup.awaited += setup.plans.length - 1;
-    for (let at = 1; at < setup.plans.length; at++) requestChildSa(node, ue, setup, at);
-  }
-  answered(node, ue, setup);
-}
-
-/** The UE refused a Child SA, or never answered. */
-export function onSessionChildSaFailed(node: Node, ue: UeContext, tag: string, reason: string): void {
-  const asked = askedBy(ue, tag);
-  if (asked === undefined) return;
-  const { session } = asked.setup;
-  node.log.warn({ ue: ue.id, pduSession: session.id, reason }, 'the UE took no Child SA for the session');
-  withoutChildSa(node, ue, asked, setupCauses.noChildSa);
+/** Asks the UE for one of the Child SAs of a session; when it has the default one, for the others. */
+function askFor(node: Node, ue: UeContext, setup: SessionSetup, plan: ChildSaPlan): void {
+  requestChildSa(node, ue, {
+    session: setup.session,
+    plan,
+    taken: ({ suite }) => {
+      if (plan.isDefault) {
+        setup.suite = suite;
+        const [, ...others] = setup.plans;
+        setup.awaited += others.length;
+        for (const other of others) askFor(node, ue, setup, other);
+      }
+      answered(node, ue, setup);
+    },
+    refused: (cause) => withoutChildSa(node, ue, setup, plan, cause),
+  });
 }
 
 /** Without its default Child SA the session fails, and the UE keeps its others; without another one its flows fail. */
-function withoutChildSa(node: Node, ue: UeContext, { setup, plan }: AskedChildSa, cause: Cause): void {
+function withoutChildSa(
+  node: Node,
+  ue: UeContext,
+  setup: SessionSetup,
+  plan: ChildSaPlan,
+  cause: Cause,
+): void {
   const { session } = setup;
   if (plan.isDefault) {
     abandonSetup(node, ue, session.id, cause);
@@ -248,6 +202,7 @@ export function abandonSetup(node: Node, ue: UeContext, pduSessionId: number, ca
   const setup = ue.sessionSetups.get(pduSessionId);
   if (setup === undefined) return;
   ue.sessionSetups.delete(pduSessionId);
+  callOffChildSas(ue, setup.session);
   node.teids.release(setup.session.dlTeid);
   removeChildSas(node, ue, setup.session.childSaIds, true);
   setup.decided(setupRefusal(pduSessionId, cause));

@@ -178,12 +178,11 @@ describe('PDU Session Resource Modify', () => {
   });
 
   it('[TS24502 7.6.3] goes back to the flows from before when the UE refuses', async () => {
-    const world = await attached({ ue: { refusesSessions: [5] } });
-    const ue = world.gateway.ues.ofId(1)!;
-    ue.sessions.set(5, { ...session(world)!, id: 5, childSaIds: new Set() });
-    await world.amfSends(modifyRequest([[5, add(flow(2, standard(9)))]]));
+    const world = await attached({ ue: { refusesFlows: [2] } });
+    await world.amfSends(modifyRequest([[1, add(flow(2, standard(9)))]]));
     expect(failedCause(world)).toBe('failure-in-radio-interface-procedure');
-    expect([...(ue.sessions.get(5)?.flows.keys() ?? [])]).toEqual([1]);
+    expect(qfis(world)).toEqual([1]);
+    expect(await world.ping()).toBe(true);
   });
 
   it('refuses a second change while the UE has not answered the first, and a change of a session that is being set up', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { securityResult, unmetSecurity } from '../../../n3iwf/n2/up-security.ts';
-import { childSaPolicies, planChildSas } from '../../../n3iwf/nwu/child-sa-policy.ts';
+import { childSaPolicies, planChildSas, replanChildSas } from '../../../n3iwf/nwu/child-sa-policy.ts';
 import { delayCritical, standard } from '../n2/support.ts';
 
 const flows = (...list: [qfi: number, fiveQi: number, guaranteed?: boolean][]) =>
@@ -103,5 +103,45 @@ describe('protection that the SMF asks for', () => {
       integrityProtectionResult: 'performed',
       confidentialityProtectionResult: 'not-performed',
     });
+  });
+});
+
+describe('another layout of a session that is up', () => {
+  const riding = (onDefault: readonly number[], onOwn: readonly number[]) => ({ onDefault, onOwn });
+
+  it('what the policy does not move stays where it is', () => {
+    const policy = { childSas: 'gbr', dscp: none } as const;
+    const all = flows([1, 9], [2, 1, true], [3, 8]);
+    expect(replanChildSas(all, riding([1, 3], [2]), policy)).toEqual({ added: [], dropped: [] });
+    expect(replanChildSas(all, riding([1, 2, 3], []), policy).added).toEqual([
+      { qfis: [2], isDefault: false },
+    ]);
+    expect(replanChildSas(flows([1, 9]), riding([1, 3], [2]), policy)).toEqual({ added: [], dropped: [2] });
+    expect(replanChildSas(flows([2, 9], [1, 9]), riding([1], [2]), policy).dropped).toEqual([2]);
+  });
+
+  it('[TS24502 7.5.2] the default Child SA is never left without a flow, and no flow without a Child SA', () => {
+    const some = fc.uniqueArray(fc.tuple(fc.nat(63), fc.integer({ min: 1, max: 9 }), fc.boolean()), {
+      minLength: 1,
+      maxLength: 12,
+      selector: ([qfi]) => qfi,
+    });
+    fc.assert(
+      fc.property(some, some, fc.constantFrom(...childSaPolicies), (before, after, childSas) => {
+        const policy = { childSas, dscp: none };
+        const [first, ...own] = planChildSas(flows(...before), policy);
+        const onOwn = own.flatMap(({ qfis }) => qfis);
+        const { added, dropped } = replanChildSas(flows(...after), riding(first.qfis, onOwn), policy);
+        const stays = onOwn.filter((qfi) => !dropped.includes(qfi));
+        const owned = [...stays, ...added.flatMap(({ qfis }) => qfis)];
+        const onDefault = after.filter(([qfi]) => !owned.includes(qfi));
+        expect(onDefault.length).toBeGreaterThan(0);
+        expect(new Set(owned).size).toBe(owned.length);
+        expect(owned.every((qfi) => after.some(([other]) => other === qfi))).toBe(true);
+        expect(onDefault.length === 1 || !onDefault.some(([, , gbr]) => childSas === 'gbr' && gbr)).toBe(
+          true,
+        );
+      }),
+    );
   });
 });

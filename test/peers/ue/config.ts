@@ -35,6 +35,8 @@ export interface UeConfig {
   readonly capability?: Uint8Array;
   /** PDU sessions whose Child SA, or change of flows, the UE refuses, for tests. */
   readonly refusesSessions?: readonly number[];
+  /** QFIs that the UE refuses in the same way. */
+  readonly refusesFlows?: readonly number[];
 }
 
 /** The key on which the keys of an SA depend; no ID without a PPK. */

@@ -72,9 +72,22 @@ export class InnerStack {
     return qos?.pduSessionId;
   }
 
-  /** The flows of a session's default Child SA are others from now on. */
-  changeFlows(qos: QosInfo): void {
-    for (const sa of this.sessions.get(qos.pduSessionId) ?? []) if (sa.qos?.isDefault === true) sa.qos = qos;
+  /** A session's Child SA carries other flows from now on: that of `spi`, its outbound one, or else the default one. */
+  changeFlows(qos: QosInfo, spi?: number): void {
+    for (const sa of this.sessions.get(qos.pduSessionId) ?? [])
+      if (spi === undefined ? sa.qos?.isDefault === true : sa.child.spiOut === spi) sa.qos = qos;
+  }
+
+  /** The flows that Child SAs of a session name, those of the default one first. */
+  flowsOf(pduSessionId: number): number[] {
+    const current = this.currentOf(this.sessions.get(pduSessionId) ?? []);
+    const own = current.flatMap(({ qos }) => (qos?.isDefault === true ? [] : (qos?.qfis ?? [])));
+    return [...new Set([...(this.defaultOf(pduSessionId)?.qos?.qfis ?? []), ...own])];
+  }
+
+  /** The code point that the N3IWF asks for on the Child SA of a flow. */
+  dscpOf(pduSessionId: number, qfi: number): number | undefined {
+    return this.saFor(pduSessionId, qfi)?.qos?.dscp;
   }
 
   private install(child: ChildSa, qos: QosInfo | undefined): Sa {
@@ -117,12 +130,15 @@ export class InnerStack {
 
   /** Every Child SA that sends at present, the signalling SA among them. */
   currentChildSas(): number[] {
-    const ofSessions = [...this.sessions.values()].flatMap((all) =>
-      all.filter((sa, at) => !all.slice(at + 1).some((later) => sameFlows(sa, later))),
-    );
+    const ofSessions = [...this.sessions.values()].flatMap((all) => this.currentOf(all));
     return [...(this.signalling === undefined ? [] : [this.signalling]), ...ofSessions].map(
       ({ child }) => child.id,
     );
+  }
+
+  /** Without those in whose place another one stands. */
+  private currentOf(all: readonly Sa[]): Sa[] {
+    return all.filter((sa, at) => !all.slice(at + 1).some((later) => sameFlows(sa, later)));
   }
 
   private defaultOf(pduSessionId: number): Sa | undefined {

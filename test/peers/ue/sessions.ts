@@ -13,7 +13,6 @@ interface Session {
   readonly pti: number;
   address: Uint8Array | undefined;
   upAddress: Uint8Array | undefined;
-  qfis: readonly number[];
   isUp: boolean;
   readonly pings: Map<number, number>;
 }
@@ -43,7 +42,6 @@ export class UeSessions {
       pti,
       address: undefined,
       upAddress: undefined,
-      qfis: [],
       isUp: false,
       pings: new Map(),
     };
@@ -83,7 +81,7 @@ export class UeSessions {
       data: new Uint8Array(octets),
     });
     const packet = encodeIp(session.address, destination, IP_PROTOCOL.ICMP, echo);
-    this.send(pduSessionId, qfi ?? session.qfis[0] ?? 1, packet);
+    this.send(pduSessionId, qfi ?? this.stack.flowsOf(pduSessionId)[0] ?? 1, packet);
   }
 
   /** Sends an IP packet in a flow of a session that is up. */
@@ -124,17 +122,18 @@ export class UeSessions {
     if (session === undefined) return;
     this.stack.installSession(child, qos);
     session.upAddress = upAddress;
-    session.qfis = qos.isDefault ? [...qos.qfis, ...session.qfis] : [...session.qfis, ...qos.qfis];
     this.checkUp(session);
   }
 
-  /** The N3IWF says which flows ride on a session's Child SA from now on; false when there is no such session. */
-  onFlows(qos: QosInfo): boolean {
+  /**
+   * The N3IWF says which flows ride on a session's Child SA from now on: that of `spi`, or else the default one. False
+   * when there is no such session.
+   */
+  onFlows(qos: QosInfo, spi?: number): boolean {
     const { pduSessionId, qfis } = qos;
     const session = this.byId.get(pduSessionId);
     if (session === undefined) return false;
-    session.qfis = qfis;
-    this.stack.changeFlows(qos);
+    this.stack.changeFlows(qos, spi);
     this.ports.event({ type: 'flowsChanged', pduSessionId, qfis });
     return true;
   }
@@ -162,10 +161,15 @@ export class UeSessions {
   }
 
   private checkUp(session: Session): void {
-    const { id, address, upAddress, qfis } = session;
+    const { id, address, upAddress } = session;
     if (session.isUp || address === undefined || upAddress === undefined) return;
     session.isUp = true;
-    this.ports.event({ type: 'sessionUp', pduSessionId: id, address: address.join('.'), qfis });
+    this.ports.event({
+      type: 'sessionUp',
+      pduSessionId: id,
+      address: address.join('.'),
+      qfis: this.stack.flowsOf(id),
+    });
   }
 
   private drop(pduSessionId: number): void {

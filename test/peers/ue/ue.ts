@@ -185,7 +185,7 @@ export class SimulatedUe {
     const qos = notifies.find(({ notifyType }) => notifyType === qosInfoType);
     const info = qos === undefined ? undefined : decodeQosInfo(qos.data);
     if (info === undefined) return [];
-    if (info.ok && !this.refuses(notifies) && this.sessions.onFlows(info.value)) return [];
+    if (info.ok && !this.refuses(notifies) && this.sessions.onFlows(info.value, spiOf(qos))) return [];
     const none = new Uint8Array(0);
     return [{ protocol: 0, spi: none, notifyType: NOTIFY.INVALID_SYNTAX, data: none }];
   }
@@ -193,7 +193,10 @@ export class SimulatedUe {
   private refuses(notifies: readonly Notify[]): boolean {
     const qos = notifies.find(({ notifyType }) => notifyType === qosInfoType);
     const info = qos === undefined ? undefined : decodeQosInfo(qos.data);
-    return info?.ok === true && this.config.refusesSessions?.includes(info.value.pduSessionId) === true;
+    if (info?.ok !== true) return false;
+    const { pduSessionId, qfis } = info.value;
+    const { refusesSessions = [], refusesFlows = [] } = this.config;
+    return refusesSessions.includes(pduSessionId) || qfis.some((qfi) => refusesFlows.includes(qfi));
   }
 
   /** A key of our own choice, or the one that the N3IWF named. */
@@ -444,6 +447,11 @@ export class SimulatedUe {
       this.carryOut(this.engine.sendEap(this.ports.now(), this.ikeSaId, eapStop(this.eapIdentifier)));
     }
   }
+}
+
+/** The SPI of the Child SA that a notify speaks of; undefined where it names none. */
+function spiOf(notify: Notify | undefined): number | undefined {
+  return notify?.spi.length === 4 ? Buffer.from(notify.spi).readUInt32BE() : undefined;
 }
 
 function isMarked(datagram: Uint8Array): boolean {
