@@ -22,6 +22,12 @@ const needs = {
     met: () => existsSync('/usr/lib/postgresql'),
     otherwise: 'PostgreSQL is not installed (Debian package postgresql)',
   },
+  hostapd: { met: () => runs('hostapd'), otherwise: 'hostapd is not installed (Debian package hostapd)' },
+  dnsmasq: {
+    met: () => runs('dnsmasq'),
+    otherwise: 'dnsmasq is not installed (Debian package dnsmasq-base)',
+  },
+  nft: { met: () => runs('nft'), otherwise: 'nft is not installed (Debian package nftables)' },
   root: { met: () => process.getuid?.() === 0, otherwise: 'it must run as root' },
 } as const;
 

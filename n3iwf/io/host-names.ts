@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns/promises';
+import { lookup, Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 
 /** Looks a host name up by the system's resolver, for the addresses of one family. Rejects when it has none. */
@@ -29,4 +29,22 @@ export async function addressesOf(
   const addresses = found.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
   if (addresses.length === 0) throw new Error(`no address is known for ${hosts.join(', ')}`);
   return [...new Set(addresses)];
+}
+
+/** Error codes of an answer that says that there is no such record, as opposed to no answer. */
+const noRecord: ReadonlySet<string | undefined> = new Set(['ENODATA', 'ENOTFOUND']);
+
+/**
+ * Replacement fields of a name's NAPTR records, by order and preference; empty when the answer is that there are none.
+ * Rejects when no server answers, or one refuses to. Servers are those that the system names at the time of the call.
+ */
+export async function naptrReplacements(name: string, resolver = new Resolver()): Promise<readonly string[]> {
+  try {
+    const records = await resolver.resolveNaptr(name);
+    const ranked = records.sort((a, b) => a.order - b.order || a.preference - b.preference);
+    return ranked.map(({ replacement }) => replacement).filter((replacement) => replacement !== '');
+  } catch (error) {
+    if (noRecord.has((error as NodeJS.ErrnoException).code)) return [];
+    throw error;
+  }
 }
