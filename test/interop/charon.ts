@@ -9,8 +9,12 @@ export const pathNetwork = `10.77.${process.pid % 256}`;
 export const charonAddress = `${pathNetwork}.1`;
 export const ownAddress = `${pathNetwork}.2`;
 
+/** Another charon than Debian's may be tried by hand: its program and its swanctl. */
+export const charonProgram = process.env.INTEROP_CHARON ?? '/usr/lib/ipsec/charon';
+const swanctlProgram = process.env.INTEROP_SWANCTL ?? 'swanctl';
+
 const plugins =
-  'openssl random nonce kdf hmac x509 revocation constraints pubkey pkcs1 pkcs8 pem kernel-libipsec kernel-netlink socket-default vici updown attr';
+  'openssl random nonce kdf hmac x509 revocation constraints pubkey pkcs1 pkcs8 pem kernel-libipsec kernel-netlink socket-default vici updown attr ml sha3';
 
 /** Files for swanctl's folder, by their path in it. */
 export type SwanctlFiles = Readonly<Record<string, string>>;
@@ -34,7 +38,7 @@ export class Charon {
     for (const sub of ['x509', 'x509ca', 'private']) mkdirSync(join(folder, sub));
     for (const [path, content] of Object.entries(files)) writeFileSync(join(folder, path), content);
     writeFileSync(join(folder, 'strongswan.conf'), configuration(folder));
-    const script = 'mount -t tmpfs tmpfs /run; exec /usr/lib/ipsec/charon';
+    const script = `mount -t tmpfs tmpfs /run; mkdir -p ${runFolder()}; exec ${charonProgram}`;
     const argv = ['netns', 'exec', namespace, 'unshare', '-m', 'sh', '-c', script];
     const env = { ...process.env, STRONGSWAN_CONF: join(folder, 'strongswan.conf') };
     const charon = new Charon(folder, namespace, spawn('ip', argv, { env, stdio: 'ignore' }));
@@ -49,7 +53,7 @@ export class Charon {
       'netns',
       'exec',
       this.namespace,
-      'swanctl',
+      swanctlProgram,
       ...argv,
       '--uri',
       `unix://${join(this.folder, 'vici')}`,
@@ -67,9 +71,22 @@ export class Charon {
     });
   }
 
+  /** Loads more connections and secrets beside those it was started with; swanctl unloads what its file does not name. */
+  async add(text: string): Promise<void> {
+    const path = join(this.folder, 'added.conf');
+    writeFileSync(path, `${readFileSync(join(this.folder, 'swanctl.conf'), 'utf8')}\n${text}\n`);
+    await this.swanctl('--load-creds', '--file', path);
+    await this.swanctl('--load-conns', '--file', path);
+  }
+
   /** Runs `ip` in charon's namespace. */
   ip(...words: string[]): void {
     execFileSync('ip', ['-n', this.namespace, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
+  }
+
+  /** As in `strongSwan 5.9.8`. */
+  get version(): string {
+    return /strongSwan [\d.]+/.exec(this.log())?.[0] ?? 'strongSwan';
   }
 
   /** Everything that charon has said so far. */
@@ -82,6 +99,9 @@ export class Charon {
     this.process.kill('SIGTERM');
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 3000))]);
     execFileSync('ip', ['netns', 'del', this.namespace], { stdio: 'ignore' });
+    // With the captures of our side, what charon said about the same traffic.
+    const captures = process.env.INTEROP_CAPTURE;
+    if (captures !== undefined) writeFileSync(join(captures, `${this.namespace}.log`), this.log());
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -96,7 +116,8 @@ export class Charon {
 /** Gives our end of the path another address. */
 export function addOwnAddress(address: string): void {
   const near = `ike${process.pid}`.slice(0, 15);
-  execFileSync('ip', ['addr', 'add', `${address}/24`, 'dev', near], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const words = ['addr', 'replace', `${address}/24`, 'dev', near];
+  execFileSync('ip', words, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 function buildPath(namespace: string): void {
@@ -119,10 +140,17 @@ function buildPath(namespace: string): void {
   ip('-n', namespace, 'addr', 'add', '10.55.0.1/32', 'dev', 'lo');
 }
 
+/** A charon that was built by hand leaves its PID where it was told to; Debian's does in /run, which is the namespace's own. */
+function runFolder(): string {
+  return process.env.INTEROP_RUN ?? '/run';
+}
+
 function configuration(folder: string): string {
   return `charon {
   load = ${plugins}
   fragment_size = 800
+  retransmit_timeout = 0.5
+  retransmit_tries = 2
   filelog { l { path = ${folder}/log
     default = 1
     flush_line = yes } }

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { expect } from 'vitest';
 import {
   type EndpointConfig,
   type EndpointPorts,
@@ -20,7 +21,11 @@ import { UdpSocket } from '../../n3iwf/io/udp.ts';
 import { WakeTimer } from '../../n3iwf/io/wake-timer.ts';
 import { hostSelector } from '../../n3iwf/nwu/selectors.ts';
 import { recordingEngine } from '../../n3iwf/replay/engine-record.ts';
-import { charonAddress, ownAddress } from './charon.ts';
+import { charonAddress, ownAddress, pathNetwork } from './charon.ts';
+
+/** Addresses of a {@link NatBox}: where it is reached, and from where it passes things on. */
+export const natOutside = `${pathNetwork}.30`;
+export const natInside = `${pathNetwork}.31`;
 
 export const sharedSecret = 'sesame-sesame-sesame';
 export const ppkId = 'ppk-0001';
@@ -39,15 +44,26 @@ function all<T>(
   });
 }
 
+/** IKE proposals by their keywords. */
+export const ike = (words: readonly string[]) => all(parseIkeProposal, words);
+
 let captures = 0;
 
-/** With INTEROP_CAPTURE, a folder: traffic, keys and record of each peer, numbered in the order of the tests. */
+/** With INTEROP_CAPTURE, a folder: traffic, keys and record of each peer, by suite and numbered in the order of the tests. */
 function nextCapture(): LabCapture | undefined {
   const folder = process.env.INTEROP_CAPTURE;
   if (folder === undefined) return undefined;
-  const name = join(folder, String(++captures).padStart(2, '0'));
+  const suite = basename(expect.getState().testPath ?? '', '.test.ts');
+  const name = join(folder, `${suite}-${String(++captures).padStart(2, '0')}`);
   mkdirSync(folder, { recursive: true });
   return new LabCapture({ pcap: `${name}.pcap`, keylog: name, record: `${name}.record` });
+}
+
+/** Where we connect to, and the names of both ends. */
+export interface ConnectTo {
+  readonly address?: string;
+  readonly local?: string;
+  readonly remote?: string;
 }
 
 /** Our endpoint on real sockets: answers for a subnet and gives out one virtual IP, or starts an IKE SA itself. */
@@ -55,6 +71,8 @@ export class OurPeer {
   readonly events: IkeEvent[] = [];
   /** Done once, when the next message is here and before it is looked at. */
   ahead: (() => void) | undefined;
+  /** Finds the PPK of a name that the peer gave; without it, there is the one that both were configured with. */
+  lookUpPpk: ((named: string) => Promise<Uint8Array | undefined>) | undefined;
   private readonly config: EndpointConfig;
   private readonly engine: IkeEndpoint;
   private readonly sockets = new Map<string, UdpSocket>();
@@ -127,7 +145,8 @@ export class OurPeer {
   /** Starts an IKE SA to charon, asking for a virtual IP. */
   connect(
     ppk: 'off' | 'required',
-    psk: Pick<InitiatorProfile, 'remoteAuth' | 'localAuth'> & Partial<InitiatorProfile>,
+    auth: Pick<InitiatorProfile, 'remoteAuth' | 'localAuth'> & Partial<InitiatorProfile>,
+    { address = charonAddress, local: ours = 'our-ue.test', remote = 'charon.test' }: ConnectTo = {},
   ): void {
     const { proposals, childProposals } = this.config;
     const encode = (name: string) => ({ type: ID_TYPE.FQDN, data: new TextEncoder().encode(name) });
@@ -136,17 +155,17 @@ export class OurPeer {
     const { outputs } = this.engine.connect(
       monotonicMs(),
       local,
-      { address: charonAddress, port: 500 },
+      { address, port: 500 },
       {
-        localId: encode('our-ue.test'),
-        expectedRemoteId: encode('charon.test'),
+        localId: encode(ours),
+        expectedRemoteId: encode(remote),
         proposals,
         childProposals,
         ppk,
         attributes: [{ type: 1, value: new Uint8Array(0) }],
         trafficSelectorsLocal: [any],
         trafficSelectorsRemote: [subnet],
-        ...psk,
+        ...auth,
       },
     );
     this.carryOut(outputs);
@@ -185,8 +204,10 @@ export class OurPeer {
 
   async close(): Promise<void> {
     this.timer.stop();
-    await Promise.all([...this.sockets.values()].map((socket) => socket.close()));
-    this.capture?.close();
+    const sockets = [...this.sockets.values()];
+    this.sockets.clear();
+    await Promise.all(sockets.map((socket) => socket.close()));
+    if (sockets.length > 0) this.capture?.close();
   }
 
   private carryOut(outputs: readonly Output[]): void {
@@ -218,8 +239,16 @@ export class OurPeer {
         );
         return;
       }
-      const ppk = named === ppkId ? { secret: Uint8Array.from(ppkSecret) } : undefined;
-      this.carryOut(this.engine.providePpk(now, event.ikeSaId, ppk));
+      void this.findPpk(named).then((secret) => {
+        const ppk = secret === undefined ? undefined : { secret };
+        this.carryOut(this.engine.providePpk(monotonicMs(), event.ikeSaId, ppk, event.request));
+        this.timer.rearm();
+      });
     }
+  }
+
+  private async findPpk(named: string): Promise<Uint8Array | undefined> {
+    if (this.lookUpPpk !== undefined) return await this.lookUpPpk(named);
+    return named === ppkId ? Uint8Array.from(ppkSecret) : undefined;
   }
 }
