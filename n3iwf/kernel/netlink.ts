@@ -22,7 +22,7 @@ const unit = 4;
 /** The upper two bits of an attribute's type are flags. */
 const typeMask = 0x3fff;
 
-/** Message types that every netlink family has [RFC3549 2.3.2]. */
+/** Message types that every netlink family has (RFC 3549, 2.3.2). */
 export const NLMSG = { NOOP: 1, ERROR: 2, DONE: 3, OVERRUN: 4 } as const;
 
 /** Flags of requests and of the parts of an answer [RFC3549 2.2]. */

@@ -200,7 +200,7 @@ export const XFRM_ACTION = { ALLOW: 0, BLOCK: 1 } as const;
 export const XFRM_MODE_TUNNEL = 1;
 /** Flags of a state. */
 export const XFRM_STATE_FLAG = { AF_UNSPEC: 32, ESN: 128 } as const;
-/** ESP in UDP [RFC3948 2.1]. */
+/** ESP in UDP (RFC 3948). */
 export const UDP_ENCAP_ESPINUDP = 2;
 /** Largest replay window that the kernel takes, in packets. */
 export const mostReplayWindow = 4096;
