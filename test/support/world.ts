@@ -8,6 +8,7 @@ import { silentLog } from '../../n3iwf/log.ts';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
 import { applyKeyPolicy, type KeyPolicy } from '../../n3iwf/nwu/key-policy.ts';
 import type { RecordEntry } from '../../n3iwf/replay/engine-record.ts';
+import type { UserPacketType } from '../../n3iwf/userplane/plane.ts';
 
 /** One UDP payload under way. */
 export interface Datagram {
@@ -194,8 +195,8 @@ export class World {
     await this.settle();
   }
 
-  async openSession(who = this.ue, id = 1): Promise<void> {
-    who.ue.sessions.request(id);
+  async openSession(who = this.ue, id = 1, type: UserPacketType = 'ipv4'): Promise<void> {
+    who.ue.sessions.request(id, type);
     await this.settle();
   }
 

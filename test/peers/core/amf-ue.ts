@@ -1,3 +1,4 @@
+import type { UserPacketType } from '../../../n3iwf/userplane/plane.ts';
 import type { NasSecurity } from '../nas/index.ts';
 import type { Subscriber } from './config.ts';
 
@@ -15,7 +16,13 @@ export type AmfUeState =
 export interface CoreSession {
   readonly id: number;
   readonly pti: number;
-  readonly address: Uint8Array;
+  readonly type: UserPacketType;
+  /** Number of the session among all: the last octet of its addresses. */
+  readonly host: number;
+  /** IPv4. */
+  readonly address?: Uint8Array;
+  /** First 8 octets of its IPv6 addresses. */
+  readonly prefix?: Uint8Array;
   readonly ulTeid: number;
   readonly qfi: number;
   active: boolean;

@@ -1,9 +1,19 @@
 import { decodeTransfer, encodeTransfer, type MessageIes, type NgapPdu } from '#ngap';
+import type { UserPacketType } from '../../../n3iwf/userplane/plane.ts';
+import { isIpType } from '../../../n3iwf/userplane/user-packet.ts';
 import { defaultQosRules, encodeNas } from '../nas/index.ts';
+import {
+  encodePduAddress,
+  hasIpv4,
+  hasIpv6,
+  type SessionAddress,
+  sessionTypeNumber,
+  sessionTypeOf,
+} from '../user/session-type.ts';
 import type { AmfUe, CoreSession } from './amf-ue.ts';
 import { type CoreConfig, type CoreFlow, sNssaiOf } from './config.ts';
 import { sessionNas } from './session-nas.ts';
-import type { SimulatedUpf } from './upf.ts';
+import { ipv6Pool, type SimulatedUpf } from './upf.ts';
 
 const gtpuPort = 2152;
 const lastHost = 254;
@@ -19,7 +29,7 @@ export interface SmfPorts {
   sendToUe(ue: AmfUe, nasPdu: Uint8Array): void;
 }
 
-/** Sessions of the simulated SMF: one default flow each, an address from a /24, a tunnel at the UPF. */
+/** Sessions of the simulated SMF: the configured flows, an address from a /24 or a prefix of IPv6, a tunnel at the UPF. */
 export class SimulatedSmf {
   private readonly config: CoreConfig;
   private readonly upf: SimulatedUpf;
@@ -37,17 +47,25 @@ export class SimulatedSmf {
   }
 
   /** A session under `id`, in place of one that had it; undefined when every address is taken. */
-  open(ue: SessionHolder, id: number, pti: number): CoreSession | undefined {
+  open(ue: SessionHolder, id: number, pti: number, type: UserPacketType = 'ipv4'): CoreSession | undefined {
     this.remove(ue, id);
     const host = this.freeHosts.shift();
     if (host === undefined) return undefined;
     const ulTeid = this.nextTeid++;
-    const address = Uint8Array.of(...this.config.sessionPrefix, host);
     const { qfi } = this.flows[0];
-    const session: CoreSession = { id, pti, address, ulTeid, qfi, active: false };
+    const addresses = this.addressesOf(type, host);
+    const session: CoreSession = { id, pti, type, host, ...addresses, ulTeid, qfi, active: false };
     ue.sessions.set(id, session);
-    this.upf.addSession({ address, ulTeid, qfi: session.qfi });
+    this.upf.addSession({ type, ...addresses, ulTeid, qfi });
     return session;
+  }
+
+  private addressesOf(type: UserPacketType, host: number): Pick<CoreSession, 'address' | 'prefix'> {
+    const pool = this.config.sessionPrefix;
+    return {
+      ...(hasIpv4(type) ? { address: Uint8Array.of(...pool, host) } : {}),
+      ...(hasIpv6(type) ? { prefix: Uint8Array.of(...ipv6Pool(pool), 0, 0, host) } : {}),
+    };
   }
 
   remove(ue: SessionHolder, id: number): void {
@@ -55,8 +73,7 @@ export class SimulatedSmf {
     if (session === undefined) return;
     ue.sessions.delete(id);
     this.upf.removeSession(session.ulTeid);
-    const [, , , host] = session.address;
-    if (host !== undefined) this.freeHosts.push(host);
+    this.freeHosts.push(session.host);
   }
 
   /** PDU SESSION ESTABLISHMENT ACCEPT for a session. */
@@ -65,11 +82,11 @@ export class SimulatedSmf {
       message: 'PduSessionEstablishmentAccept',
       pduSessionId: session.id,
       pti: session.pti,
-      pduSessionType: 1,
+      pduSessionType: sessionTypeNumber(session.type),
       sscMode: 1,
       qosRules: defaultQosRules(session.qfi),
       ambr: Uint8Array.of(6, 0x03, 0xe8, 6, 0x01, 0xf4),
-      address: Uint8Array.of(1, ...session.address),
+      ...(isIpType(session.type) ? { address: encodePduAddress(session.type, addressFor(session)) } : {}),
       dnn: dnnOctets(this.config.dnn),
     });
   }
@@ -91,7 +108,7 @@ export class SimulatedSmf {
           gtpTeid: teidOctets(session.ulTeid),
         },
       },
-      pduSessionType: 'ipv4',
+      pduSessionType: session.type,
       qosFlowSetupRequestList: this.flows.map(flowRequest),
     });
   }
@@ -117,28 +134,29 @@ export class SimulatedSmf {
     const teid = Buffer.from(tunnel.value.gtpTeid).readUInt32BE();
     const address = tunnel.value.transportLayerAddress.bits.subarray(0, 4).join('.');
     session.active = true;
-    const { address: inner, ulTeid, qfi } = session;
-    this.upf.addSession({
-      address: inner,
-      ulTeid,
-      qfi,
-      downlink: { teid, gateway: { address, port: gtpuPort } },
-    });
+    const { type, host, ulTeid, qfi } = session;
+    const downlink = { teid, gateway: { address, port: gtpuPort } };
+    this.upf.addSession({ type, ...this.addressesOf(type, host), ulTeid, qfi, downlink });
   }
 
   /** A 5GSM message of the UE, out of UL NAS Transport. */
   onMessage(
     ue: AmfUe,
-    message: { readonly message: string; readonly pduSessionId: number; readonly pti: number },
+    message: {
+      readonly message: string;
+      readonly pduSessionId: number;
+      readonly pti: number;
+      readonly pduSessionType?: number;
+    },
   ): void {
     if (message.message === 'PduSessionEstablishmentRequest')
-      this.establish(ue, message.pduSessionId, message.pti);
+      this.establish(ue, message.pduSessionId, message.pti, sessionTypeOf(message.pduSessionType));
     else if (message.message === 'PduSessionReleaseRequest')
       this.release(ue, message.pduSessionId, message.pti);
   }
 
-  private establish(ue: AmfUe, id: number, pti: number): void {
-    const session = this.config.refuse === 'pduSession' ? undefined : this.open(ue, id, pti);
+  private establish(ue: AmfUe, id: number, pti: number, type: UserPacketType): void {
+    const session = this.config.refuse === 'pduSession' ? undefined : this.open(ue, id, pti, type);
     if (session === undefined) {
       const reject = encodeNas({
         message: 'PduSessionEstablishmentReject',
@@ -187,6 +205,14 @@ export class SimulatedSmf {
       },
     });
   }
+}
+
+/** What the session's NAS tells of its address: IPv6 is made from an identifier and the prefix that comes later. */
+function addressFor({ type, address, host }: CoreSession): SessionAddress {
+  return {
+    ...(address === undefined ? {} : { ipv4: address }),
+    ...(hasIpv6(type) ? { interfaceId: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, host) } : {}),
+  };
 }
 
 function flowRequest({ qfi, fiveQi, guaranteed }: CoreFlow) {

@@ -1,6 +1,7 @@
 import { encodeIp, IP_PROTOCOL, type IpPacket } from '../../../n3iwf/userplane/ip.ts';
 import { TcpConnection } from '../../../n3iwf/userplane/tcp.ts';
 import { decodeTcp, encodeTcp, TCP_FLAG, type TcpSegment } from '../../../n3iwf/userplane/tcp-segment.ts';
+import { echoPort } from '../user/echo.ts';
 
 export interface TcpEchoPorts {
   random(length: number): Uint8Array;
@@ -10,20 +11,24 @@ export interface TcpEchoPorts {
 interface Entry {
   readonly ulTeid: number;
   readonly connection: TcpConnection;
+  /** The flow of the last packet from the session: the answer goes in the same. */
+  qfi: number | undefined;
 }
 
-const echoPort = 7;
 /** More connections than this are refused, so that a flood of SYNs takes no more memory than they do. */
 const maxConnections = 256;
 
 /** TCP servers on port 7 of every address of the data network: what comes goes back. Other ports refuse. Sans-I/O. */
 export class TcpEcho {
   private readonly ports: TcpEchoPorts;
-  private readonly send: (ulTeid: number, packet: Uint8Array) => void;
+  private readonly send: (ulTeid: number, packet: Uint8Array, qfi: number | undefined) => void;
   private readonly entries = new Map<string, Entry>();
 
-  /** `send` takes an IP packet for the session of that uplink tunnel. */
-  constructor(ports: TcpEchoPorts, send: (ulTeid: number, packet: Uint8Array) => void) {
+  /** `send` takes an IP packet for a flow of the session of that uplink tunnel. */
+  constructor(
+    ports: TcpEchoPorts,
+    send: (ulTeid: number, packet: Uint8Array, qfi: number | undefined) => void,
+  ) {
     this.ports = ports;
     this.send = send;
   }
@@ -32,34 +37,50 @@ export class TcpEcho {
     return this.entries.size;
   }
 
-  receive(ulTeid: number, packet: IpPacket): void {
+  /** An IP packet with a TCP segment, which came in the flow `qfi`. */
+  receive(ulTeid: number, packet: IpPacket, qfi?: number): void {
     const segment = decodeTcp(packet.payload, packet.source, packet.destination);
     if (!segment.ok) return;
     const { sourcePort, destinationPort, flags } = segment.value;
     const key = `${ulTeid} ${packet.destination.join('.')} ${destinationPort} ${sourcePort}`;
     const known = this.entries.get(key);
-    if (known !== undefined) known.connection.receive(this.ports.now(), segment.value);
-    else if (flags === TCP_FLAG.SYN && destinationPort === echoPort && this.entries.size < maxConnections)
-      this.accept(key, ulTeid, packet, segment.value);
-    else this.refuse(ulTeid, packet, segment.value);
+    if (known !== undefined) {
+      known.qfi = qfi;
+      known.connection.receive(this.ports.now(), segment.value);
+    } else if (flags === TCP_FLAG.SYN && destinationPort === echoPort && this.entries.size < maxConnections)
+      this.accept(key, ulTeid, packet, segment.value, qfi);
+    else this.refuse(ulTeid, packet, segment.value, qfi);
   }
 
-  private accept(key: string, ulTeid: number, { source, destination }: IpPacket, syn: TcpSegment): void {
+  private accept(
+    key: string,
+    ulTeid: number,
+    { source, destination }: IpPacket,
+    syn: TcpSegment,
+    qfi: number | undefined,
+  ): void {
     const ends = { localPort: syn.destinationPort, remotePort: syn.sourcePort };
     const [from, to] = [Uint8Array.from(destination), Uint8Array.from(source)];
     const initialSequence = Buffer.from(this.ports.random(4)).readUInt32BE();
     const connection = TcpConnection.accept(this.ports.now(), ends, initialSequence, syn, {
-      transmit: (segment) =>
-        this.send(ulTeid, encodeIp(from, to, IP_PROTOCOL.TCP, encodeTcp(segment, from, to))),
+      transmit: (segment) => {
+        const packet = encodeIp(from, to, IP_PROTOCOL.TCP, encodeTcp(segment, from, to));
+        this.send(ulTeid, packet, this.entries.get(key)?.qfi ?? qfi);
+      },
       opened: () => {},
       received: (data) => connection.send(this.ports.now(), Uint8Array.from(data)),
       closed: () => void this.entries.delete(key),
     });
-    this.entries.set(key, { ulTeid, connection });
+    this.entries.set(key, { ulTeid, connection, qfi });
   }
 
   /** A reset for a segment that belongs to no connection; never for a reset [RFC9293 3.10.7.1]. */
-  private refuse(ulTeid: number, { source, destination }: IpPacket, segment: TcpSegment): void {
+  private refuse(
+    ulTeid: number,
+    { source, destination }: IpPacket,
+    segment: TcpSegment,
+    qfi: number | undefined,
+  ): void {
     const { flags, acknowledgment, sequence, sourcePort, destinationPort, data } = segment;
     if ((flags & TCP_FLAG.RST) !== 0) return;
     const hasAck = (flags & TCP_FLAG.ACK) !== 0;
@@ -77,7 +98,7 @@ export class TcpEcho {
       destination,
       source,
     );
-    this.send(ulTeid, encodeIp(destination, source, IP_PROTOCOL.TCP, reset));
+    this.send(ulTeid, encodeIp(destination, source, IP_PROTOCOL.TCP, reset), qfi);
   }
 
   /** Drops the connections of a session that is gone. */

@@ -6,14 +6,20 @@ import {
   encodeGpdu,
   GTPU_TYPE,
 } from '../../../n3iwf/n3/gtpu.ts';
-import { decodeIcmpEcho, encodeIcmpEcho } from '../../../n3iwf/userplane/icmp.ts';
-import { decodeIp, encodeIp, IP_PROTOCOL, type IpPacket, sameAddress } from '../../../n3iwf/userplane/ip.ts';
-import { decodeUdp, encodeUdp } from '../../../n3iwf/userplane/udp.ts';
+import { decodeIp, IP_PROTOCOL, type IpPacket, sameAddress } from '../../../n3iwf/userplane/ip.ts';
+import type { UserPacketType } from '../../../n3iwf/userplane/plane.ts';
+import { echoAnswer, frameAnswer } from '../user/echo.ts';
+import { ICMPV6, isLinkLocal, readIcmpv6, routerAdvertisement } from '../user/icmpv6.ts';
 import { TcpEcho } from './tcp-echo.ts';
 
-/** One tunnel pair: packets of `address` come up on `ulTeid` and go down to `dlTeid` at `gateway`. */
+/** One tunnel pair: packets of a session's own addresses come up on `ulTeid` and go down to `downlink`. */
 export interface UpfSession {
-  readonly address: Uint8Array;
+  /** IPv4 without it. */
+  readonly type?: UserPacketType;
+  /** IPv4. */
+  readonly address?: Uint8Array;
+  /** First 8 octets of its IPv6 addresses. */
+  readonly prefix?: Uint8Array;
   readonly ulTeid: number;
   /** The flow of what the data network begins; answers come in the flow of the question. */
   readonly qfi: number;
@@ -27,11 +33,10 @@ export interface UpfPorts {
   now(): number;
 }
 
-const echoPort = 7;
-
 /**
  * The end of GTP-U: answers ICMP echo, and UDP and TCP echo on port 7, for any address in the data network, which is
- * every one outside the /24 of the sessions. Sans-I/O.
+ * every one outside the pools of the sessions. Sessions of IPv6 are told their prefix; frames of Ethernet, and packets
+ * without structure, come back as they are. Sans-I/O.
  */
 export class SimulatedUpf {
   /** `spoofed` are packets from another address than that of their session. */
@@ -47,7 +52,9 @@ export class SimulatedUpf {
     this.own = own;
     this.pool = pool;
     this.ports = ports;
-    this.tcp = new TcpEcho(ports, (ulTeid, packet) => this.downlink(this.sessions.get(ulTeid), packet));
+    this.tcp = new TcpEcho(ports, (ulTeid, packet, qfi) =>
+      this.downlink(this.sessions.get(ulTeid), packet, qfi),
+    );
   }
 
   tick(): void {
@@ -59,8 +66,15 @@ export class SimulatedUpf {
     return this.tcp.deadline();
   }
 
+  /** Also changes one; where it has a downlink now, it is told its prefix unasked [RFC4861 6.2.4]. */
   addSession(session: UpfSession): void {
     this.sessions.set(session.ulTeid, session);
+    this.advertise(session);
+  }
+
+  private advertise(session: UpfSession): void {
+    if (session.prefix !== undefined && session.downlink !== undefined)
+      this.downlink(session, routerAdvertisement(session.prefix));
   }
 
   removeSession(ulTeid: number): void {
@@ -85,8 +99,13 @@ export class SimulatedUpf {
       this.ports.send(encodeErrorIndication(teid, this.own), remote);
       return;
     }
+    const { type = 'ipv4' } = session;
+    if (type === 'ethernet' || type === 'unstructured') {
+      this.returnFrame(session, type === 'ethernet' ? frameAnswer(payload) : payload, qfi);
+      return;
+    }
     const packet = decodeIp(payload);
-    if (packet.ok && !sameAddress(packet.value.source, session.address)) {
+    if (packet.ok && !isOwn(session, packet.value.source)) {
       this.counters.spoofed++;
       return;
     }
@@ -97,17 +116,32 @@ export class SimulatedUpf {
     this.answer(session, packet.value, qfi);
   }
 
+  private returnFrame(session: UpfSession, frame: Uint8Array | undefined, qfi: number | undefined): void {
+    if (frame === undefined || session.downlink === undefined) {
+      this.counters.dropped++;
+      return;
+    }
+    this.counters.uplink++;
+    this.downlink(session, frame, qfi);
+  }
+
   private isInPool(destination: Uint8Array): boolean {
-    return destination.length === 4 && this.pool.every((octet, at) => destination[at] === octet);
+    const pool = destination.length === 4 ? this.pool : ipv6Pool(this.pool);
+    return pool.every((octet, at) => destination[at] === octet);
   }
 
   private answer(session: UpfSession, packet: IpPacket, qfi: number | undefined): void {
     if (packet.protocol === IP_PROTOCOL.TCP) {
       this.counters.uplink++;
-      this.tcp.receive(session.ulTeid, packet);
+      this.tcp.receive(session.ulTeid, packet, qfi);
       return;
     }
-    const answer = answerOf(packet);
+    if (readIcmpv6(packet)?.type === ICMPV6.ROUTER_SOLICITATION) {
+      this.counters.uplink++;
+      this.advertise(session);
+      return;
+    }
+    const answer = isLinkLocal(packet.source) ? undefined : echoAnswer(packet);
     if (answer === undefined) {
       this.counters.dropped++;
       return;
@@ -125,20 +159,14 @@ export class SimulatedUpf {
   }
 }
 
-function answerOf({ source, destination, protocol, payload }: IpPacket): Uint8Array | undefined {
-  if (protocol === IP_PROTOCOL.ICMP) {
-    const echo = decodeIcmpEcho(payload);
-    if (!echo.ok || echo.value?.kind !== 'request') return undefined;
-    return encodeIp(destination, source, protocol, encodeIcmpEcho({ ...echo.value, kind: 'reply' }));
-  }
-  if (protocol !== IP_PROTOCOL.UDP) return undefined;
-  const datagram = decodeUdp(payload);
-  if (!datagram.ok || datagram.value.destinationPort !== echoPort) return undefined;
-  const { sourcePort, destinationPort, data } = datagram.value;
-  const back = encodeUdp(
-    { sourcePort: destinationPort, destinationPort: sourcePort, data },
-    destination,
-    source,
-  );
-  return encodeIp(destination, source, protocol, back);
+/** First octets of the prefixes of all sessions: a unique local prefix with the IPv4 pool in it [RFC4193 3]. */
+export function ipv6Pool(pool: readonly number[]): readonly number[] {
+  return [0xfd, 0, ...pool];
+}
+
+/** True for a session's own address, and for one of its link, by which it asks for its prefix. */
+function isOwn({ address, prefix }: UpfSession, source: Uint8Array): boolean {
+  if (source.length === 4) return address !== undefined && sameAddress(source, address);
+  if (prefix === undefined) return false;
+  return isLinkLocal(source) || prefix.every((octet, at) => source[at] === octet);
 }

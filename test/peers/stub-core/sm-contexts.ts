@@ -2,6 +2,7 @@ import type { CoreSession } from '../core/amf-ue.ts';
 import { releaseCommand, SimulatedSmf } from '../core/smf.ts';
 import type { SimulatedUpf } from '../core/upf.ts';
 import { decodeNas } from '../nas/index.ts';
+import { sessionTypeOf } from '../user/session-type.ts';
 import type { StubCoreConfig } from './config.ts';
 import { asObject, type Call, type CallBack, problem, type Route, type SbiResponse } from './http.ts';
 import { type BinaryPart, MEDIA } from './multipart.ts';
@@ -97,8 +98,8 @@ export class StubSmContexts {
     const supi = String(json.supi);
     const holder = this.holders.get(supi) ?? { sessions: new Map<number, CoreSession>() };
     this.holders.set(supi, holder);
-    const { pduSessionId, pti } = request.value;
-    const session = this.smf.open(holder, pduSessionId, pti);
+    const { pduSessionId, pti, pduSessionType } = request.value;
+    const session = this.smf.open(holder, pduSessionId, pti, sessionTypeOf(pduSessionType));
     if (session === undefined) return problem(503, 'INSUFFICIENT_RESOURCES_SLICE_DNN');
     const ref = String(this.nextRef++);
     const context = { supi, session, holder, statusUri: String(json.smContextStatusUri ?? '') };

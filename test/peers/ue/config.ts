@@ -92,6 +92,22 @@ export type UeEvent =
       readonly sequence: number;
       readonly rttMs: number;
     }
+  /** A datagram is back from the echo port: its number and the octets of its data. */
+  | {
+      readonly type: 'udpEchoed';
+      readonly pduSessionId: number;
+      readonly qfi: number;
+      readonly number: number;
+      readonly octets: number;
+    }
+  /** A TCP connection to the echo port is over: how many octets came back, and whether all as they were sent. */
+  | {
+      readonly type: 'tcpEchoed';
+      readonly pduSessionId: number;
+      readonly qfi: number;
+      readonly octets: number;
+      readonly intact: boolean;
+    }
   | { readonly type: 'childSaRekeyed'; readonly pduSessionId: number | undefined }
   | { readonly type: 'ikeSaRekeyed' }
   | { readonly type: 'deregistered' }

@@ -1,33 +1,53 @@
 import type { ChildSa } from '#ikev2';
 import { decodeGre, encodeGre } from '../../../n3iwf/nwu/gre.ts';
 import type { QosInfo } from '../../../n3iwf/nwu/notifies.ts';
-import { decodeIcmpEcho, encodeIcmpEcho } from '../../../n3iwf/userplane/icmp.ts';
-import { decodeIp, encodeIp, IP_PROTOCOL } from '../../../n3iwf/userplane/ip.ts';
+import { formatAddress } from '../../../n3iwf/userplane/address.ts';
+import { decodeIp, encodeIp, IP_PROTOCOL, type IpPacket } from '../../../n3iwf/userplane/ip.ts';
+import type { UserPacketType } from '../../../n3iwf/userplane/plane.ts';
+import { decodeUdp, encodeUdp } from '../../../n3iwf/userplane/udp.ts';
+import { isIpType } from '../../../n3iwf/userplane/user-packet.ts';
 import type { NasMessage } from '../nas/index.ts';
+import { echoPort, echoRequest, readEchoReply } from '../user/echo.ts';
+import { advertisedPrefix, ICMPV6, readIcmpv6, routerSolicitation } from '../user/icmpv6.ts';
+import {
+  decodePduAddress,
+  hasIpv4,
+  hasIpv6,
+  type SessionAddress,
+  sessionTypeNumber,
+} from '../user/session-type.ts';
 import type { UePorts } from './config.ts';
 import type { InnerStack } from './inner-stack.ts';
 import type { NasClient } from './nas-client.ts';
+import { TcpEchoClient } from './tcp-client.ts';
 
 interface Session {
   readonly id: number;
   readonly pti: number;
-  address: Uint8Array | undefined;
+  readonly type: UserPacketType;
+  /** What NAS told; undefined until the session is accepted. */
+  given: SessionAddress | undefined;
+  /** What its router advertised: with the identifier of `given` the address of IPv6. */
+  prefix: Uint8Array | undefined;
   upAddress: Uint8Array | undefined;
   isUp: boolean;
   readonly pings: Map<number, number>;
+  readonly tcp: Set<TcpEchoClient>;
 }
 
-const ipv4Type = 1;
 const sscMode1 = 1;
 const echoIdentifier = 0x5133;
+const udpClientPort = 40_007;
+const firstTcpPort = 49_200;
 
-/** PDU sessions of a UE: asked for over NAS, carried in a Child SA each, used for pings. */
+/** PDU sessions of a UE: asked for over NAS, carried in a Child SA each, used for pings and echoes of both families. */
 export class UeSessions {
   private readonly nas: NasClient;
   private readonly stack: InnerStack;
   private readonly ports: UePorts;
   private readonly byId = new Map<number, Session>();
   private nextPti = 1;
+  private nextTcpPort = firstTcpPort;
 
   constructor(nas: NasClient, stack: InnerStack, ports: UePorts) {
     this.nas = nas;
@@ -35,24 +55,26 @@ export class UeSessions {
     this.ports = ports;
   }
 
-  request(pduSessionId: number): void {
+  request(pduSessionId: number, type: UserPacketType = 'ipv4'): void {
     const pti = this.nextPti++;
-    const session: Session = {
+    this.byId.set(pduSessionId, {
       id: pduSessionId,
       pti,
-      address: undefined,
+      type,
+      given: undefined,
+      prefix: undefined,
       upAddress: undefined,
       isUp: false,
       pings: new Map(),
-    };
-    this.byId.set(pduSessionId, session);
+      tcp: new Set(),
+    });
     this.nas.sendSession(
       {
         message: 'PduSessionEstablishmentRequest',
         pduSessionId,
         pti,
         maxIntegrityRates: 0xffff,
-        pduSessionType: ipv4Type,
+        pduSessionType: sessionTypeNumber(type),
         sscMode: sscMode1,
       },
       true,
@@ -71,35 +93,61 @@ export class UeSessions {
     { qfi, octets = 56 }: { readonly qfi?: number; readonly octets?: number } = {},
   ): void {
     const session = this.byId.get(pduSessionId);
-    if (session?.address === undefined || session.upAddress === undefined) return;
-    const now = this.ports.now();
-    session.pings.set(sequence, now);
-    const echo = encodeIcmpEcho({
-      kind: 'request',
-      identifier: echoIdentifier,
-      sequence,
-      data: new Uint8Array(octets),
-    });
-    const packet = encodeIp(session.address, destination, IP_PROTOCOL.ICMP, echo);
-    this.send(pduSessionId, qfi ?? this.stack.flowsOf(pduSessionId)[0] ?? 1, packet);
+    const own = sourceTowards(session, destination);
+    if (session === undefined || own === undefined) return;
+    session.pings.set(sequence, this.ports.now());
+    const flow = qfi ?? this.stack.flowsOf(pduSessionId)[0] ?? 1;
+    this.send(pduSessionId, flow, echoRequest(own, destination, echoIdentifier, sequence, octets));
   }
 
-  /** Sends an IP packet in a flow of a session that is up. */
+  /** Sends a numbered datagram of at least 4 octets to the echo port; what comes back is the event `udpEchoed`. */
+  echoUdp(pduSessionId: number, qfi: number, destination: Uint8Array, number: number, octets: number): void {
+    const own = sourceTowards(this.byId.get(pduSessionId), destination);
+    if (own === undefined) return;
+    const data = new Uint8Array(octets);
+    new DataView(data.buffer).setUint32(0, number);
+    const ports = { sourcePort: udpClientPort, destinationPort: echoPort };
+    const datagram = encodeUdp({ ...ports, data }, own, destination);
+    this.send(pduSessionId, qfi, encodeIp(own, destination, IP_PROTOCOL.UDP, datagram));
+  }
+
+  /** Sends `octets` over a TCP connection of its own to the echo port; the outcome is the event `tcpEchoed`. */
+  echoTcp(pduSessionId: number, qfi: number, destination: Uint8Array, octets: number): void {
+    const session = this.byId.get(pduSessionId);
+    const own = sourceTowards(session, destination);
+    if (session === undefined || own === undefined) return;
+    const client = new TcpEchoClient(
+      {
+        random: (length) => this.ports.random(length),
+        now: () => this.ports.now(),
+        send: (packet) => this.send(pduSessionId, qfi, packet),
+      },
+      own,
+      destination,
+      this.nextTcpPort++,
+      octets,
+      (result) => this.ports.event({ type: 'tcpEchoed', pduSessionId, qfi, ...result }),
+    );
+    session.tcp.add(client);
+  }
+
+  /** Sends a packet in a flow of a session that is up. */
   send(pduSessionId: number, qfi: number, packet: Uint8Array): void {
     const upAddress = this.byId.get(pduSessionId)?.upAddress;
     if (upAddress !== undefined) this.stack.sendGre(pduSessionId, qfi, upAddress, encodeGre(qfi, packet));
   }
 
-  /** The address that the network gave to a session. */
+  /** An address of a session: of IPv4 where it has one. */
   addressOf(pduSessionId: number): Uint8Array | undefined {
-    return this.byId.get(pduSessionId)?.address;
+    const session = this.byId.get(pduSessionId);
+    return session === undefined ? undefined : addressesOf(session)[0];
   }
 
   onMessage(message: NasMessage): void {
     if (message.message === 'PduSessionEstablishmentAccept') {
       const session = this.byId.get(message.pduSessionId);
       if (session === undefined) return;
-      session.address = message.address?.slice(1, 5);
+      session.given = decodePduAddress(message.address ?? new Uint8Array(0));
       this.checkUp(session);
     } else if (message.message === 'PduSessionEstablishmentReject') {
       this.byId.delete(message.pduSessionId);
@@ -143,37 +191,90 @@ export class UeSessions {
     if (id !== undefined) this.drop(id);
   }
 
-  /** An inner packet that came through the Child SA of a session. */
+  /** GRE octets that came through the Child SA of a session. */
   onPacket(pduSessionId: number, greOctets: Uint8Array): void {
     const session = this.byId.get(pduSessionId);
     const gre = decodeGre(greOctets);
-    const packet = gre.ok ? decodeIp(gre.value.payload) : undefined;
-    if (session !== undefined && gre.ok)
-      this.ports.packetReceived?.(pduSessionId, gre.value.qfi ?? -1, gre.value.payload);
-    if (session === undefined || packet?.ok !== true || packet.value.protocol !== IP_PROTOCOL.ICMP) return;
-    const echo = decodeIcmpEcho(packet.value.payload);
-    if (!echo.ok || echo.value?.kind !== 'reply' || echo.value.identifier !== echoIdentifier) return;
-    const { sequence } = echo.value;
-    const sentAt = session.pings.get(sequence);
-    if (sentAt === undefined) return;
-    session.pings.delete(sequence);
-    this.ports.event({ type: 'pong', pduSessionId, sequence, rttMs: this.ports.now() - sentAt });
+    if (session === undefined || !gre.ok) return;
+    const { qfi = -1, payload } = gre.value;
+    const packet = isIpType(session.type) ? decodeIp(payload) : undefined;
+    if (packet?.ok === true && this.onAdvertisement(session, packet.value)) return;
+    this.ports.packetReceived?.(pduSessionId, qfi, payload);
+    if (packet?.ok === true) this.onIp(session, qfi, packet.value);
   }
 
+  /** True for a router's advertisement: its prefix makes the session's address [RFC4862 5.5.3]. */
+  private onAdvertisement(session: Session, packet: IpPacket): boolean {
+    const message = packet.version === 6 ? readIcmpv6(packet) : undefined;
+    if (message?.type !== ICMPV6.ROUTER_ADVERTISEMENT) return false;
+    session.prefix ??= advertisedPrefix(message.body);
+    this.checkUp(session);
+    return true;
+  }
+
+  private onIp(session: Session, qfi: number, packet: IpPacket): void {
+    const { id: pduSessionId } = session;
+    if (packet.protocol === IP_PROTOCOL.TCP) {
+      for (const client of session.tcp) client.receive(packet);
+      return;
+    }
+    if (packet.protocol === IP_PROTOCOL.UDP) {
+      const datagram = decodeUdp(packet.payload);
+      if (!datagram.ok || datagram.value.destinationPort !== udpClientPort) return;
+      const { data } = datagram.value;
+      const number = data.length < 4 ? -1 : Buffer.from(data.subarray(0, 4)).readUInt32BE();
+      this.ports.event({ type: 'udpEchoed', pduSessionId, qfi, number, octets: data.length });
+      return;
+    }
+    const reply = readEchoReply(packet);
+    const sentAt = reply === undefined ? undefined : session.pings.get(reply.sequence);
+    if (reply?.identifier !== echoIdentifier || sentAt === undefined) return;
+    session.pings.delete(reply.sequence);
+    const rttMs = this.ports.now() - sentAt;
+    this.ports.event({ type: 'pong', pduSessionId, sequence: reply.sequence, rttMs });
+  }
+
+  tick(now: number): void {
+    for (const { tcp } of this.byId.values()) for (const client of tcp) client.tick(now);
+  }
+
+  /** When `tick` is due. */
+  deadline(): number | undefined {
+    const all = [...this.byId.values()].flatMap(({ tcp }) => [...tcp].flatMap((one) => one.deadline() ?? []));
+    return all.length === 0 ? undefined : Math.min(...all);
+  }
+
+  /** Up are sessions that have all their addresses; for one of IPv6 the router is asked first. */
   private checkUp(session: Session): void {
-    const { id, address, upAddress } = session;
-    if (session.isUp || address === undefined || upAddress === undefined) return;
+    const { id, given, upAddress, type, prefix } = session;
+    if (session.isUp || given === undefined || upAddress === undefined) return;
+    const qfis = this.stack.flowsOf(id);
+    if (hasIpv6(type) && prefix === undefined) {
+      if (given.interfaceId !== undefined) this.send(id, qfis[0] ?? 1, routerSolicitation(given.interfaceId));
+      return;
+    }
+    if (hasIpv4(type) && given.ipv4 === undefined) return;
     session.isUp = true;
-    this.ports.event({
-      type: 'sessionUp',
-      pduSessionId: id,
-      address: address.join('.'),
-      qfis: this.stack.flowsOf(id),
-    });
+    const address = addressesOf(session).map(formatAddress).join(' ');
+    this.ports.event({ type: 'sessionUp', pduSessionId: id, address, qfis });
   }
 
   private drop(pduSessionId: number): void {
     if (!this.byId.delete(pduSessionId)) return;
     this.ports.event({ type: 'sessionDown', pduSessionId });
   }
+}
+
+function addressesOf({ given, prefix }: Session): Uint8Array[] {
+  const { ipv4, interfaceId } = given ?? {};
+  return [
+    ...(ipv4 === undefined ? [] : [ipv4]),
+    ...(interfaceId === undefined || prefix === undefined ? [] : [Uint8Array.of(...prefix, ...interfaceId)]),
+  ];
+}
+
+/** The session's address of the family of `destination`. */
+function sourceTowards(session: Session | undefined, destination: Uint8Array): Uint8Array | undefined {
+  if (session === undefined) return undefined;
+  return addressesOf(session).find(({ length }) => length === destination.length);
 }

@@ -117,13 +117,12 @@ export class SimulatedUe {
   tick(): void {
     this.carryOut(this.engine.tick(this.ports.now()));
     this.stack.tick(this.ports.now());
+    this.sessions.tick(this.ports.now());
   }
 
   deadline(): number | undefined {
-    const one = this.engine.deadline();
-    const other = this.stack.deadline();
-    if (one === undefined || other === undefined) return one ?? other;
-    return Math.min(one, other);
+    const all = [this.engine, this.stack, this.sessions].flatMap((part) => part.deadline() ?? []);
+    return all.length === 0 ? undefined : Math.min(...all);
   }
 
   /** Rekeys the Child SA of a session, or the signalling SA, from this side. */
