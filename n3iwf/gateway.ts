@@ -15,6 +15,7 @@ import {
   type NgapPdu,
   ueIdsOf,
 } from '#ngap';
+import { Journal } from './journal/journal.ts';
 import type { Log } from './log.ts';
 import type { Amf } from './n2/amf/amf.ts';
 import { AmfTable } from './n2/amf/table.ts';
@@ -57,6 +58,8 @@ import { type PlaneOptions, UserspacePlane } from './userplane/plane.ts';
 /** Where the gateway's output goes and where its time and randomness come from. */
 export interface GatewayPorts {
   now(): number;
+  /** Wall clock for the journal, ms since 1970; `now` without it. */
+  wallMs?(): number;
   random(length: number): Uint8Array;
   sendIke(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void;
   /** `tos` is the octet for the outer IP header, where the socket can set it. */
@@ -97,6 +100,7 @@ export class Gateway implements Node {
   readonly log: Log;
   readonly keys: KeySource | undefined;
   readonly keyUses = new KeyUses();
+  readonly journal: Journal;
   readonly ues = new UeRegistry();
   readonly innerAddresses: InnerNetwork;
   readonly teids = new NumberAllocator(1, 0xffffffff);
@@ -116,6 +120,7 @@ export class Gateway implements Node {
     this.ports = ports;
     this.keys = keys;
     this.log = log;
+    this.journal = new Journal({ now: () => ports.now(), wallMs: () => ports.wallMs?.() ?? ports.now() });
     this.sessionPolicy = config.sessions ?? defaultSessionPolicy;
     this.espSuites = config.ike.childProposals.flatMap(({ encr, integ }) =>
       encr.map((name) => ({ encr: name, integ: integ[0] ?? 'none' })),
@@ -143,8 +148,11 @@ export class Gateway implements Node {
         sendGtpu: (datagram, remote, tos, local) => ports.sendGtpu(datagram, remote, tos, local),
         tunnelLost: (ueId, pduSession) => this.withUe(ueId, (ue) => this.onTunnelLost(ue, pduSession)),
         ...(ports.createCipher === undefined ? {} : { createCipher: ports.createCipher }),
-        pathChanged: (upf, isUp) =>
-          log[isUp ? 'info' : 'error']({ upf }, isUp ? 'the UPF answers again' : 'the UPF does not answer'),
+        pathChanged: (upf, isUp) => {
+          const text = isUp ? 'the UPF answers again' : 'the UPF does not answer';
+          log[isUp ? 'info' : 'error']({ upf }, text);
+          this.journal.alarms.set('upfSilent', !isUp, `${upf}: ${text}`, upf);
+        },
         nasOpened: (ueId) => this.withUe(ueId, (ue) => onNasOpened(this, ue)),
         nasReceived: (ueId, octets) => this.withUe(ueId, (ue) => this.onNasOctets(ue, octets)),
         nasClosed: (ueId) => this.withUe(ueId, (ue) => this.onNasClosed(ue)),
@@ -173,6 +181,7 @@ export class Gateway implements Node {
   }
 
   receiveIke(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void {
+    this.journal.ikeDatagram(datagram, 'UE');
     this.carryOut(this.engine.receive(this.now(), datagram, local, remote));
   }
 
@@ -197,6 +206,7 @@ export class Gateway implements Node {
 
   /** A fault of one procedure ends neither the association nor the process; the AMF learns that it was not obeyed. */
   receiveN2(pdu: DecodedPdu, amf: Amf = this.amfs.ofNumber(0)): void {
+    this.journal.ngap(pdu.message, pdu.ies, 'AMF', this.knownUe(pdu.ies));
     try {
       dispatchN2(this, amf, pdu);
     } catch (error) {
@@ -331,8 +341,10 @@ export class Gateway implements Node {
   sendN2(pdu: NgapPdu, to?: Amf): void {
     const { ranUeNgapId } = ueIdsOf(pdu.ies);
     const amf = to ?? (ranUeNgapId === undefined ? undefined : this.ues.ofId(ranUeNgapId)?.amf);
-    if (amf?.ready === true) this.ports.sendN2(pdu, amf.number);
-    else this.log.warn({ message: pdu.message, ue: ranUeNgapId }, 'there is no AMF for a message; dropped');
+    if (amf?.ready === true) {
+      this.journal.ngap(pdu.message, pdu.ies, 'N3IWF', ranUeNgapId);
+      this.ports.sendN2(pdu, amf.number);
+    } else this.log.warn({ message: pdu.message, ue: ranUeNgapId }, 'there is no AMF for a message; dropped');
   }
 
   release(ue: UeContext, reason: ReleaseReason): void {
@@ -394,8 +406,10 @@ export class Gateway implements Node {
   private carryOut(outputs: readonly Output[]): void {
     for (const output of outputs) {
       if (output.kind === 'transmit') {
+        this.journal.ikeDatagram(output.data, 'N3IWF');
         this.ports.sendIke(output.data, output.local, output.remote);
       } else {
+        this.journal.ikeEvent(output.event);
         this.ports.observe?.(output.event, this.ues.ofIkeSa(output.event.ikeSaId ?? -1));
         this.guard(output.event);
       }
@@ -415,6 +429,13 @@ export class Gateway implements Node {
     }
   }
 
+  /** The UE of ours that a message of the AMF names, by whichever number. */
+  private knownUe(ies: object): number | undefined {
+    const { ueNgapIds } = ies as { ueNgapIds?: { value?: unknown } };
+    const { ranUeNgapId } = ueIdsOf(ueNgapIds === undefined ? ies : ueNgapIds.value);
+    return ranUeNgapId === undefined ? undefined : this.ues.ofId(ranUeNgapId)?.id;
+  }
+
   private withUe(ueId: number, action: (ue: UeContext) => void): void {
     const ue = this.ues.ofId(ueId);
     if (ue !== undefined) action(ue);
@@ -427,7 +448,9 @@ export class Gateway implements Node {
       this.envelopes.set(ue.id, reader);
     }
     for (const nasPdu of reader.push(octets)) {
-      if (nasPdu.length > 0) sendUplinkNas(this, ue, nasPdu);
+      if (nasPdu.length === 0) continue;
+      this.journal.nas(ue.id, nasPdu, 'UE');
+      sendUplinkNas(this, ue, nasPdu);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { EspSuite, IkeEndpoint, Output } from '#ikev2';
 import type { NgapPdu } from '#ngap';
 import type { KeyReply } from '#qkd';
+import type { Journal } from './journal/journal.ts';
 import type { Log } from './log.ts';
 import type { Amf } from './n2/amf/amf.ts';
 import type { AmfTable } from './n2/amf/table.ts';
@@ -43,6 +44,8 @@ export interface NodeIdentity {
 export interface Node {
   readonly identity: NodeIdentity;
   readonly log: Log;
+  /** Hears of what the node does, for its views. */
+  readonly journal: Journal;
   readonly plane: UserspacePlane;
   readonly keys: KeySource | undefined;
   /** Which keys the live IKE SAs rest on. */

@@ -68,6 +68,7 @@ export class GatewayShell {
       config.gateway,
       {
         now: monotonicMs,
+        wallMs: Date.now,
         random: randomOctets,
         ...(createCipher === undefined ? {} : { createCipher }),
         sendIke: (datagram, local, remote) => this.sendIke(datagram, local, remote),

@@ -25,6 +25,13 @@ export interface KeySupply {
   readonly keysPerSecond: number;
   /** Quantum keys are too few for what is asked, by the policy's forecast. */
   readonly fallback: boolean;
+  /** Why it is so, as the policy controller names it. */
+  readonly reason?: string;
+  /** Keys wanted within the policy's horizon, and keys that can be had within it. */
+  readonly needKeys?: number;
+  readonly supplyKeys?: number;
+  /** An alarm of the link's error rate stands. */
+  readonly distrusted?: boolean;
 }
 
 /** What the metrics are read from. */

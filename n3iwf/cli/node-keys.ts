@@ -60,6 +60,10 @@ export async function watchKeys({
       qber: status.ok ? status.value.linkQber : undefined,
       keysPerSecond: state.keysPerSecond,
       fallback: state.mode === 'fallback',
+      reason: state.reason,
+      needKeys: state.needKeys,
+      supplyKeys: state.supplyKeys,
+      distrusted: !watch.trusted,
     });
   };
   const timer = setInterval(() => void look().catch(failed), statusMs);

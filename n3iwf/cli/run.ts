@@ -10,6 +10,7 @@ import {
 } from '#ikev2';
 import { Etsi014Client, KeyStore } from '#qkd';
 import type { KeySupply } from '../admin/metrics.ts';
+import { noteSupply } from '../admin/supply-alarms.ts';
 import { type Config, innerConfigOf, lifetimesOf } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import type { Translation } from '../free5gc/translate.ts';
@@ -72,6 +73,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
           node: endingSas(shell),
           usedKeys: () => shell.gateway.keyUses.total,
           looked: (supply) => {
+            noteSupply(shell.gateway.journal, keySupply, supply);
             keySupply = supply;
           },
           log,

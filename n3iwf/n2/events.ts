@@ -8,8 +8,16 @@ type Handlers = { [T in N2Event['type']]?: (node: Gateway, amf: Amf, event: Even
 
 /** What each event of the NG interface to one AMF means for this node and its UEs. Events without a row are for the log. */
 const handlers: Handlers = {
-  setupCompleted: (_, amf, event) => amf.accept(event.amf),
-  associationLost: (node, amf) => node.amfLost(amf),
+  setupCompleted: (node, amf, event) => {
+    amf.accept(event.amf);
+    node.journal.alarms.set('amfLost', false, `AMF ${amf.name} is there`, String(amf.number));
+    node.journal.feed.add({ kind: 'node', name: 'amfUp', detail: amf.name });
+  },
+  associationLost: (node, amf, event) => {
+    node.journal.alarms.set('amfLost', true, `AMF ${amf.name}: ${event.reason}`, String(amf.number));
+    node.journal.feed.add({ kind: 'node', name: 'amfLost', detail: amf.name });
+    node.amfLost(amf);
+  },
   messageReceived: (node, amf, event) => node.receiveN2(event.pdu, amf),
   resetReceived: (node, amf, event) => node.resetN2(event.ies, amf),
   amfConfigurationUpdated: (_, amf, event) => amf.update(event.ies),

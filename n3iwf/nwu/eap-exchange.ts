@@ -2,6 +2,7 @@ import { sendInitialUeMessage, sendUplinkNas } from '../n2/procedures/nas-transp
 import type { Node } from '../node.ts';
 import type { UeContext } from '../ue/context.ts';
 import { refuseForCongestion } from './congestion.ts';
+import { sendEapToUe } from './eap-send.ts';
 import { decodeEap5g, eapFailure } from './eap5g.ts';
 import { onEapAnswered } from './nas-delivery.ts';
 
@@ -46,6 +47,5 @@ function onNas(node: Node, ue: UeContext, nasPdu: Uint8Array, an: AnParameters):
 
 function fail(node: Node, ue: UeContext, reason: string): void {
   node.log.warn({ ue: ue.id, reason }, 'EAP-5G ended without success');
-  const failure = eapFailure(ue.eapIdentifier);
-  node.ike((engine, now) => engine.sendEap(now, ue.ikeSaId, failure));
+  sendEapToUe(node, ue, eapFailure(ue.eapIdentifier));
 }

@@ -10,6 +10,7 @@ import type { Node } from '../node.ts';
 import { UeContext } from '../ue/context.ts';
 import { refuseForCongestion } from './congestion.ts';
 import { onEapResponse } from './eap-exchange.ts';
+import { sendEapToUe } from './eap-send.ts';
 import { eapStart } from './eap5g.ts';
 import { onPpkMismatch, onPpkRequested, onSharedSecretRequested } from './quantum-keys.ts';
 import { onSessionChangeAnswered } from './session-change.ts';
@@ -61,9 +62,11 @@ function eapStarted(node: Node, event: EventOf<'eapStarted'>): void {
     refuseForCongestion(node, event.ikeSaId);
     return;
   }
-  node.ues.add(new UeContext(id, event.ikeSaId, event.remote, identifier, node.now()));
+  const ue = new UeContext(id, event.ikeSaId, event.remote, identifier, node.now());
+  node.ues.add(ue);
+  node.journal.ueStarted(id, event.ikeSaId);
   node.log.info({ ue: id, remote: `${event.remote.address}:${event.remote.port}` }, 'UE started EAP-5G');
-  node.ike((engine, now) => engine.sendEap(now, event.ikeSaId, eapStart(identifier)));
+  sendEapToUe(node, ue, eapStart(identifier));
 }
 
 /** Keys that went into an SA which stands now: the store books them as in use. Nothing waits for that. */
@@ -89,7 +92,9 @@ function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): v
   } else {
     ue.childUses.set(child.id, { kind: 'signalling' });
     node.plane.installChildSa(ue.id, child, { kind: 'signalling' });
-    if (ue.advance('signallingUp')) completeInitialContextSetup(node, ue);
+    if (!ue.advance('signallingUp')) return;
+    node.journal.ueAttached(ue.id, ue.ikeSaId);
+    completeInitialContextSetup(node, ue);
   }
 }
 

@@ -1,5 +1,6 @@
 import { attempt, OctetReader, type Result } from '#ikev2';
 import type { Guami } from './an-parameters.ts';
+import { nameOfIdentity, type UeName } from './ue-identity.ts';
 
 /** The temporary identity by which a UE calls itself in its first NAS message. */
 export interface TemporaryIdentity {
@@ -15,6 +16,8 @@ export interface TemporaryIdentity {
 export interface InitialNas {
   readonly isInitialRegistration: boolean;
   readonly identity?: TemporaryIdentity;
+  /** For operators. */
+  readonly name?: UeName;
 }
 
 const mobilityManagement = 0x7e;
@@ -43,8 +46,14 @@ export function decodeInitialNas(nasPdu: Uint8Array): Result<InitialNas> {
     if (!withIdentity.has(type)) return nothing;
     const kind = reader.u8('NAS type and key set') & 0x07;
     const isInitialRegistration = type === messageType.registrationRequest && initialTypes.has(kind);
-    const identity = decodeIdentity(reader.sub(reader.u16('identity length'), '5GS mobile identity'));
-    return identity === undefined ? { isInitialRegistration } : { isInitialRegistration, identity };
+    const octets = reader.take(reader.u16('identity length'), '5GS mobile identity');
+    const identity = decodeIdentity(new OctetReader(octets));
+    const name = nameOfIdentity(octets);
+    return {
+      isInitialRegistration,
+      ...(identity === undefined ? {} : { identity }),
+      ...(name === undefined ? {} : { name }),
+    };
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Node } from '../node.ts';
 import type { UeContext } from '../ue/context.ts';
+import { sendEapToUe } from './eap-send.ts';
 import { eapNasRequest } from './eap5g.ts';
 import { encodeNasEnvelope } from './nas-envelope.ts';
 
@@ -16,7 +17,7 @@ export function sendNasToUe(node: Node, ue: UeContext, nasPdu: Uint8Array): void
   } else if (ue.state === 'starting' || ue.state === 'registering') {
     sendNasInEap(node, ue, nasPdu);
   } else if (ue.nasConnected) {
-    node.plane.sendNas(node.now(), ue.id, encodeNasEnvelope(nasPdu));
+    sendNasOnConnection(node, ue, nasPdu);
   } else {
     queueNas(node, ue, nasPdu);
   }
@@ -54,8 +55,7 @@ function sendNasInEap(node: Node, ue: UeContext, nasPdu: Uint8Array): void {
   ue.nasInEap = nasPdu;
   ue.eapAnsweredMs = undefined;
   ue.eapIdentifier = (ue.eapIdentifier + 1) & 0xff;
-  const packet = eapNasRequest(ue.eapIdentifier, nasPdu);
-  node.ike((engine, now) => engine.sendEap(now, ue.ikeSaId, packet));
+  sendEapToUe(node, ue, eapNasRequest(ue.eapIdentifier, nasPdu));
 }
 
 /** The UE answered the EAP request: the next NAS message that waited, if any, is its turn. */
@@ -68,7 +68,10 @@ export function onEapAnswered(node: Node, ue: UeContext): void {
 /** The UE opened its NAS connection: what waited goes first, in order [TS24502 7.3A]. */
 export function onNasOpened(node: Node, ue: UeContext): void {
   ue.nasConnected = true;
-  for (const nasPdu of ue.nasQueue.splice(0)) {
-    node.plane.sendNas(node.now(), ue.id, encodeNasEnvelope(nasPdu));
-  }
+  for (const nasPdu of ue.nasQueue.splice(0)) sendNasOnConnection(node, ue, nasPdu);
+}
+
+function sendNasOnConnection(node: Node, ue: UeContext, nasPdu: Uint8Array): void {
+  node.journal.nas(ue.id, nasPdu, 'N3IWF');
+  node.plane.sendNas(node.now(), ue.id, encodeNasEnvelope(nasPdu));
 }

@@ -9,6 +9,7 @@ import type { SessionResult } from '../n2/session-results.ts';
 import type { TunnelEnd } from '../n2/tunnels.ts';
 import type { SecurityIndication } from '../n2/up-security.ts';
 import type { ChildSaPlan } from '../nwu/child-sa-policy.ts';
+import type { UeName } from '../nwu/ue-identity.ts';
 import type { ChildUse, UserPacketType } from '../userplane/plane.ts';
 import { nextState, type UeInput, type UeState } from './states.ts';
 
@@ -96,6 +97,8 @@ export class UeContext {
   /** Where the UE is heard, its outer address; follows a NAT that changes its mind. */
   remote: SocketAddress;
   ikeSaId: number;
+  /** What the UE called itself in its first NAS message, for operators. */
+  name: UeName | undefined;
   /** The AMF that the UE's messages go to, from its first NAS message on. */
   amf: Amf | undefined;
   /** What that AMF was chosen by, for when another one must be. */

@@ -1,5 +1,6 @@
 import type { Cause, InitialContextSetupRequest } from '#ngap';
 import type { Node } from '../../node.ts';
+import { sendEapToUe } from '../../nwu/eap-send.ts';
 import { eapSuccess } from '../../nwu/eap5g.ts';
 import { queueNas, sendNasToUe } from '../../nwu/nas-delivery.ts';
 import type { ContextSetup, SessionInContext, UeContext } from '../../ue/context.ts';
@@ -41,8 +42,7 @@ function continueAttached(node: Node, ue: UeContext, nasPdu: Uint8Array | undefi
 
 function authenticate(node: Node, ue: UeContext, { nasPdu, securityKey }: InitialContextSetupRequest): void {
   if (nasPdu !== undefined) queueNas(node, ue, nasPdu);
-  const success = eapSuccess(ue.eapIdentifier);
-  node.ike((engine, now) => engine.sendEap(now, ue.ikeSaId, success, securityKey.bits));
+  sendEapToUe(node, ue, eapSuccess(ue.eapIdentifier), securityKey.bits);
 }
 
 /**

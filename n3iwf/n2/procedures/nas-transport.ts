@@ -33,6 +33,7 @@ export function sendInitialUeMessage(
   }
   ue.amf = choice.amf;
   ue.amfWish = wish;
+  ue.name = nas.name;
   node.sendN2({
     message: 'InitialUEMessage',
     ies: {

@@ -1,5 +1,6 @@
 import type { Cause, UEContextReleaseCommand } from '#ngap';
 import type { Node } from '../../node.ts';
+import { sendEapToUe } from '../../nwu/eap-send.ts';
 import { eapFailure } from '../../nwu/eap5g.ts';
 import type { ReleaseReason, UeContext } from '../../ue/context.ts';
 import type { Report } from '../report.ts';
@@ -26,11 +27,8 @@ export function onUeContextReleaseCommand(
 export function endIkeSa(node: Node, ue: UeContext): void {
   const authenticating = ue.state === 'starting' || ue.state === 'registering';
   if (!ue.advance('release')) return;
-  node.ike((engine, now) =>
-    authenticating
-      ? engine.sendEap(now, ue.ikeSaId, eapFailure(ue.eapIdentifier))
-      : engine.deleteIkeSa(now, ue.ikeSaId),
-  );
+  if (authenticating) sendEapToUe(node, ue, eapFailure(ue.eapIdentifier));
+  else node.ike((engine, now) => engine.deleteIkeSa(now, ue.ikeSaId));
 }
 
 /** Sent once nothing of the UE is left here; names its sessions for the AMF to end at the SMF. */
