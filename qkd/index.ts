@@ -84,7 +84,13 @@ export { SkipClient } from './skip/client.ts';
 export { type SkipCapabilities, skipIdOfUuid, uuidOfSkipId } from './skip/messages.ts';
 export { type SkipAnswer, SkipServer, type SkipServerOptions } from './skip/server.ts';
 export { keyReference } from './store/audit.ts';
-export { type AuditFault, type AuditVerdict, type TreeHead, verifyAudit } from './store/audit-verify.ts';
+export {
+  type AuditFault,
+  type AuditVerdict,
+  auditFollows,
+  type TreeHead,
+  verifyAudit,
+} from './store/audit-verify.ts';
 export {
   type CheckpointError,
   readCheckpoints,

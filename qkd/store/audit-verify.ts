@@ -48,6 +48,12 @@ export async function verifyAudit(
   return fault === undefined ? { ok: true, rows: walk.size, root: walk.root() } : { ok: false, fault };
 }
 
+/** True when `row` is the one that was written behind `before`, for a look at the end of a record that is too long to walk. */
+export function auditFollows(before: AuditRow | undefined, row: AuditRow): boolean {
+  const expected = chainHash(before?.hash ?? FIRST_HASH, leafHash(row.event));
+  return row.sequence === (before?.sequence ?? 0) + 1 && same(row.hash, expected);
+}
+
 /** The state of one walk. The first fault ends it, since everything behind it is in doubt. */
 export class AuditWalk {
   readonly #tree = new MerkleTree();

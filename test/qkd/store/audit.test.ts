@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AuditFault, type AuditRow, MemoryKeyStorage, type TreeHead, verifyAudit } from '#qkd';
+import {
+  type AuditFault,
+  type AuditRow,
+  auditFollows,
+  MemoryKeyStorage,
+  type TreeHead,
+  verifyAudit,
+} from '#qkd';
 import { chainHash, FIRST_HASH, linkEvents } from '../../../qkd/store/audit.ts';
 import { leafHash, MerkleTree } from '../../../qkd/store/merkle.ts';
 
@@ -186,5 +193,16 @@ describe('the audit chain', () => {
         });
       }),
     );
+  });
+});
+
+describe('the end of a record', () => {
+  it('follows row by row, from the first on', () => {
+    const rows = recorded(4);
+    const follows = rows.map((row, at) => auditFollows(rows[at - 1], row));
+    expect(follows).toEqual([true, true, true, true]);
+    expect(auditFollows(rows[0], rows[2]!)).toBe(false);
+    expect(auditFollows(rows[1], { ...rows[2]!, event: rows[3]!.event })).toBe(false);
+    expect(auditFollows(undefined, rows[1]!)).toBe(false);
   });
 });
