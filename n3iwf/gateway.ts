@@ -430,8 +430,8 @@ export class Gateway implements Node {
   }
 
   /** The UE of ours that a message of the AMF names, by whichever number. */
-  private knownUe(ies: object): number | undefined {
-    const { ueNgapIds } = ies as { ueNgapIds?: { value?: unknown } };
+  private knownUe(ies: unknown): number | undefined {
+    const { ueNgapIds } = (ies ?? {}) as { ueNgapIds?: { value?: unknown } };
     const { ranUeNgapId } = ueIdsOf(ueNgapIds === undefined ? ies : ueNgapIds.value);
     return ranUeNgapId === undefined ? undefined : this.ues.ofId(ranUeNgapId)?.id;
   }

@@ -93,7 +93,7 @@ export class Journal {
   }
 
   /** An NGAP message; `ueId` is left out for one that names no UE of ours. */
-  ngap(name: string, ies: object, from: 'N3IWF' | 'AMF', ueId: number | undefined): void {
+  ngap(name: string, ies: unknown, from: 'N3IWF' | 'AMF', ueId: number | undefined): void {
     this.feed.add(ngapStep(name, ies, from), ueId === undefined ? {} : { ueId });
   }
 

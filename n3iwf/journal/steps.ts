@@ -106,8 +106,11 @@ export function nasStep(nasPdu: Uint8Array, from: 'UE' | 'N3IWF'): MessageStep {
 }
 
 /** An NGAP message by its name and IEs: the NAS message in it, or the cause that it gives. */
-export function ngapStep(name: string, ies: object, from: 'N3IWF' | 'AMF'): MessageStep {
-  const { nasPdu, cause } = ies as { nasPdu?: unknown; cause?: { choice?: unknown; value?: unknown } };
+export function ngapStep(name: string, ies: unknown, from: 'N3IWF' | 'AMF'): MessageStep {
+  const { nasPdu, cause } = (ies ?? {}) as {
+    nasPdu?: unknown;
+    cause?: { choice?: unknown; value?: unknown };
+  };
   const nas = nasPdu instanceof Uint8Array && nasPdu.length > 0 ? nasName(nasPdu) : undefined;
   const why = cause?.value === undefined ? undefined : `cause ${String(cause.value)}`;
   return message(from, from === 'AMF' ? 'N3IWF' : 'AMF', 'NGAP', name, nas ?? why);

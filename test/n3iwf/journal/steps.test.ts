@@ -113,6 +113,7 @@ describe('other messages', () => {
       to: 'AMF',
       detail: 'cause user-inactivity',
     });
-    expect(ngapStep('NGReset', {}, 'AMF')).not.toHaveProperty('detail');
+    for (const ies of [{}, undefined, null, { cause: {}, nasPdu: new Uint8Array(0) }])
+      expect(ngapStep('NGReset', ies, 'AMF')).not.toHaveProperty('detail');
   });
 });

@@ -8,6 +8,7 @@ const read = (hex: string) => {
   return decoded.ok ? decoded.value : decoded.error.message;
 };
 const guti = '000b f2 02f839 ca fe05 01020304';
+const name = { text: '5g-guti-20893-cafe05-01020304' };
 const identity = { amfSetId: 0x3f8, amfPointer: 5, tmsi: Uint8Array.of(1, 2, 3, 4) };
 const guami = { plmn: Uint8Array.of(2, 0xf8, 0x39), amfRegionId: 0xca, amfSetId: 0x3f8, amfPointer: 5 };
 
@@ -15,6 +16,7 @@ describe('first NAS message of a UE', () => {
   it('[TS24501 8.2.6] an initial registration with SUCI names nobody', () => {
     expect(read('7e00 41 79 000d 01 02f839 0000 0000 00000000 10 2e02f0f0')).toEqual({
       isInitialRegistration: true,
+      name: { text: 'imsi-208930000000001', supi: 'imsi-208930000000001' },
     });
   });
 
@@ -27,13 +29,19 @@ describe('first NAS message of a UE', () => {
     expect(read(`7e00 41 ${octet} ${guti}`)).toEqual({
       isInitialRegistration,
       identity: { ...identity, guami },
+      name,
     });
   });
 
   it('[TS24501 9.11.3.4] a service request has the short identity, under integrity protection too', () => {
+    const short = { text: '5g-s-tmsi-fe0501020304' };
     const service = '7e00 4c 10 0007 f4 fe05 01020304';
-    expect(read(service)).toEqual({ isInitialRegistration: false, identity });
-    expect(read(`7e01 aabbccdd 05 ${service}`)).toEqual({ isInitialRegistration: false, identity });
+    expect(read(service)).toEqual({ isInitialRegistration: false, identity, name: short });
+    expect(read(`7e01 aabbccdd 05 ${service}`)).toEqual({
+      isInitialRegistration: false,
+      identity,
+      name: short,
+    });
     expect(read(`7e00 45 01 ${guti}`)).toMatchObject({ identity: { guami } });
   });
 
