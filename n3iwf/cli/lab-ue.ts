@@ -1,11 +1,10 @@
-import type { SocketAddress } from '#ikev2';
 import type { SimulatedUe, UeAddresses, UeConfig, UeEvent, UePorts } from '#peers';
 import { OperatorError } from '../errors.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
-import { UdpSocket } from '../io/udp.ts';
 import { WakeTimer } from '../io/wake-timer.ts';
 import { requireAddress } from '../userplane/address.ts';
 import type { LabSession, LabUe } from './lab-options.ts';
+import { NwuSockets } from './ue-sockets.ts';
 
 type EventOf<T extends UeEvent['type']> = Extract<UeEvent, { type: T }>;
 type UeClass = new (...parameters: ConstructorParameters<typeof SimulatedUe>) => SimulatedUe;
@@ -16,6 +15,8 @@ interface Waiter {
 
 /** Longest wait for any one step of a UE, in ms. */
 const stepLimitMs = 15_000;
+/** Longest wait for the answer to an echo request, in ms. */
+const pingLimitMs = 1000;
 /** Octets of data in an echo request. */
 const smallPing = 56;
 
@@ -35,7 +36,8 @@ const defaultPingTarget = '198.51.100.1';
 export class LabUeRunner {
   readonly ue: SimulatedUe;
   readonly result: LabUe;
-  private readonly sockets: readonly UdpSocket[];
+  private readonly sockets: NwuSockets;
+  private readonly limitMs: number;
   /** IPv4 address that is pinged through the session. */
   private readonly pingTarget: string;
   private readonly timer: WakeTimer;
@@ -45,11 +47,13 @@ export class LabUeRunner {
   private constructor(
     ue: SimulatedUe,
     timer: WakeTimer,
-    sockets: readonly UdpSocket[],
+    sockets: NwuSockets,
     result: LabUe,
     pingTarget: string,
+    limitMs: number,
   ) {
     this.ue = ue;
+    this.limitMs = limitMs;
     this.pingTarget = pingTarget;
     this.timer = timer;
     this.sockets = sockets;
@@ -62,18 +66,18 @@ export class LabUeRunner {
     at: UeAddresses,
     ports: Pick<UePorts, 'obtainQkdKey' | 'fetchQkdKey' | 'verifyCertificate'>,
     pingTarget = defaultPingTarget,
+    limitMs = stepLimitMs,
   ): Promise<LabUeRunner> {
     let runner: LabUeRunner | undefined;
-    const received = (data: Uint8Array, remote: SocketAddress, local: SocketAddress) => {
+    const sockets = new NwuSockets((data, remote, local) => {
       runner?.ue.receive(data, local, remote);
       runner?.timer.rearm();
-    };
-    const ike = await UdpSocket.open(at.local, received);
-    const nat = await UdpSocket.open(at.localNat, received);
+    });
+    await sockets.bind(at.local, at.localNat);
     const ue = new SimulatedUe(config, at, {
       now: monotonicMs,
       random: randomOctets,
-      send: (datagram, local, remote) => (local.port === nat.local.port ? nat : ike).send(datagram, remote),
+      send: (datagram, local, remote) => sockets.send(datagram, local, remote),
       event: (event) => runner?.onEvent(event),
       ...ports,
     });
@@ -89,7 +93,7 @@ export class LabUeRunner {
       rekeys: { child: 0, ike: 0 },
       timesMs: { ikeSaInit: 0, registration: 0, pduSession: 0 },
     };
-    runner = new LabUeRunner(ue, new WakeTimer(ue, monotonicMs), [ike, nat], result, pingTarget);
+    runner = new LabUeRunner(ue, new WakeTimer(ue, monotonicMs), sockets, result, pingTarget, limitMs);
     return runner;
   }
 
@@ -132,7 +136,7 @@ export class LabUeRunner {
     );
   }
 
-  private firstSequence = 1;
+  private nextSequence = 1;
 
   /** Sends `count` small echo requests through the first session, in its first flow. */
   ping(count: number): Promise<LabSession['ping']> {
@@ -150,16 +154,53 @@ export class LabUeRunner {
     sizes: readonly number[],
   ): Promise<LabSession['ping']> {
     const times: number[] = [];
-    const target = requireAddress(this.pingTarget);
     for (const [qfi, octets] of qfis.flatMap((each) => sizes.map((size) => [each, size] as const))) {
-      const sequence = this.firstSequence++;
-      const pong = this.wait((event) => event.type === 'pong' && event.sequence === sequence, 'ping', 1000);
-      this.act((ue) => ue.sessions.ping(sessionId, target, sequence, { qfi, octets }));
-      const answer = await pong.catch(() => undefined);
-      if (answer?.type === 'pong') times.push(answer.rttMs);
+      const rttMs = await this.echo(sessionId, { qfi, octets }, pingLimitMs).answer;
+      if (rttMs !== undefined) times.push(rttMs);
     }
     const mean = times.reduce((sum, time) => sum + time, 0) / Math.max(1, times.length);
     return { sent: sizes.length * qfis.length, received: times.length, rttMs: Number(mean.toFixed(3)) };
+  }
+
+  /**
+   * Sends one echo request. Sequence numbers go up by one with each that this UE sends, from 65535 to 1.
+   *
+   * @returns its sequence number, and the round trip in ms, undefined where no answer came within `limitMs`
+   */
+  echo(
+    sessionId: number,
+    options: { readonly qfi?: number; readonly octets?: number },
+    limitMs: number,
+  ): { readonly sequence: number; readonly answer: Promise<number | undefined> } {
+    const sequence = this.nextSequence;
+    this.nextSequence = (sequence % 0xffff) + 1;
+    const pong = this.wait((event) => event.type === 'pong' && event.sequence === sequence, 'ping', limitMs);
+    this.act((ue) => ue.sessions.ping(sessionId, requireAddress(this.pingTarget), sequence, options));
+    const answer = pong.then(
+      (event) => (event.type === 'pong' ? event.rttMs : undefined),
+      () => undefined,
+    );
+    return { sequence, answer };
+  }
+
+  /**
+   * Takes the SAs along to another address of this host. [RFC4555 3.5]
+   *
+   * @returns ms from the new address to the answer of the N3IWF
+   * @throws Error when it refuses the address or does not answer; OperatorError when the address cannot be had
+   */
+  async moveTo(address: string): Promise<number> {
+    const since = monotonicMs();
+    await this.sockets.moveTo(address);
+    const answered = this.wait(
+      ({ type }) => type === 'moved' || type === 'moveRefused',
+      'MOBIKE',
+      this.limitMs,
+    );
+    this.act((ue) => ue.move(address));
+    const answer = await answered;
+    if (answer.type === 'moveRefused') throw new Error(`the N3IWF refuses ${address}: ${answer.notifyType}`);
+    return monotonicMs() - since;
   }
 
   /** Rekeys every Child SA of the sessions and sees that packets still pass; then rekeys the IKE SA. */
@@ -203,7 +244,7 @@ export class LabUeRunner {
 
   async close(): Promise<void> {
     this.timer.stop();
-    await Promise.all(this.sockets.map((socket) => socket.close()));
+    await this.sockets.close();
   }
 
   /** Commands the UE from outside and re-arms its timer. */
@@ -219,11 +260,22 @@ export class LabUeRunner {
 
   /** The next event of that type; rejects as `attach` does. */
   async next<T extends UeEvent['type']>(type: T, step: string): Promise<EventOf<T>> {
-    return (await this.wait((event) => event.type === type, step, stepLimitMs)) as EventOf<T>;
+    return (await this.wait((event) => event.type === type, step, this.limitMs)) as EventOf<T>;
   }
 
-  /** The next event that fits; rejects when the UE fails or closes first, or the time is over. */
-  private wait(matches: (event: UeEvent) => boolean, step: string, limitMs: number): Promise<UeEvent> {
+  /** Rejects when the UE fails or its IKE SA is closed, as `attach` does; never resolves. */
+  gone(): Promise<never> {
+    const failed = this.wait(() => false, 'staying attached', undefined) as Promise<never>;
+    failed.catch(() => {}); // whoever races it sees it
+    return failed;
+  }
+
+  /** The next event that fits; rejects when the UE fails or closes first, or the time, if any, is over. */
+  private wait(
+    matches: (event: UeEvent) => boolean,
+    step: string,
+    limitMs: number | undefined,
+  ): Promise<UeEvent> {
     return new Promise((resolve, reject) => {
       const finish = (result: () => void) => {
         clearTimeout(limit);
@@ -231,10 +283,8 @@ export class LabUeRunner {
         result();
       };
       const fault = (at: string, reason: string) => new Error(`${this.result.supi}: ${at}: ${reason}`);
-      const limit = setTimeout(
-        () => finish(() => reject(fault(step, `nothing within ${limitMs / 1000} s`))),
-        limitMs,
-      );
+      const late = (ms: number) => finish(() => reject(fault(step, `nothing within ${ms / 1000} s`)));
+      const limit = limitMs === undefined ? undefined : setTimeout(late, limitMs, limitMs);
       const waiter: Waiter = {
         matches: (event) => matches(event) || event.type === 'failed' || event.type === 'closed',
         settle: (event) =>

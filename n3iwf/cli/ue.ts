@@ -1,92 +1,184 @@
 import { z } from 'zod';
+import type { SelectedN3iwf, UeAddresses, UeConfig } from '#peers';
 import { parseDocument } from '../config.ts';
+import { OperatorError } from '../errors.ts';
+import { ipv4Of } from '../io/host-facts.ts';
+import { lookupIpv4, naptrReplacements } from '../io/host-names.ts';
+import { monotonicMs } from '../io/machine.ts';
 import { certificateVerifier } from '../nwu/certificate-trust.ts';
 import { ppkUses } from '../nwu/key-policy.ts';
 import { readNamedFile, readYaml } from './configuration-file.ts';
 import { LabUeRunner } from './lab-ue.ts';
+import { untilSignal } from './signals.ts';
 import { plmnSchema, sliceSchema, subscriberSchema } from './subscriber-schema.ts';
-import { openUeKeys, ueKeysSchema } from './ue-keys.ts';
+import { openUeKeys, type UeKeys, ueKeysSchema } from './ue-keys.ts';
+import { stay } from './ue-stay.ts';
+
+type Peers = typeof import('#peers');
 
 const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
 
-/** The configuration file of `n3iwf ue`. */
-export const ueSchema = z.strictObject({
-  address: z.string(),
-  ikePort: z.number().int().default(500),
-  natTraversalPort: z.number().int().default(4500),
-  n3iwf: z.strictObject({ address: z.string(), identity: z.string() }),
-  subscriber: subscriberSchema,
-  imeisv: z
+const ipv4 = z.ipv4('must be an IPv4 address such as 198.51.100.1');
+const mcc = z.string().regex(/^\d{3}$/, 'must be three digits in quotes, such as "208"');
+
+/** How the UE finds an N3IWF that no one named to it [TS24502 7.2]. */
+const findSchema = z.strictObject({
+  country: mcc.optional().describe('where the UE is; that of its home PLMN when left out'),
+  registered: plmnSchema.optional().describe('PLMN that the UE is registered with over 3GPP access abroad'),
+  identifier: z.string().optional().describe("the home operator's name or address for it"),
+  tac: z
     .string()
-    .regex(/^\d{16}$/, 'must be 16 digits in quotes')
-    .default('3560920407930100'),
-  plmn: plmnSchema,
-  slice: sliceSchema,
-  dnn: z.string().default('internet'),
-  ping: z.ipv4('must be an IPv4 address such as 198.51.100.1').default('198.51.100.1'),
-  auth: z.enum(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'),
-  ppk: z.enum(ppkUses).default('rfc8784'),
-  preSharedKeyFile: z.string().optional(),
-  authority: z.string().optional().describe('PEM file of the CA that the N3IWF certificate comes from'),
-  proposals: z
-    .array(z.string())
-    .nonempty()
-    .default(['aes256gcm16-prfsha256-x25519-ke1_mlkem768', 'aes256gcm16-prfsha256-x25519']),
-  espProposals: z.array(z.string()).nonempty().default(['aes256gcm16']),
-  qkd: ueKeysSchema.optional(),
+    .regex(/^[0-9a-fA-F]{6}$/, 'must be six hexadecimal digits in quotes, such as "000001"')
+    .optional(),
 });
+
+const stayingSchema = z.strictObject({
+  everyMs: z.number().int().min(10).default(500),
+  limitMs: z.number().int().min(10).default(2000).describe('an answer that takes longer is lost'),
+});
+
+/** The configuration file of `n3iwf ue`. */
+export const ueSchema = z
+  .strictObject({
+    address: z.string().optional(),
+    interface: z.string().optional().describe('the UE is at its IPv4 address, and follows when that changes'),
+    ikePort: z.number().int().default(500),
+    natTraversalPort: z.number().int().default(4500),
+    n3iwf: z.strictObject({ address: z.string(), identity: z.string() }).optional(),
+    find: findSchema.optional(),
+    subscriber: subscriberSchema,
+    imeisv: z
+      .string()
+      .regex(/^\d{16}$/, 'must be 16 digits in quotes')
+      .default('3560920407930100'),
+    plmn: plmnSchema,
+    slice: sliceSchema,
+    dnn: z.string().default('internet'),
+    ping: ipv4.default('198.51.100.1'),
+    keepPinging: stayingSchema.optional(),
+    patienceMs: z.number().int().min(100).default(15_000).describe('longest wait for any one step'),
+    auth: z.enum(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'),
+    ppk: z.enum(ppkUses).default('rfc8784'),
+    preSharedKeyFile: z.string().optional(),
+    authority: z.string().optional().describe('PEM file of the CA that the N3IWF certificate comes from'),
+    proposals: z
+      .array(z.string())
+      .nonempty()
+      .default(['aes256gcm16-prfsha256-x25519-ke1_mlkem768', 'aes256gcm16-prfsha256-x25519']),
+    espProposals: z.array(z.string()).nonempty().default(['aes256gcm16']),
+    qkd: ueKeysSchema.optional(),
+  })
+  .refine((file) => (file.address === undefined) !== (file.interface === undefined), {
+    path: ['address'],
+    message: 'must be there, or else interface: one of the two',
+  })
+  .refine((file) => (file.n3iwf === undefined) !== (file.find === undefined), {
+    path: ['n3iwf'],
+    message: 'must be there, or else find: one of the two',
+  });
 
 type UeFile = z.infer<typeof ueSchema>;
 
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+
 /**
- * The command `n3iwf ue`: one simulated UE registers, opens a session, pings, rekeys and detaches.
+ * The command `n3iwf ue`: one simulated UE registers, opens a session and pings. Then it rekeys and detaches; with
+ * `keepPinging` it goes on pinging, and follows its interface's address, until SIGINT or SIGTERM, and detaches.
  *
  * @returns 0 only if all of it worked
  * @throws OperatorError for a wrong configuration or a busy port
  */
 export async function runUe(path: string): Promise<number> {
   const file = parseDocument(ueSchema, readYaml(path), path);
-  const { SimulatedUe } = await import('#peers');
+  const peers = await import('#peers');
   const keys = file.qkd === undefined ? undefined : await openUeKeys(file.qkd);
-  const { address, ikePort: port, natTraversalPort } = file;
-  const at = {
-    local: { address, port },
-    localNat: { address, port: natTraversalPort },
-    n3iwf: { address: file.n3iwf.address, port },
-    n3iwfNat: { address: file.n3iwf.address, port: natTraversalPort },
-  };
-  const verify =
-    file.authority === undefined
-      ? {}
-      : {
-          verifyCertificate: certificateVerifier(
-            [text(readNamedFile('authority', file.authority))],
-            Date.now,
-          ),
-        };
-  const ports = {
-    obtainQkdKey: () => keys?.draw() ?? Promise.reject(new Error('qkd: is missing from the configuration')),
-    fetchQkdKey: (keyId: string) =>
-      keys?.find(keyId) ?? Promise.reject(new Error('qkd: is missing from the configuration')),
-    ...verify,
-  };
-  const runner = await LabUeRunner.open(SimulatedUe, ueConfig(file), at, ports, file.ping);
-  const say = (line: string) => process.stdout.write(`${line}\n`);
+  let runner: LabUeRunner | undefined;
   try {
+    const address = await localAddress(file);
+    const n3iwf = await selected(file, peers);
+    const at = addresses(file, address, n3iwf.address);
+    const ports = uePorts(file, keys);
+    const config = ueConfig(file, n3iwf.name);
+    runner = await LabUeRunner.open(peers.SimulatedUe, config, at, ports, file.ping, file.patienceMs);
     await runner.attach(say);
-    await runner.rekey(say);
+    if (file.keepPinging === undefined) await runner.rekey(say);
+    else await stay(runner, address, { ...file.keepPinging, address: follower(file) }, untilSignal(), say);
     await runner.detach(say);
     return 0;
   } catch (error) {
+    if (error instanceof OperatorError && runner === undefined) throw error;
     process.stderr.write(`n3iwf: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   } finally {
-    await runner.close();
+    await runner?.close();
     keys?.close();
   }
 }
 
-function ueConfig(file: UeFile) {
+/** Where the interface is at present; nowhere new for a UE whose address is fixed. */
+function follower(file: UeFile): () => string | undefined {
+  const { interface: name } = file;
+  return () => (name === undefined ? undefined : ipv4Of(name));
+}
+
+/** The address in the file, or that of the interface as soon as it has one. @throws Error when it gets none in time */
+async function localAddress(file: UeFile): Promise<string> {
+  if (file.address !== undefined) return file.address;
+  const look = follower(file);
+  for (const limit = monotonicMs() + file.patienceMs; monotonicMs() < limit; ) {
+    const address = look();
+    if (address !== undefined) return address;
+    await new Promise((resolve) => setTimeout(resolve, addressPollMs));
+  }
+  throw new Error(`${file.interface} has no IPv4 address`);
+}
+
+/** Between two looks at an interface that has no address yet, in ms. */
+const addressPollMs = 200;
+
+/** The N3IWF in the file, or the one that the name service leads to [TS24502 7.2]. @throws Error when there is none */
+async function selected(file: UeFile, { selectN3iwf }: Peers): Promise<SelectedN3iwf> {
+  const { n3iwf, find, plmn: home } = file;
+  if (n3iwf !== undefined) return { name: n3iwf.identity, address: n3iwf.address };
+  const { country = home.mcc, registered, identifier, tac } = find ?? {};
+  const input = {
+    home,
+    country,
+    ...(registered === undefined ? {} : { registered }),
+    ...(identifier === undefined ? {} : { identifier }),
+    ...(tac === undefined ? {} : { tac }),
+  };
+  const found = await selectN3iwf(input, {
+    addresses: lookupIpv4,
+    replacements: (name) => naptrReplacements(name),
+  });
+  say(`found ${found.name} at ${found.address}`);
+  return found;
+}
+
+function addresses({ ikePort: port, natTraversalPort }: UeFile, address: string, n3iwf: string): UeAddresses {
+  return {
+    local: { address, port },
+    localNat: { address, port: natTraversalPort },
+    n3iwf: { address: n3iwf, port },
+    n3iwfNat: { address: n3iwf, port: natTraversalPort },
+  };
+}
+
+/** What the UE takes keys and certificates by. */
+function uePorts(file: UeFile, keys: UeKeys | undefined): Parameters<typeof LabUeRunner.open>[3] {
+  const missing = () => Promise.reject(new Error('qkd: is missing from the configuration'));
+  const { authority } = file;
+  return {
+    obtainQkdKey: () => keys?.draw() ?? missing(),
+    fetchQkdKey: (keyId: string) => keys?.find(keyId) ?? missing(),
+    ...(authority === undefined
+      ? {}
+      : { verifyCertificate: certificateVerifier([text(readNamedFile('authority', authority))], Date.now) }),
+  };
+}
+
+function ueConfig(file: UeFile, n3iwfName: string): UeConfig {
   const { subscriber, imeisv, plmn, slice, dnn, auth, ppk, preSharedKeyFile, proposals, espProposals } = file;
   return {
     ...subscriber,
@@ -96,7 +188,8 @@ function ueConfig(file: UeFile) {
     dnn,
     auth,
     ppk,
-    n3iwfName: file.n3iwf.identity,
+    n3iwfName,
+    mobile: file.interface !== undefined,
     ...(preSharedKeyFile === undefined
       ? {}
       : { preSharedKey: readNamedFile('preSharedKeyFile', preSharedKeyFile) }),

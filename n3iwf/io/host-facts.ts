@@ -70,6 +70,11 @@ function commandOf(proc: string, pid: string): string {
   return shown.length > 120 ? `${shown.slice(0, 117)}...` : shown;
 }
 
+/** First IPv4 address that an interface has at present; undefined while it has none. */
+export function ipv4Of(name: string): string | undefined {
+  return networkInterfaces()[name]?.find(({ family }) => family === 'IPv4')?.address;
+}
+
 /** CapEff of this process; undefined where there is no such line. */
 export function effectiveCapabilities({ proc }: KernelFiles = kernelFiles): bigint | undefined {
   const found = /^CapEff:\s*([0-9a-f]+)$/m.exec(textOf(`${proc}/self/status`) ?? '')?.[1];

@@ -1,4 +1,4 @@
-import { type ChildSa, createCipher } from '#ikev2';
+import { type ChildSa, createCipher, type SocketAddress } from '#ikev2';
 import { type EspCipher, EspReceiver, EspSender } from './esp.ts';
 import type { NasListenerPorts } from './nas-listener.ts';
 import type { ChildUse, PlanePorts } from './types.ts';
@@ -46,6 +46,8 @@ export interface NwuSide {
   openNas(ports: NasListenerPorts): NasEnd;
   addUe(ueId: number, inner: Uint8Array): void;
   removeUe(ueId: number): void;
+  /** The UE has another address: its Child SAs send there from now on. Where this is absent they do not move. */
+  moveUe?(ueId: number, remote: SocketAddress): void;
 }
 
 /** A Child SA whose packets are sealed and opened here. */

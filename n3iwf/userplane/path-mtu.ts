@@ -1,3 +1,6 @@
+import type { ChildSa } from '#ikev2';
+import { greHeaderLength } from '../nwu/gre.ts';
+import { requireAddress } from './address.ts';
 import { finishChecksum, pseudoHeaderSum, sumWords } from './checksum.ts';
 import { IP_PROTOCOL, ipHeaderLength, writeIpHeader } from './ip.ts';
 import type { EspSizes } from './nwu-side.ts';
@@ -15,6 +18,21 @@ export function largestEspPayload(mtu: number, cipher: EspSizes, outer: Uint8Arr
     mtu - ipHeaderLength(outer) - (udp ? udpHeader : 0) - espHeader - cipher.ivLength - cipher.icvLength;
   const block = Math.max(4, cipher.blockSize);
   return Math.max(0, Math.floor(room / block) * block - espTrailer);
+}
+
+/**
+ * Octets of the largest user packet that fits the path to a UE in ESP and GRE; infinite where no MTU is known. `inner`
+ * is an address of the UE inside its tunnels, 4 or 16 octets.
+ */
+export function largestUserPacket(
+  mtu: number | undefined,
+  { remote, udpEncapsulation }: Pick<ChildSa, 'remote' | 'udpEncapsulation'>,
+  sizes: EspSizes,
+  inner: Uint8Array,
+): number {
+  if (mtu === undefined) return Number.POSITIVE_INFINITY;
+  const payload = largestEspPayload(mtu, sizes, requireAddress(remote.address), udpEncapsulation);
+  return payload - ipHeaderLength(inner) - greHeaderLength;
 }
 
 /** Least MTUs of the two versions: no answer may ask for less [RFC791 3.2], [RFC8200 5]. */

@@ -20,8 +20,8 @@ import { InnerHeader, IP_PROTOCOL, ipHeaderLength, writeIpHeader } from './ip.ts
 import { clampMss } from './mss.ts';
 import { N3Side } from './n3-side.ts';
 import { NasListener, type NasListenerPorts } from './nas-listener.ts';
-import { type EspSizes, espEnds, type NasEnd } from './nwu-side.ts';
-import { largestEspPayload } from './path-mtu.ts';
+import { espEnds, type NasEnd } from './nwu-side.ts';
+import { largestUserPacket } from './path-mtu.ts';
 import {
   type FlowState,
   type NodeEnd,
@@ -150,17 +150,15 @@ export class UserspacePlane {
       sender: ends.sender,
       receiver: ends.receiver,
       remote: old?.remote ?? child.remote,
-      largestPacket: this.largestPacket(child, ue, ends.sizes),
+      largestPacket: largestUserPacket(this.options.nwuMtu, child, ends.sizes, ue.inner),
       traffic: { packetsIn: 0, octetsIn: 0, packetsOut: 0, octetsOut: 0 },
     });
   }
 
-  private largestPacket(child: ChildSa, { inner }: UeState, sizes: EspSizes): number {
-    const { nwuMtu } = this.options;
-    if (nwuMtu === undefined) return Number.POSITIVE_INFINITY;
-    const outer = requireAddress(child.remote.address);
-    const payload = largestEspPayload(nwuMtu, sizes, outer, child.udpEncapsulation);
-    return payload - ipHeaderLength(inner) - greHeaderLength;
+  /** The UE is elsewhere now: ESP of all its Child SAs goes there, of idle ones too [RFC4555 3.5]. */
+  moveUe(ueId: number, remote: SocketAddress): void {
+    for (const sa of this.tables.ues.get(ueId)?.childSas ?? []) sa.remote = remote;
+    this.ports.nwu?.moveUe?.(ueId, remote);
   }
 
   /** Gives an installed Child SA other flows, or the role of the default one, or another code point. */

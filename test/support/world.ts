@@ -89,7 +89,8 @@ function subscriberOf(index: number): { imsi: string; k: Uint8Array; opc: Uint8A
 export interface WorldUe {
   readonly ue: SimulatedUe;
   readonly events: UeEvent[];
-  readonly address: string;
+  /** Where datagrams reach it; a UE that moves is no longer at the old one. */
+  address: string;
   /** User packets that came down. */
   readonly packets: { readonly pduSessionId: number; readonly qfi: number; readonly packet: Uint8Array }[];
 }
@@ -198,6 +199,12 @@ export class World {
   async openSession(who = this.ue, id = 1, type: UserPacketType = 'ipv4'): Promise<void> {
     who.ue.sessions.request(id, type);
     await this.settle();
+  }
+
+  /** The UE is at another address from now on, and tells the N3IWF. */
+  roam(address: string, who = this.ue): void {
+    who.address = address;
+    who.ue.move(address);
   }
 
   /** True when an echo request through session `id` comes back. */

@@ -33,6 +33,8 @@ export interface UeConfig {
   readonly holdEapSuccess?: boolean;
   /** Algorithms that the UE offers, EA then IA octet; NEA0, NEA2 and NIA2 without it. */
   readonly capability?: Uint8Array;
+  /** Asks for MOBIKE, so that `SimulatedUe.move` keeps the SAs. [RFC4555 3.1] */
+  readonly mobile?: boolean;
   /** PDU sessions whose Child SA, or change of flows, the UE refuses, for tests. */
   readonly refusesSessions?: readonly number[];
   /** QFIs that the UE refuses in the same way. */
@@ -108,6 +110,9 @@ export type UeEvent =
       readonly octets: number;
       readonly intact: boolean;
     }
+  /** The N3IWF has taken the address to which the UE moved, or does not take it. [RFC4555 3.5] */
+  | { readonly type: 'moved'; readonly address: string }
+  | { readonly type: 'moveRefused'; readonly notifyType: number }
   | { readonly type: 'childSaRekeyed'; readonly pduSessionId: number | undefined }
   | { readonly type: 'ikeSaRekeyed' }
   | { readonly type: 'deregistered' }

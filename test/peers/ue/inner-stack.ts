@@ -37,6 +37,8 @@ export class InnerStack {
   private nasPort = 0;
   private nas: TcpConnection | undefined;
   private signalling: Sa | undefined;
+  /** Where the UE moved to; Child SAs come up on the path that they name. */
+  private path: { readonly local: SocketAddress; readonly remote: SocketAddress } | undefined;
   /** Child SAs of each session, the newest last: a rekeyed one stands behind the one that it replaces. */
   private readonly sessions = new Map<number, Sa[]>();
 
@@ -114,12 +116,23 @@ export class InnerStack {
     else this.sessions.set(pduSessionId, others);
   }
 
+  /** ESP of all Child SAs leaves from here and goes there from now on. [RFC4555 3.5] */
+  move(local: SocketAddress, remote: SocketAddress): void {
+    this.path = { local, remote };
+  }
+
   clear(): void {
     this.bySpi.clear();
     this.byChild.clear();
     this.sessions.clear();
     this.signalling = undefined;
     this.nas = undefined;
+  }
+
+  /** SPIs of every Child SA, in and out, as eight hexadecimal digits each; the signalling SA first. */
+  spis(): string[] {
+    const digits = (spi: number) => spi.toString(16).padStart(8, '0');
+    return [...this.byChild.values()].map(({ child }) => `${digits(child.spiIn)}/${digits(child.spiOut)}`);
   }
 
   /** The Child SA that a flow takes, or else the default one of its session; without a session the signalling SA. */
@@ -208,8 +221,8 @@ export class InnerStack {
   private transmit(sa: Sa | undefined, packet: Uint8Array): void {
     const sealed = sa?.sender.seal(this.inner.length === 4 ? IP_PROTOCOL.IPV4 : IP_PROTOCOL.IPV6, packet);
     if (sa === undefined || sealed === undefined) return;
-    const { local, remote } = sa.child;
-    this.ports.send(sealed, local, remote satisfies SocketAddress);
+    const { local, remote } = this.path ?? sa.child;
+    this.ports.send(sealed, local, remote);
   }
 }
 

@@ -46,7 +46,7 @@ export class SimulatedUe {
   readonly stack: InnerStack;
   private readonly config: UeConfig;
   private readonly ports: UePorts;
-  private readonly at: UeAddresses;
+  private at: UeAddresses;
   private readonly engine: IkeEndpoint;
   private ikeSaId = 0;
   private eapIdentifier = 0;
@@ -123,6 +123,17 @@ export class SimulatedUe {
   deadline(): number | undefined {
     const all = [this.engine, this.stack, this.sessions].flatMap((part) => part.deadline() ?? []);
     return all.length === 0 ? undefined : Math.min(...all);
+  }
+
+  /**
+   * Goes on from another address of this host with all its SAs; the event `moved` says that the N3IWF follows. ESP
+   * leaves from there at once. Void before the attach is over. [RFC4555 3.5]
+   */
+  move(address: string): void {
+    const localNat = { ...this.at.localNat, address };
+    this.at = { ...this.at, local: { ...this.at.local, address }, localNat };
+    this.stack.move(localNat, this.at.n3iwfNat);
+    this.carryOut(this.engine.changeAddress(this.ports.now(), this.ikeSaId, localNat));
   }
 
   /** Rekeys the Child SA of a session, or the signalling SA, from this side. */
@@ -254,6 +265,7 @@ export class SimulatedUe {
           : this.config.ppkOptional === true
             ? 'optional'
             : 'required',
+      mobike: this.config.mobile === true,
       ppkExchange: this.config.ppk === 'rfc9867' ? 'any' : 'auth',
       attributes: [{ type: this.addressType, value: new Uint8Array(0) }],
       trafficSelectorsLocal: [everything(family)],
@@ -304,6 +316,13 @@ export class SimulatedUe {
       case 'childSaDeleted':
         this.sessions.onChildSaDeleted(event.childSaId);
         this.stack.remove(event.childSaId);
+        return;
+      case 'addressChanged':
+        this.stack.move(event.local, event.remote);
+        this.ports.event({ type: 'moved', address: event.local.address });
+        return;
+      case 'addressRefused':
+        this.ports.event({ type: 'moveRefused', notifyType: event.notifyType });
         return;
       case 'ikeSaClosed':
         this.onClosed(event.established, event.reason);
