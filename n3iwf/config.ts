@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Lifetimes } from '#ikev2';
 import { KME_QUIRKS, type KmeQuirkName } from '#qkd';
 import { OperatorError } from './errors.ts';
+import { cellIdentityBits, n2ProfileNames } from './n2/profile.ts';
 import { childSaPolicies } from './nwu/child-sa-policy.ts';
 import { keyPolicies, ppkUses } from './nwu/key-policy.ts';
 import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
@@ -43,6 +44,19 @@ const slice = z.object({
     .string()
     .regex(/^[0-9a-fA-F]{6}$/, 'must be six hexadecimal digits in quotes, such as "010203"')
     .optional(),
+});
+
+/** The gNB that a profile passes the node off as. */
+const gnb = z.strictObject({
+  id: z.number().int().min(0).max(0xffffffff).describe('gNB ID, not that of a real gNB'),
+  idBits: z.number().int().min(22).max(32).default(32),
+  cell: z
+    .number()
+    .int()
+    .min(0)
+    .max(0x3fff)
+    .default(0)
+    .describe('number of the cell that UEs are said to be in'),
 });
 
 const mtu = z.number().int().min(1280).max(65535);
@@ -144,6 +158,11 @@ export const configSchema = z.strictObject({
     nasPort: port.default(20000),
   }),
   n2: z.strictObject({
+    profile: z
+      .enum(n2ProfileNames)
+      .default('standard')
+      .describe('how the node appears to AMFs; all but standard depart from 3GPP, for the lab'),
+    gnb: gnb.optional().describe('goes with profile: open5gs-gnb-compat'),
     name: z.string().max(150).default('qn3iwf'),
     n3iwfId: z.number().int().min(0).max(65535),
     plmn,
@@ -276,11 +295,28 @@ function crossChecks(config: Config): string[] {
   if ((config.ike.auth === 'qkd' || config.ike.ppk !== 'none') && config.qkd === undefined) {
     findings.push('qkd: is missing, and ike.auth or ike.ppk take keys from it');
   }
+  findings.push(...profileChecks(config.n2));
   const { rtoMinMs, rtoInitialMs, rtoMaxMs } = config.n2.sctp;
   if (rtoMinMs > rtoInitialMs || rtoInitialMs > rtoMaxMs) {
     findings.push('n2.sctp: rtoMinMs, rtoInitialMs and rtoMaxMs must not fall in this order');
   }
   return findings;
+}
+
+/** A profile has what it needs, and nothing is set that would have no effect. */
+function profileChecks({ profile, gnb }: Config['n2']): string[] {
+  if (profile === 'standard')
+    return gnb === undefined ? [] : ['n2.gnb: has no effect, as n2.profile is "standard"'];
+  if (gnb === undefined) return [`n2.gnb: is missing, and n2.profile is "${profile}"`];
+  const { id, idBits, cell } = gnb;
+  return [
+    ...(id < 2 ** idBits ? [] : [`n2.gnb.id: does not fit into ${idBits} bits, but it is ${id}`]),
+    ...(cell < 2 ** (cellIdentityBits - idBits)
+      ? []
+      : [
+          `n2.gnb.cell: does not fit into the ${cellIdentityBits - idBits} bits after the ID, but it is ${cell}`,
+        ]),
+  ];
 }
 
 /** Packets that a Child SA carries both ways before it is rekeyed, and at most: 32-bit sequence numbers end [RFC4303 3.3.3]. */

@@ -37,6 +37,7 @@ import {
   sendUeContextReleaseComplete,
   sendUeContextReleaseRequest,
 } from './n2/procedures/ue-context-release.ts';
+import type { Locate } from './n2/profile.ts';
 import type { KeySource, Node, NodeIdentity } from './node.ts';
 import { authorizeUe } from './nwu/authorize.ts';
 import { defaultSessionPolicy, type SessionPolicy } from './nwu/child-sa-policy.ts';
@@ -87,6 +88,8 @@ export interface GatewayConfig {
   readonly inner?: Omit<InnerConfig, 'pool' | 'address'>;
   /** Limits of the user plane; without them no packet is too big and the window is the default. */
   readonly userPlane?: Pick<PlaneOptions, 'espWindow' | 'nwuMtu' | 'n3Mtu' | 'clampMss' | 'pathTimers'>;
+  /** How AMFs are told where UEs are. */
+  readonly locate: Locate;
   /** How sessions are laid on Child SAs; without it each has one. */
   readonly sessions?: SessionPolicy;
 }
@@ -109,6 +112,8 @@ export class Gateway implements Node {
   readonly n2Counters = new N2Counters();
   readonly sessionPolicy: SessionPolicy;
   readonly espSuites: Node['espSuites'];
+  /** Another one takes its place when the node learns of another tracking area. */
+  locate: Locate;
   private readonly engine: IkeEndpoint;
   private readonly usage: UsageWatch;
   private readonly ports: GatewayPorts;
@@ -121,6 +126,7 @@ export class Gateway implements Node {
     this.keys = keys;
     this.log = log;
     this.journal = new Journal({ now: () => ports.now(), wallMs: () => ports.wallMs?.() ?? ports.now() });
+    this.locate = config.locate;
     this.sessionPolicy = config.sessions ?? defaultSessionPolicy;
     this.espSuites = config.ike.childProposals.flatMap(({ encr, integ }) =>
       encr.map((name) => ({ encr: name, integ: integ[0] ?? 'none' })),

@@ -7,6 +7,7 @@ import type { Amf } from './n2/amf/amf.ts';
 import type { AmfTable } from './n2/amf/table.ts';
 import type { AwaitedAnswer } from './n2/awaited.ts';
 import type { N2Counters } from './n2/counters.ts';
+import type { Locate } from './n2/profile.ts';
 import type { SessionPolicy } from './nwu/child-sa-policy.ts';
 import type { KeyUses } from './nwu/key-uses.ts';
 import type { NumberAllocator } from './ue/allocator.ts';
@@ -56,6 +57,8 @@ export interface Node {
   readonly amfs: AmfTable;
   readonly n2Counters: N2Counters;
   readonly sessionPolicy: SessionPolicy;
+  /** Where a UE is, as AMFs are told it [TS38413 9.3.1.16]. */
+  readonly locate: Locate;
   /** What Child SAs may be protected with, by the configuration. */
   readonly espSuites: readonly Pick<EspSuite, 'encr' | 'integ'>[];
   now(): number;

@@ -8,6 +8,7 @@ import { WakeTimer } from './io/wake-timer.ts';
 import type { Log } from './log.ts';
 import { AmfConnection } from './n2/amf/connection.ts';
 import type { N2Transport } from './n2/link.ts';
+import { locator } from './n2/profile.ts';
 import { type N2SetupConfig, ngSetupRequest, supportedTaList } from './n2/setup.ts';
 import type { KeySource } from './node.ts';
 import { formatAddress, requireAddress } from './userplane/address.ts';
@@ -20,7 +21,7 @@ export interface Wiretap {
 }
 
 export interface ShellConfig {
-  readonly gateway: GatewayConfig;
+  readonly gateway: Omit<GatewayConfig, 'locate'>;
   readonly address: string;
   readonly ikePort: number;
   readonly natTraversalPort: number;
@@ -65,7 +66,7 @@ export class GatewayShell {
     this.tap = tap;
     const createCipher = nativeCipherFactory();
     this.gateway = new Gateway(
-      config.gateway,
+      { ...config.gateway, locate: locator(config.n2) },
       {
         now: monotonicMs,
         wallMs: Date.now,
@@ -129,6 +130,7 @@ export class GatewayShell {
   /** The node has a new name or new tracking areas: every AMF is told, later ones by NG Setup [TS38413 8.7.2.2]. */
   updateN2(config: N2SetupConfig): void {
     this.n2Config.setup = ngSetupRequest(config);
+    this.gateway.locate = locator(config);
     const update = { ranNodeName: config.name, supportedTaList: supportedTaList(config) };
     for (const amf of this.amfs) amf.updateRanConfiguration(update);
     this.timer.rearm();

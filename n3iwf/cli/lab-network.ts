@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { ID_TYPE, parseEspProposal, parseIkeProposal, type ResponderAuth, type Result } from '#ikev2';
 import type { CoreConfig, Refusal, SimulatedCore, Subscriber, UeConfig } from '#peers';
-import type { GatewayConfig } from '../gateway.ts';
 import { LabCapture } from '../io/lab-capture.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { MemoryAssociation } from '../io/sctp-memory.ts';
@@ -263,7 +262,7 @@ async function shellConfig(options: LabOptions, authority: TestAuthority): Promi
   };
 }
 
-async function gatewayConfig(options: LabOptions, authority: TestAuthority): Promise<GatewayConfig> {
+async function gatewayConfig(options: LabOptions, authority: TestAuthority): Promise<ShellConfig['gateway']> {
   const issued =
     options.auth === 'certificate'
       ? await authority.issue({ commonName: n3iwfName, dnsNames: [n3iwfName] })

@@ -22,6 +22,7 @@ import { type CaptureOptions, LabCapture } from '../io/lab-capture.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { connectSctp } from '../io/sctp-kernel.ts';
 import type { Log } from '../log.ts';
+import { n2Profile } from '../n2/profile.ts';
 import { defaultPathTimers } from '../n3/paths.ts';
 import { applyKeyPolicy } from '../nwu/key-policy.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
@@ -48,6 +49,8 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
     pino.destination({ dest: 2, sync: true }),
   ) as unknown as Log;
   if (translation !== undefined) tell(translation, path, log);
+  const { warning } = n2Profile(config.n2.profile);
+  if (warning !== undefined) log.warn({ profile: config.n2.profile }, warning);
   const addressed = await withAddresses(config);
   const shellConfig = shellConfigOf(addressed, options.keylog !== undefined);
   const keys = config.qkd === undefined ? undefined : await openKeys(config.qkd, log);

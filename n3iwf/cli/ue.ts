@@ -54,6 +54,10 @@ export const ueSchema = z
     plmn: plmnSchema,
     slice: sliceSchema,
     dnn: z.string().default('internet'),
+    nasAccess: z
+      .enum(['non-3gpp', '3gpp'])
+      .default('non-3gpp')
+      .describe('whose NAS security is used; 3gpp for a core that knows no other access'),
     ping: ipv4.default('198.51.100.1'),
     keepPinging: stayingSchema.optional(),
     patienceMs: z.number().int().min(100).default(15_000).describe('longest wait for any one step'),
@@ -179,13 +183,15 @@ function uePorts(file: UeFile, keys: UeKeys | undefined): Parameters<typeof LabU
 }
 
 function ueConfig(file: UeFile, n3iwfName: string): UeConfig {
-  const { subscriber, imeisv, plmn, slice, dnn, auth, ppk, preSharedKeyFile, proposals, espProposals } = file;
+  const { subscriber, imeisv, plmn, slice, dnn, nasAccess, auth, ppk } = file;
+  const { preSharedKeyFile, proposals, espProposals } = file;
   return {
     ...subscriber,
     imeisv,
     plmn,
     slice,
     dnn,
+    nasAccess,
     auth,
     ppk,
     n3iwfName,

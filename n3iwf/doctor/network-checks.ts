@@ -1,6 +1,7 @@
 /** Checks of sockets, interfaces and AMFs. */
 import type { Config } from '../config.ts';
-import { ngSetupRequest, plmnOctets } from '../n2/setup.ts';
+import { plmnOctets } from '../n2/plmn.ts';
+import { ngSetupRequest } from '../n2/setup.ts';
 import { type Finding, failure, good, skipped, warning } from './finding.ts';
 import type { BindOutcome, Machine } from './machine.ts';
 import { dryRunNgSetup, explainCause, type NgSetupOutcome } from './ng-setup.ts';

@@ -62,6 +62,33 @@ describe('configuration', () => {
     expect(message).toMatch(/n2\.n3iwfId: .*65535.*but it is 70000/);
   });
 
+  test.each([
+    [{ profile: 'open5gs-gnb-compat' }, /n2\.gnb: is missing/],
+    [
+      { profile: 'open5gs-gnb-compat', gnb: { id: 2 ** 24, idBits: 24 } },
+      /n2\.gnb\.id: does not fit into 24 bits/,
+    ],
+    [
+      { profile: 'open5gs-gnb-compat', gnb: { id: 1, cell: 16 } },
+      /n2\.gnb\.cell: does not fit into the 4 bits/,
+    ],
+    [{ profile: 'open5gs-gnb-compat', gnb: { id: 1, idBits: 21 } }, /n2\.gnb\.idBits/],
+    [{ gnb: { id: 1 } }, /n2\.gnb: has no effect/],
+    [{ profile: 'open5gs' }, /n2\.profile: .*but it is "open5gs"/],
+  ])('a profile has what it needs: %j', (more, finding) => {
+    expect(complaint({ ...usable, n2: { ...usable.n2, ...more } })).toMatch(finding);
+  });
+
+  test('no profile is in force unless it is asked for', () => {
+    expect(readConfig(usable, 'n3iwf.yaml').n2).toMatchObject({ profile: 'standard' });
+    const compat = {
+      ...usable.n2,
+      profile: 'open5gs-gnb-compat',
+      gnb: { id: 0x1234, idBits: 24, cell: 4095 },
+    };
+    expect(complaint({ ...usable, n2: compat })).toBe('accepted');
+  });
+
   test('refuses SCTP times that contradict each other', () => {
     const n2 = { ...usable.n2, sctp: { rtoMinMs: 600 } };
     expect(complaint({ ...usable, n2 })).toMatch(/n2\.sctp: rtoMinMs, rtoInitialMs and rtoMaxMs/);

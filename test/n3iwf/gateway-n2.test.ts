@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { NgapPdu } from '#ngap';
 import { rrcEstablishmentCause } from '../../n3iwf/n2/establishment-cause.ts';
-import { ngSetupRequest, plmnOctets } from '../../n3iwf/n2/setup.ts';
+import { plmnOctets } from '../../n3iwf/n2/plmn.ts';
+import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
 import { World, type WorldOptions } from '../support/world.ts';
 
 const nothing = { ues: 0, teids: 0, addresses: 0 };

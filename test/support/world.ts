@@ -5,6 +5,7 @@ import { type CoreConfig, SimulatedCore, SimulatedUe, type UeConfig, type UeEven
 import { type KeyReply, Secret } from '#qkd';
 import { Gateway, type GatewayConfig } from '../../n3iwf/gateway.ts';
 import { silentLog } from '../../n3iwf/log.ts';
+import { type GnbConfig, locator, type N2ProfileName } from '../../n3iwf/n2/profile.ts';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
 import { applyKeyPolicy, type KeyPolicy } from '../../n3iwf/nwu/key-policy.ts';
 import type { RecordEntry } from '../../n3iwf/replay/engine-record.ts';
@@ -36,6 +37,9 @@ export interface WorldOptions {
   readonly channel?: (datagram: Datagram, world: World) => readonly Datagram[];
   /** What becomes of a message on N2, in either direction; undefined loses it. */
   readonly n2?: (pdu: NgapPdu, toAmf: boolean, world: World) => NgapPdu | undefined;
+  /** How the N3IWF appears on N2. */
+  readonly profile?: N2ProfileName;
+  readonly gnb?: GnbConfig;
   readonly lifetimes?: NonNullable<EndpointConfig['lifetimes']>;
   /** Takes down what the IKE engine of the N3IWF is given. */
   readonly record?: (entry: RecordEntry) => void;
@@ -135,9 +139,14 @@ export class World {
     return this.cores[0] as SimulatedCore;
   }
 
+  private get n2() {
+    const { profile, gnb } = this.options;
+    return { profile, gnb, n3iwfId: 135, plmn, tac: '000001' };
+  }
+
   /** NG Setup with one AMF, at once. */
   setUpAmf(number = 0): void {
-    const ies = ngSetupRequest({ name: 'n3iwf', n3iwfId: 135, plmn, tac: '000001', slices: [slice] });
+    const ies = ngSetupRequest({ ...this.n2, name: 'n3iwf', slices: [slice] });
     this.cores[number]?.receiveN2(encodeNgap({ message: 'NGSetupRequest', ies }));
   }
 
@@ -249,7 +258,7 @@ export class World {
     const sendNwu = (data: Uint8Array, from: SocketAddress, to: SocketAddress) =>
       this.carry({ data, from, to });
     return new Gateway(
-      { ike, identity, innerPool, ...this.options.gateway },
+      { ike, identity, innerPool, locate: locator(this.n2), ...this.options.gateway },
       {
         now: () => this.now,
         random: (length) => this.random.octets(length),

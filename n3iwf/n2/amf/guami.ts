@@ -15,7 +15,7 @@ export function bitsToNumber({ bits, length }: BitString): number {
   return Math.floor(whole / 2 ** (bits.length * 8 - length));
 }
 
-/** The bit string of `length` bits, up to 32, that holds `value`. */
+/** The bit string of `length` bits, up to 48, that holds `value`. */
 export function numberToBits(value: number, length: number): BitString {
   const octets = Math.ceil(length / 8);
   const shifted = value * 2 ** (octets * 8 - length);

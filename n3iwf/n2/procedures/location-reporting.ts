@@ -1,7 +1,6 @@
 import type { Cause, MessageIes } from '#ngap';
 import type { Node } from '../../node.ts';
 import type { UeContext } from '../../ue/context.ts';
-import { userLocation } from '../user-location.ts';
 
 type RequestType = MessageIes<'LocationReportingControl'>['locationReportingRequestType'];
 
@@ -54,7 +53,7 @@ function hasRepeatedReference({ areaOfInterestList = [] }: RequestType): boolean
 function sendReport(node: Node, ue: UeContext, locationReportingRequestType: RequestType): void {
   if (ue.amfUeNgapId === undefined) return;
   const { amfUeNgapId, ranUeNgapId } = ue;
-  const userLocationInformation = userLocation(ue);
+  const userLocationInformation = node.locate(ue.remote);
   node.sendN2({
     message: 'LocationReport',
     ies: { amfUeNgapId, ranUeNgapId, userLocationInformation, locationReportingRequestType },

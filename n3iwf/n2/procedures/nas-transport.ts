@@ -8,7 +8,6 @@ import { guamiOfUe, hexOf, numberToBits } from '../amf/guami.ts';
 import type { AmfWish } from '../amf/selection.ts';
 import { sliceOfUe } from '../amf/slices.ts';
 import { rrcEstablishmentCause } from '../establishment-cause.ts';
-import { userLocation } from '../user-location.ts';
 
 /**
  * The first NAS message of a UE chooses its AMF and opens its context there [TS38413 8.6.1]. A UE that comes with
@@ -39,7 +38,7 @@ export function sendInitialUeMessage(
     ies: {
       ranUeNgapId: ue.ranUeNgapId,
       nasPdu,
-      userLocationInformation: userLocation(ue),
+      userLocationInformation: node.locate(ue.remote),
       rrcEstablishmentCause: cause,
       ...(nas.isInitialRegistration || nas.identity === undefined ? {} : { fiveGSTmsi: sTmsi(nas.identity) }),
       ueContextRequest: 'requested',
@@ -75,7 +74,7 @@ export function sendUplinkNas(node: Node, ue: UeContext, nasPdu: Uint8Array): vo
       amfUeNgapId: ue.amfUeNgapId,
       ranUeNgapId: ue.ranUeNgapId,
       nasPdu,
-      userLocationInformation: userLocation(ue),
+      userLocationInformation: node.locate(ue.remote),
     },
   });
 }

@@ -2,7 +2,6 @@ import { decodeTransfer, encodeTransfer, type MessageIes } from '#ngap';
 import type { Node } from '../../node.ts';
 import type { PduSession, UeContext } from '../../ue/context.ts';
 import { readTunnel, writeTunnel } from '../tunnels.ts';
-import { userLocation } from '../user-location.ts';
 
 type Confirm = MessageIes<'PDUSessionResourceModifyConfirm'>;
 
@@ -34,7 +33,7 @@ export function moveDownlinkTunnel(node: Node, ue: UeContext, pduSessionId: numb
       pduSessionResourceModifyListModInd: [
         { pduSessionId, pduSessionResourceModifyIndicationTransfer: transfer },
       ],
-      userLocationInformation: userLocation(ue),
+      userLocationInformation: node.locate(ue.remote),
     },
   });
   return true;

@@ -14,7 +14,6 @@ import { type FailedFlow, type Flows, judgeFlows } from '../qos-flows.ts';
 import type { Report } from '../report.ts';
 import { repeatedIds, type SessionResult, sessionLists } from '../session-results.ts';
 import { readTunnel, type TunnelEnd } from '../tunnels.ts';
-import { userLocation } from '../user-location.ts';
 
 type ModifyTransfer = Transfer<'PDUSessionResourceModifyRequestTransfer'>;
 type ModifyItem = MessageIes<'PDUSessionResourceModifyRequest'>['pduSessionResourceModifyListModReq'][number];
@@ -73,7 +72,7 @@ function sendResponse(node: Node, ue: UeContext, results: readonly SessionResult
       amfUeNgapId: ue.amfUeNgapId,
       ranUeNgapId: ue.ranUeNgapId,
       ...sessionLists('PDUSessionResourceModifyResponse', results),
-      userLocationInformation: userLocation(ue),
+      userLocationInformation: node.locate(ue.remote),
       ...report,
     },
   });

@@ -1,7 +1,6 @@
 import { type Cause, encodeTransfer } from '#ngap';
 import type { Node } from '../../node.ts';
 import type { PduSession, UeContext } from '../../ue/context.ts';
-import { userLocation } from '../user-location.ts';
 import { closeSession } from './pdu-session-resource-release.ts';
 
 /** The UE took the session's Child SA away: the session ends here, and the SMF hears of it by the AMF [TS38413 8.2.4]. */
@@ -17,7 +16,7 @@ export function releaseSession(node: Node, ue: UeContext, pduSessionId: number, 
       pduSessionResourceReleasedListNot: [
         { pduSessionId, pduSessionResourceNotifyReleasedTransfer: transfer },
       ],
-      userLocationInformation: userLocation(ue),
+      userLocationInformation: node.locate(ue.remote),
     },
   });
 }
@@ -50,7 +49,7 @@ export function releaseFlows(
       pduSessionResourceNotifyList: [
         { pduSessionId: session.id, pduSessionResourceNotifyTransfer: transfer },
       ],
-      userLocationInformation: userLocation(ue),
+      userLocationInformation: node.locate(ue.remote),
     },
   });
 }

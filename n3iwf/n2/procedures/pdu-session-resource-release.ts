@@ -5,7 +5,6 @@ import { endSessionChange } from '../../nwu/session-change.ts';
 import { callOffChildSas, removeChildSas } from '../../nwu/session-child-sas.ts';
 import type { UeContext } from '../../ue/context.ts';
 import type { Report } from '../report.ts';
-import { userLocation } from '../user-location.ts';
 import { abandonSetup, setupCauses } from './pdu-session-resource-setup.ts';
 
 /**
@@ -34,7 +33,7 @@ export function onPduSessionResourceReleaseCommand(
         pduSessionId,
         pduSessionResourceReleaseResponseTransfer: transfer,
       })),
-      userLocationInformation: userLocation(ue),
+      userLocationInformation: node.locate(ue.remote),
       ...report,
     },
   });

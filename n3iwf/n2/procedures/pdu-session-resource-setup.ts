@@ -15,7 +15,6 @@ import type { Report } from '../report.ts';
 import { repeatedIds, type SessionResult, sessionLists } from '../session-results.ts';
 import { readTunnel, writeTunnel } from '../tunnels.ts';
 import { securityResult, unmetSecurity } from '../up-security.ts';
-import { userLocation } from '../user-location.ts';
 
 /** One session of a request, whichever message it came in. */
 export interface SessionRequest {
@@ -60,7 +59,7 @@ function sendResponse(node: Node, ue: UeContext, results: readonly SessionResult
       amfUeNgapId: ue.amfUeNgapId,
       ranUeNgapId: ue.ranUeNgapId,
       ...sessionLists('PDUSessionResourceSetupResponse', results),
-      userLocationInformation: userLocation(ue),
+      userLocationInformation: node.locate(ue.remote),
       ...report,
     },
   });

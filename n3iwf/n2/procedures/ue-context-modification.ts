@@ -3,7 +3,6 @@ import type { Node } from '../../node.ts';
 import type { UeContext } from '../../ue/context.ts';
 import { guamiOfNgap } from '../amf/guami.ts';
 import type { Report } from '../report.ts';
-import { userLocation } from '../user-location.ts';
 
 type Request = MessageIes<'UEContextModificationRequest'>;
 
@@ -47,7 +46,12 @@ export function onUeContextModificationRequest(
   ue.amfUeNgapId = amfUeNgapId;
   node.sendN2({
     message: 'UEContextModificationResponse',
-    ies: { amfUeNgapId, ranUeNgapId: ue.ranUeNgapId, userLocationInformation: userLocation(ue), ...report },
+    ies: {
+      amfUeNgapId,
+      ranUeNgapId: ue.ranUeNgapId,
+      userLocationInformation: node.locate(ue.remote),
+      ...report,
+    },
   });
 }
 

@@ -4,7 +4,6 @@ import { sendEapToUe } from '../../nwu/eap-send.ts';
 import { eapFailure } from '../../nwu/eap5g.ts';
 import type { ReleaseReason, UeContext } from '../../ue/context.ts';
 import type { Report } from '../report.ts';
-import { userLocation } from '../user-location.ts';
 
 /** The AMF ends the UE: the IKE SA goes first, the answer follows when it is gone [TS38413 8.3.3]. */
 export function onUeContextReleaseCommand(
@@ -39,7 +38,7 @@ export function sendUeContextReleaseComplete(node: Node, ue: UeContext, sessionI
     ies: {
       amfUeNgapId: ue.amfUeNgapId,
       ranUeNgapId: ue.ranUeNgapId,
-      userLocationInformation: userLocation(ue),
+      userLocationInformation: node.locate(ue.remote),
       ...(sessionIds.length === 0
         ? {}
         : { pduSessionResourceListCxtRelCpl: sessionIds.map((pduSessionId) => ({ pduSessionId })) }),

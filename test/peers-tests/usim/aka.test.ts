@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  deriveAccessKey,
   deriveAlgorithmKey,
   deriveHresStar,
   deriveKamf,
   deriveKausf,
-  deriveKn3iwf,
   deriveKseaf,
   deriveResStar,
   homeEnvironment,
@@ -50,7 +50,7 @@ describe('key hierarchy', () => {
       expect(toHex(kAmf)).toBe(vector.kAmf);
       expect(toHex(deriveAlgorithmKey(kAmf, 'ciphering', 2))).toBe(vector.knasEnc);
       expect(toHex(deriveAlgorithmKey(kAmf, 'integrity', 2))).toBe(vector.knasInt);
-      expect(toHex(deriveKn3iwf(kAmf, vector.uplinkCount))).toBe(vector.kN3iwf);
+      expect(toHex(deriveAccessKey(kAmf, vector.uplinkCount))).toBe(vector.kN3iwf);
     },
   );
 

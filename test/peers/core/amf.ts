@@ -36,7 +36,7 @@ const handlers: Handlers = {
   RANConfigurationUpdate: (amf) =>
     amf.ports.send({ message: 'RANConfigurationUpdateAcknowledge', ies: {} }, 0),
   InitialUEMessage: (amf, ies) => amf.initial(ies),
-  UplinkNASTransport: (amf, ies) => amf.withUe(ies, (ue) => amf.gmm.uplink(ue, ies.nasPdu)),
+  UplinkNASTransport: (amf, ies) => amf.uplink(ies),
   InitialContextSetupResponse: (amf, ies) => amf.withUe(ies, (ue) => amf.gmm.contextIsSetUp(ue)),
   InitialContextSetupFailure: (amf, ies) => amf.withUe(ies, (ue) => amf.release(ue, 'unspecified')),
   PDUSessionResourceSetupResponse: (amf, ies) => amf.withUe(ies, (ue) => amf.smf.setUpResponse(ue, ies)),
@@ -232,6 +232,7 @@ export class SimulatedAmf {
   /** A UE's first message. With quirk q4 one that needs a 5G-S-TMSI and has none costs the UE its context. */
   initial(ies: MessageIes<'InitialUEMessage'>): void {
     const { ranUeNgapId, nasPdu, fiveGSTmsi } = ies;
+    if (!this.understandsPlace(ies)) return;
     const isRegistration = nasPdu[2] === registrationRequest && (nasPdu[3] ?? 0) % 8 === initialRegistration;
     if (!this.has('q4') || isRegistration || fiveGSTmsi !== undefined) {
       this.gmm.initial(ranUeNgapId, nasPdu, ies.ueContextRequest !== undefined);
@@ -242,6 +243,24 @@ export class SimulatedAmf {
     const ueNgapIds = { choice: 'ueNgapIdPair', value: { amfUeNgapId, ranUeNgapId } } as const;
     this.ports.send({ message: 'ErrorIndication', ies: { amfUeNgapId, ranUeNgapId, cause } }, 0);
     this.ports.send({ message: 'UEContextReleaseCommand', ies: { ueNgapIds, cause } }, 1);
+  }
+
+  uplink(ies: MessageIes<'UplinkNASTransport'>): void {
+    this.withUe(ies, (ue) => {
+      if (this.understandsPlace(ies)) this.gmm.uplink(ue, ies.nasPdu);
+    });
+  }
+
+  /** False, with the N3IWF told, when a UE's place is none that this AMF can read. */
+  private understandsPlace(ies: {
+    readonly ranUeNgapId: number;
+    readonly userLocationInformation: { readonly choice: string };
+  }): boolean {
+    const { ranUeNgapId, userLocationInformation } = ies;
+    if (!this.has('o2') || userLocationInformation.choice === 'userLocationInformationNR') return true;
+    const cause = { choice: 'protocol', value: 'unspecified' } as const;
+    this.ports.send({ message: 'ErrorIndication', ies: { ranUeNgapId, cause } }, 0);
+    return false;
   }
 
   /** The N3IWF has forgotten UEs: all, or those named by either number [TS38413 8.7.4.2.2]. */
@@ -260,9 +279,11 @@ export class SimulatedAmf {
   /** An NG Setup begins anew: what an earlier one left is gone [TS38413 8.7.1]. */
   ngSetup(request: MessageIes<'NGSetupRequest'>): void {
     this.clear();
-    const accepted = this.config.refuse !== 'ngSetup' && this.serves(request);
+    const isGnb = request.globalRanNodeId.choice === 'globalGnbId';
+    const failure = this.has('o1') && !isGnb ? notAGnb : unknownPlmn;
+    const accepted = failure !== notAGnb && this.config.refuse !== 'ngSetup' && this.serves(request);
     this.isSetUp = accepted;
-    this.ports.send(accepted ? this.setupResponse() : { message: 'NGSetupFailure', ies: setupFailure }, 0);
+    this.ports.send(accepted ? this.setupResponse() : { message: 'NGSetupFailure', ies: failure }, 0);
     this.ports.event({ type: 'ngSetup', accepted });
   }
 
@@ -300,7 +321,8 @@ const hexOf = (octets: Uint8Array) => Buffer.from(octets).toString('hex');
 const sliceText = ({ sst, sd }: { readonly sst: Uint8Array; readonly sd?: Uint8Array | undefined }) =>
   `${hexOf(sst)}-${sd === undefined ? '' : hexOf(sd)}`;
 
-const setupFailure = {
+const notAGnb = { cause: { choice: 'protocol', value: 'semantic-error' } } as const;
+const unknownPlmn = {
   cause: { choice: 'misc', value: 'unknown-PLMN-or-SNPN' },
   timeToWait: 'v1s',
 } as const;

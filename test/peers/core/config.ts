@@ -11,8 +11,8 @@ export interface Subscriber {
 export type Refusal = 'ngSetup' | 'registration' | 'pduSession';
 
 /**
- * Ways of free5GC's AMF that depart from the standard, by their numbers in this project's notes on cores; the AMF shows
- * each one only when it is asked to.
+ * Ways of real AMFs that depart from the standard, or are their own; the AMF shows each one only when it is asked to.
+ * Those of free5GC's:
  *
  * - `q3` every Initial Context Setup Response is followed by a NAS message, which has no octets when none is due
  * - `q4` a first message other than an initial registration without 5G-S-TMSI costs the UE its context
@@ -23,8 +23,28 @@ export type Refusal = 'ngSetup' | 'registration' | 'pduSession';
  * - `q10` before NG Setup nothing is answered, not even by an Error Indication
  * - `q11` a subscriber without an AMBR ends the AMF at the first PDU session
  * - `q13` a registration that the home network takes back is forgotten, without a word to the UE or on N2
+ *
+ * and those of Open5GS's:
+ *
+ * - `o1` (from 2.8.0 on) NG Setup is refused to a node whose ID has not the 22 to 32 bits of a gNB's
+ * - `o2` a message that tells a UE's place by anything but an NR cell is answered by an Error Indication alone
+ * - `o3` every UE is taken to be on 3GPP access, in the bearer and the keys of NAS security and in the result
+ * - `o4` the Registration Accept goes inside the Initial Context Setup Request where one is asked for, else alone
  */
-export type Quirk = 'q3' | 'q4' | 'q5' | 'q6' | 'q7' | 'q8' | 'q10' | 'q11' | 'q13';
+export type Quirk =
+  | 'q3'
+  | 'q4'
+  | 'q5'
+  | 'q6'
+  | 'q7'
+  | 'q8'
+  | 'q10'
+  | 'q11'
+  | 'q13'
+  | 'o1'
+  | 'o2'
+  | 'o3'
+  | 'o4';
 
 /** A QoS flow with a standardized 5QI. */
 export interface CoreFlow {

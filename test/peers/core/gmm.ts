@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Guami, NgapPdu } from '#ngap';
-import { plmnOctets } from '../../../n3iwf/n2/setup.ts';
+import { plmnOctets } from '../../../n3iwf/n2/plmn.ts';
 import {
   decodeNas,
   encodeNas,
@@ -10,7 +10,13 @@ import {
   type NasMessage,
   NasSecurity,
 } from '../nas/index.ts';
-import { deriveAlgorithmKey, deriveKn3iwf, homeEnvironment } from '../usim/index.ts';
+import {
+  accessTypes,
+  deriveAccessKey,
+  deriveAlgorithmKey,
+  homeEnvironment,
+  type NasAccess,
+} from '../usim/index.ts';
 import type { AmfUe } from './amf-ue.ts';
 import { type CoreConfig, type Quirk, type Subscriber, sNssaiOf } from './config.ts';
 import type { SimulatedSmf } from './smf.ts';
@@ -196,7 +202,7 @@ export class GmmProcedures {
       knasEnc: deriveAlgorithmKey(ue.kAmf, 'ciphering', ciphering),
       integrity: 2,
       ciphering,
-      bearer: 2,
+      bearer: accessTypes[this.access],
       role: 'network',
     });
     const command = encodeNas({
@@ -218,9 +224,22 @@ export class GmmProcedures {
   securityModeComplete(ue: AmfUe): void {
     if (ue.state !== 'securing' || ue.security === undefined) return;
     ue.state = 'contextSetup';
-    ue.kN3iwf = deriveKn3iwf(ue.kAmf, ue.security.uplinkCount);
+    ue.kN3iwf = deriveAccessKey(ue.kAmf, ue.security.uplinkCount, this.access);
     if (this.amf.has('q6')) ue.deadline = this.amf.ports.now() + acceptLimitMs;
-    this.requestContext(ue);
+    if (this.amf.has('o4')) this.acceptAtOnce(ue);
+    else this.requestContext(ue);
+  }
+
+  /** What access the UEs are taken to have. */
+  private get access(): NasAccess {
+    return this.amf.has('o3') ? '3gpp' : 'non-3gpp';
+  }
+
+  /** Without a wish for a context there is none, and so no key for the access. */
+  private acceptAtOnce(ue: AmfUe): void {
+    ue.state = 'accepting';
+    if (!ue.wantsContext) this.sendProtected(ue, this.accept(ue));
+    else this.requestContext(ue, ue.security?.protect(this.accept(ue), headers.integrityAndCiphering));
   }
 
   private requestContext(ue: AmfUe, nasPdu?: Uint8Array): void {
@@ -261,10 +280,9 @@ export class GmmProcedures {
   }
 
   private accept(ue: AmfUe): Uint8Array {
-    const non3gppAccess = 2;
     return encodeNas({
       message: 'RegistrationAccept',
-      registrationResult: non3gppAccess,
+      registrationResult: accessTypes[this.access],
       guti: guti5g(this.plmn, this.amf.config, ue.amfUeNgapId),
     });
   }

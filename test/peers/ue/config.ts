@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Identity, SocketAddress } from '#ikev2';
+import type { NasAccess } from '../usim/index.ts';
 
 /** A subscription and how its UE behaves. Keys are 16 octets. */
 export interface UeConfig {
@@ -16,6 +17,8 @@ export interface UeConfig {
   readonly ppk: 'rfc9867' | 'rfc8784' | 'qkd-ke' | 'none';
   /** Goes on without a quantum key where the network has none either. */
   readonly ppkOptional?: boolean;
+  /** The access that NAS security is for, in its bearer and in the key for IKE: `3gpp` where the core takes it for that. */
+  readonly nasAccess?: NasAccess;
   /** FQDN that the N3IWF must prove, but for AUTH `qkd`, where a key ID takes its place. */
   readonly n3iwfName: string;
   readonly preSharedKey?: Uint8Array;

@@ -7,7 +7,7 @@ import {
   NasSecurity,
   suciIdentity,
 } from '../nas/index.ts';
-import { deriveAlgorithmKey, deriveKn3iwf, userEquipment } from '../usim/index.ts';
+import { accessTypes, deriveAccessKey, deriveAlgorithmKey, userEquipment } from '../usim/index.ts';
 import type { UeConfig } from './config.ts';
 
 export interface NasClientPorts {
@@ -51,7 +51,7 @@ export class NasClient {
   private kAmf: Uint8Array | undefined;
   private received = 0;
   private held: Uint8Array | undefined;
-  /** K_N3IWF, from when the Security Mode Complete is on its way [TS33501 A.9]. */
+  /** K_N3IWF, or K_gNB over 3GPP access, from when the Security Mode Complete is on its way [TS33501 A.9]. */
   kN3iwf: Uint8Array | undefined;
 
   constructor(config: UeConfig, ports: NasClientPorts) {
@@ -127,7 +127,7 @@ export class NasClient {
       knasEnc: deriveAlgorithmKey(this.kAmf, 'ciphering', ciphering),
       integrity: 2,
       ciphering,
-      bearer: 2,
+      bearer: accessTypes[this.config.nasAccess ?? 'non-3gpp'],
       role: 'ue',
     });
   }
@@ -154,7 +154,7 @@ export class NasClient {
       this.fail('security mode', 'the network replays other capabilities than this UE has: bidding down');
       return;
     }
-    this.kN3iwf = deriveKn3iwf(this.kAmf, this.security.uplinkCount);
+    this.kN3iwf = deriveAccessKey(this.kAmf, this.security.uplinkCount, this.config.nasAccess);
     const complete = encodeNas({
       message: 'SecurityModeComplete',
       imeisv: imeisvIdentity(this.config.imeisv),

@@ -17,7 +17,7 @@ import {
   type SocketAddress,
   type TrafficSelector,
 } from '#ikev2';
-import { plmnOctets } from '../../../n3iwf/n2/setup.ts';
+import { plmnOctets } from '../../../n3iwf/n2/plmn.ts';
 import { decodeEap5g, eapNasResponse, eapStop } from '../../../n3iwf/nwu/eap5g.ts';
 import { decodeQosInfo, readNwuAddresses } from '../../../n3iwf/nwu/notifies.ts';
 import type { DrawnKey, SaKey, UeAddresses, UeConfig, UePorts } from './config.ts';

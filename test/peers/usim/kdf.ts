@@ -69,13 +69,24 @@ export function deriveAlgorithmKey(
   return kdf(kAmf, 0x69, Uint8Array.of(algorithmTypes[use]), Uint8Array.of(algorithm)).subarray(16);
 }
 
-const non3gppAccess = 2;
+/** Access type distinguishers; NAS has the same numbers for its bearers [TS33501 A.9, 6.4.2.2]. */
+export const accessTypes = { '3gpp': 1, 'non-3gpp': 2 } as const;
 
-/** K_N3IWF, 32 octets, of the COUNT of the uplink NAS message that completed the security mode [TS33501 A.9]. */
-export function deriveKn3iwf(kAmf: Uint8Array, uplinkCount: number): Uint8Array {
+/** An access as NAS security tells it from the other. */
+export type NasAccess = keyof typeof accessTypes;
+
+/**
+ * The key of the access, 32 octets, of the COUNT of the uplink NAS message that completed the security mode: K_N3IWF, or
+ * K_gNB over 3GPP access [TS33501 A.9].
+ */
+export function deriveAccessKey(
+  kAmf: Uint8Array,
+  uplinkCount: number,
+  access: NasAccess = 'non-3gpp',
+): Uint8Array {
   const count = new Uint8Array(4);
   new DataView(count.buffer).setUint32(0, uplinkCount);
-  return kdf(kAmf, 0x6e, count, Uint8Array.of(non3gppAccess));
+  return kdf(kAmf, 0x6e, count, Uint8Array.of(accessTypes[access]));
 }
 
 function plain(octets: Buffer): Uint8Array {
