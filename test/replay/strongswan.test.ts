@@ -4,14 +4,19 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { replay } from '../../n3iwf/cli/replay.ts';
 
-const folder = fileURLToPath(new URL('../captures/strongswan/', import.meta.url));
-const names = readdirSync(folder)
-  .filter((file) => file.endsWith('.pcap'))
-  .map((file) => file.slice(0, -5));
+const folders = ['strongswan', 'strongswan6'];
+const folderOf = (name: string) => fileURLToPath(new URL(`../captures/${name}/`, import.meta.url));
 
-function run(name: string, options: Parameters<typeof replay>[1]) {
+/** Folder and name of each capture. */
+const captures = folders.flatMap((folder) =>
+  readdirSync(folderOf(folder))
+    .filter((file) => file.endsWith('.pcap'))
+    .map((file) => [folder, file.slice(0, -5)] as const),
+);
+
+function run(folder: string, name: string, options: Parameters<typeof replay>[1]) {
   const lines: string[] = [];
-  const status = replay(join(folder, `${name}.pcap`), options, (line) => void lines.push(line));
+  const status = replay(join(folderOf(folder), `${name}.pcap`), options, (line) => void lines.push(line));
   return { status, text: lines.join('\n') };
 }
 
@@ -26,11 +31,11 @@ interface Summary {
 
 describe("captures with strongSwan's charon", () => {
   it('are all there', () => {
-    expect(names.length).toBeGreaterThan(15);
+    expect(captures.length).toBeGreaterThan(20);
   });
 
-  it.each(names)('%s: every message is read, nothing in it is unknown', (name) => {
-    const { status, text } = run(name, { keys: folder, json: true });
+  it.each(captures)('%s %s: every message is read, nothing in it is unknown', (folder, name) => {
+    const { status, text } = run(folder, name, { keys: folderOf(folder), json: true });
     const { ikeMessages, messages } = JSON.parse(text) as Summary;
     expect(status).toBe(0);
     expect(ikeMessages).toBeGreaterThan(3);
@@ -41,8 +46,8 @@ describe("captures with strongSwan's charon", () => {
     }
   });
 
-  it.each(names)('%s: our engine does again what it did', (name) => {
-    const { status, text } = run(name, { againstEngine: join(folder, `${name}.record`) });
+  it.each(captures)('%s %s: our engine does again what it did', (folder, name) => {
+    const { status, text } = run(folder, name, { againstEngine: join(folderOf(folder), `${name}.record`) });
     expect(text).toMatch(/[1-9]\d* messages compared: the engine sends what was captured/);
     expect(status).toBe(0);
   });
