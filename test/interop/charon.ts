@@ -16,6 +16,12 @@ const swanctlProgram = process.env.INTEROP_SWANCTL ?? 'swanctl';
 const plugins =
   'openssl random nonce kdf hmac x509 revocation constraints pubkey pkcs1 pkcs8 pem kernel-libipsec kernel-netlink socket-default vici updown attr ml sha3';
 
+/** How charon runs. */
+export interface CharonOptions {
+  /** The PSK of all its peers: for measuring, without a word in its log and, where it can, without a kernel behind it. */
+  readonly measured?: string;
+}
+
 /** Files for swanctl's folder, by their path in it. */
 export type SwanctlFiles = Readonly<Record<string, string>>;
 
@@ -31,13 +37,13 @@ export class Charon {
   }
 
   /** Builds the path between us and charon, starts it and loads `files`, `swanctl.conf` among them. */
-  static async start(files: SwanctlFiles): Promise<Charon> {
+  static async start(files: SwanctlFiles, options: CharonOptions = {}): Promise<Charon> {
     const folder = mkdtempSync(join(tmpdir(), 'charon-'));
     const namespace = `charon${process.pid}`;
     buildPath(namespace);
     for (const sub of ['x509', 'x509ca', 'private']) mkdirSync(join(folder, sub));
     for (const [path, content] of Object.entries(files)) writeFileSync(join(folder, path), content);
-    writeFileSync(join(folder, 'strongswan.conf'), configuration(folder));
+    writeFileSync(join(folder, 'strongswan.conf'), configuration(folder, options));
     const script = `mount -t tmpfs tmpfs /run; mkdir -p ${runFolder()}; exec ${charonProgram}`;
     const argv = ['netns', 'exec', namespace, 'unshare', '-m', 'sh', '-c', script];
     const env = { ...process.env, STRONGSWAN_CONF: join(folder, 'strongswan.conf') };
@@ -82,6 +88,11 @@ export class Charon {
   /** Runs `ip` in charon's namespace. */
   ip(...words: string[]): void {
     execFileSync('ip', ['-n', this.namespace, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
+  }
+
+  /** Of the daemon itself. */
+  get pid(): number {
+    return this.process.pid ?? 0;
   }
 
   /** As in `strongSwan 5.9.8`. */
@@ -145,17 +156,22 @@ function runFolder(): string {
   return process.env.INTEROP_RUN ?? '/run';
 }
 
-function configuration(folder: string): string {
+function configuration(folder: string, { measured }: CharonOptions): string {
+  const fakeKernel = measured !== undefined && process.env.INTEROP_CHARON !== undefined;
   return `charon {
-  load = ${plugins}
+  load = ${fakeKernel ? plugins.replace('kernel-libipsec', 'load-tester') : plugins}
+  ${measured === undefined ? '' : 'ikesa_table_size = 4096\n ikesa_table_segments = 16\n dos_protection = no'}
   fragment_size = 800
   retransmit_timeout = 0.5
   retransmit_tries = 2
   filelog { l { path = ${folder}/log
-    default = 1
+    default = ${measured === undefined ? 1 : -1}
     flush_line = yes } }
   plugins { vici { socket = unix://${folder}/vici }
-    kernel-libipsec { load = yes } }
+    load-tester { enable = ${fakeKernel ? 'yes' : 'no'}
+      fake_kernel = yes
+      preshared_key = ${measured ?? ''} }
+    kernel-libipsec { load = ${fakeKernel ? 'no' : 'yes'} } }
 }
 swanctl { load = pem pkcs1 x509 pubkey openssl random }
 `;

@@ -1,4 +1,5 @@
 /** What the interop suites share: a charon of their own, one of our peers per test, and waiting for what must come. */
+import { basename } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, type TestContext } from 'vitest';
 import type { EndpointConfig } from '#ikev2';
 import { type IssuedCertificate, TestAuthority } from '../../n3iwf/io/test-authority.ts';
@@ -6,7 +7,7 @@ import { certificateVerifier } from '../../n3iwf/nwu/certificate-trust.ts';
 import { type Starter, shows } from '../support/feature-matrix.ts';
 import { Charon } from './charon.ts';
 import { swanctlConf } from './connections.ts';
-import { OurPeer } from './our-peer.ts';
+import { nameCaptures, OurPeer } from './our-peer.ts';
 
 /** The stage of one suite. */
 export class Interop {
@@ -95,7 +96,10 @@ export class Interop {
 /** A stage for the suite that calls it, built and torn down around its tests. */
 export function stage(): Interop {
   const interop = new Interop();
-  beforeAll(() => interop.start());
+  beforeAll(async () => {
+    nameCaptures(basename(expect.getState().testPath ?? '', '.test.ts'));
+    await interop.start();
+  });
   afterEach(() => interop.clear());
   afterAll(() => interop.charon.stop());
   return interop;

@@ -1,7 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { expect } from 'vitest';
+import { join } from 'node:path';
 import {
   type EndpointConfig,
   type EndpointPorts,
@@ -48,13 +47,18 @@ function all<T>(
 export const ike = (words: readonly string[]) => all(parseIkeProposal, words);
 
 let captures = 0;
+let capturesOf = 'peer';
+
+/** What the captures that follow are called. */
+export function nameCaptures(suite: string): void {
+  capturesOf = suite;
+}
 
 /** With INTEROP_CAPTURE, a folder: traffic, keys and record of each peer, by suite and numbered in the order of the tests. */
 function nextCapture(): LabCapture | undefined {
   const folder = process.env.INTEROP_CAPTURE;
   if (folder === undefined) return undefined;
-  const suite = basename(expect.getState().testPath ?? '', '.test.ts');
-  const name = join(folder, `${suite}-${String(++captures).padStart(2, '0')}`);
+  const name = join(folder, `${capturesOf}-${String(++captures).padStart(2, '0')}`);
   mkdirSync(folder, { recursive: true });
   return new LabCapture({ pcap: `${name}.pcap`, keylog: name, record: `${name}.record` });
 }
