@@ -11,6 +11,7 @@ import type { Log } from '../log.ts';
 import { certificateVerifier } from '../nwu/certificate-trust.ts';
 import { applyKeyPolicy } from '../nwu/key-policy.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
+import { LabNat } from './lab-nat.ts';
 import type { LabFault, LabOptions } from './lab-options.ts';
 import { LabQuantum, ueSae } from './lab-quantum.ts';
 import { LabUeRunner } from './lab-ue.ts';
@@ -21,7 +22,12 @@ type Peers = typeof import('#peers');
 function hostAddress(host: number): string {
   return `127.${1 + (process.pid % 250)}.${host >>> 8}.${host & 0xff}`;
 }
-const address = { n3iwf: hostAddress(1), upf: hostAddress(2) };
+const address = {
+  n3iwf: hostAddress(1),
+  upf: hostAddress(2),
+  natInside: hostAddress(3),
+  natOutside: hostAddress(4),
+};
 const firstUeHost = 16;
 const gtpuPort = 2152;
 /** Last messages of a deregistration are still under way when a UE has seen its own. */
@@ -42,6 +48,7 @@ interface Parts {
   readonly authority: TestAuthority;
   readonly shell: GatewayShell;
   readonly core: SimulatedCore;
+  readonly nat: LabNat | undefined;
 }
 
 /** What must be closed, in the order of opening; closed from the end. */
@@ -107,11 +114,12 @@ export class LabNetwork {
       ...(sameSpi === true ? { spi: Uint8Array.of(0, 0, 0, 0, 0, 6, 0xf7, 8) } : {}),
     };
     const own = hostAddress(firstUeHost + index);
+    const gateway = this.options.nat === true ? address.natInside : address.n3iwf;
     const at = {
       local: { address: own, port: ikePort },
       localNat: { address: own, port: natTraversalPort },
-      n3iwf: { address: address.n3iwf, port: ikePort },
-      n3iwfNat: { address: address.n3iwf, port: natTraversalPort },
+      n3iwf: { address: gateway, port: ikePort },
+      n3iwfNat: { address: gateway, port: natTraversalPort },
     };
     const runner = await LabUeRunner.open(peers.SimulatedUe, config, at, {
       obtainQkdKey: () => (fault === 'unknown-key' ? unheardOfKey() : quantum.draw()),
@@ -120,6 +128,14 @@ export class LabNetwork {
     });
     this.closers.add(() => runner.close());
     return runner;
+  }
+
+  /** Where there is a NAT: the N3IWF sees all UEs come from other ports from now on. */
+  async remapNat(told: (text: string) => void): Promise<void> {
+    const { nat } = this.parts;
+    if (nat === undefined) return;
+    await nat.remap();
+    told('the NAT has mapped the UEs anew');
   }
 
   /** Waits until nothing of the UEs is left; says what still is after that. */
@@ -174,7 +190,15 @@ async function open(
   if (options.fault === 'kme-down') await quantum.stopKmes();
   await shell.connectN2(() => Promise.resolve(n3iwfEnd));
   told(`N3IWF is up on ${address.n3iwf} and the AMF accepted it (NG Setup)`);
-  return { quantum, peers, authority, shell, core };
+  const nat = options.nat === true ? await openNat(closers) : undefined;
+  return { quantum, peers, authority, shell, core, nat };
+}
+
+async function openNat(closers: Closers): Promise<LabNat> {
+  const { natInside, natOutside, n3iwf } = address;
+  const nat = await LabNat.open(natInside, natOutside, n3iwf, [ikePort, natTraversalPort]);
+  closers.add(() => nat.close());
+  return nat;
 }
 
 async function openCore(

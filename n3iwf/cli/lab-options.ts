@@ -13,6 +13,10 @@ export const labFaults = [
 ] as const;
 export type LabFault = (typeof labFaults)[number];
 
+/** Types of PDU sessions through which the lab can ping. */
+export const labSessionTypes = ['ipv4', 'ipv6', 'ipv4v6'] as const;
+export type LabSessionType = (typeof labSessionTypes)[number];
+
 /** Options of `n3iwf lab`, as the command line gives them. */
 export interface LabOptions {
   readonly ues: number;
@@ -20,6 +24,10 @@ export interface LabOptions {
   readonly sessions: number;
   readonly flows: number;
   readonly childSas: ChildSaPolicy;
+  /** Types of the sessions, in turns. */
+  readonly sessionTypes: readonly LabSessionType[];
+  /** UEs sit behind a NAT, which gives them other ports while their streams run. */
+  readonly nat?: boolean;
   readonly auth: 'qkd' | 'psk' | 'certificate' | 'eap-only';
   readonly ppk: PpkUse;
   readonly once?: boolean;
@@ -43,15 +51,28 @@ export interface LabUe {
   saKeys: SaKey[];
   pduSessions: LabSession[];
   rekeys: { child: number; ike: number };
+  stream: LabStream;
   timesMs: { ikeSaInit: number; registration: number; pduSession: number };
 }
 
 export interface LabSession {
   readonly id: number;
+  readonly type: LabSessionType;
+  /** Addresses, with a blank between them. */
   readonly ip: string;
   readonly qfis: readonly number[];
   /** Over all flows. */
   readonly ping: { readonly sent: number; readonly received: number; readonly rttMs: number };
+  /** Datagrams to the echo port and back, over all flows. */
+  readonly udp: { readonly sent: number; readonly received: number };
+  /** Octets over TCP to the echo port and back, over all flows; intact when they are those that were sent. */
+  readonly tcp: { readonly sent: number; readonly received: number; readonly intact: boolean };
+}
+
+/** Numbered datagrams that ran through every flow, both ways, while SAs were rekeyed. */
+export interface LabStream {
+  readonly sent: number;
+  readonly lost: number;
 }
 
 /** The one object that `n3iwf lab --json` prints. */

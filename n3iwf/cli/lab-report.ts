@@ -28,11 +28,17 @@ const columns: readonly (readonly [title: string, cell: (ue: LabUe) => string])[
     (ue) =>
       ue.pduSessions.map(({ ping }) => `${ping.received}/${ping.sent} ${ping.rttMs.toFixed(2)} ms`).join(' '),
   ],
+  [
+    'echo UDP TCP',
+    (ue) =>
+      ue.pduSessions.map(({ udp, tcp }) => `${udp.received}/${udp.sent} ${tcp.received / 1000} kB`).join(' '),
+  ],
+  ['lost', (ue) => `${ue.stream.lost}/${ue.stream.sent}`],
   ['rekeys', (ue) => String(ue.rekeys.child + ue.rekeys.ike)],
   ['attach', (ue) => `${ue.timesMs.registration.toFixed(0)} ms`],
 ];
 
-/** The table and the hints that end a run on a terminal; no line is wider than 80 columns for usual values. */
+/** The table and the hints that end a run on a terminal; no line is wider than 100 columns for usual values. */
 export function summaryLines(summary: LabSummary, hints: readonly string[]): string[] {
   const rows = [
     columns.map(([title]) => title),

@@ -3,7 +3,8 @@ import { OperatorError } from '../errors.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { WakeTimer } from '../io/wake-timer.ts';
 import { requireAddress } from '../userplane/address.ts';
-import type { LabSession, LabUe } from './lab-options.ts';
+import type { LabSession, LabSessionType, LabUe } from './lab-options.ts';
+import { defaultEchoTargets, type EchoTargets, LabTraffic, largePacket, smallPacket } from './lab-traffic.ts';
 import { NwuSockets } from './ue-sockets.ts';
 
 type EventOf<T extends UeEvent['type']> = Extract<UeEvent, { type: T }>;
@@ -15,22 +16,20 @@ interface Waiter {
 
 /** Longest wait for any one step of a UE, in ms. */
 const stepLimitMs = 15_000;
-/** Longest wait for the answer to an echo request, in ms. */
-const pingLimitMs = 1000;
-/** Octets of data in an echo request. */
-const smallPing = 56;
 
 /** What a UE does once it is registered. */
 export interface AttachPlan {
-  readonly sessions: number;
-  /** The size of each echo request that goes through each flow. */
+  /** Types of the sessions that it opens. */
+  readonly sessions: readonly LabSessionType[];
+  /** The size in octets of each echo request that goes through each flow. */
   readonly pingSizes: readonly number[];
+  /** UDP and TCP go to the echo port of the data network too: not every network has one. */
+  readonly echoes: boolean;
 }
 
-const shortAttach: AttachPlan = { sessions: 1, pingSizes: Array(5).fill(smallPing) };
-/** The last one makes a packet of 1400 octets, which every path of the lab takes whole. */
-export const labPingSizes: readonly number[] = [...Array(4).fill(smallPing), 1400 - 28];
-const defaultPingTarget = '198.51.100.1';
+const shortAttach: AttachPlan = { sessions: ['ipv4'], pingSizes: Array(5).fill(smallPacket), echoes: false };
+/** The last packet is one that every path of the lab just takes whole. */
+export const labPingSizes: readonly number[] = [...Array(4).fill(smallPacket), largePacket];
 
 /** One simulated UE on sockets of its own, driven through the steps of a lab run. */
 export class LabUeRunner {
@@ -38,23 +37,35 @@ export class LabUeRunner {
   readonly result: LabUe;
   private readonly sockets: NwuSockets;
   private readonly limitMs: number;
-  /** IPv4 address that is pinged through the session. */
-  private readonly pingTarget: string;
+  private readonly targets: EchoTargets;
+  private readonly traffic: LabTraffic;
   private readonly timer: WakeTimer;
   private readonly waiters = new Set<Waiter>();
-  private readonly seen: UeEvent[] = [];
+  private readonly listeners = new Set<(event: UeEvent) => void>();
 
   private constructor(
     ue: SimulatedUe,
     timer: WakeTimer,
     sockets: NwuSockets,
     result: LabUe,
-    pingTarget: string,
+    targets: EchoTargets,
     limitMs: number,
   ) {
     this.ue = ue;
     this.limitMs = limitMs;
-    this.pingTarget = pingTarget;
+    this.targets = targets;
+    this.traffic = new LabTraffic(
+      {
+        act: (action) => this.act(action),
+        wait: (matches, step, limitMs) => this.wait(matches, step, limitMs),
+        takeSequence: () => this.takeSequence(),
+        listen: (listener) => {
+          this.listeners.add(listener);
+          return () => this.listeners.delete(listener);
+        },
+      },
+      targets,
+    );
     this.timer = timer;
     this.sockets = sockets;
     this.result = result;
@@ -65,7 +76,7 @@ export class LabUeRunner {
     config: UeConfig,
     at: UeAddresses,
     ports: Pick<UePorts, 'obtainQkdKey' | 'fetchQkdKey' | 'verifyCertificate'>,
-    pingTarget = defaultPingTarget,
+    pingTarget = defaultEchoTargets.ipv4,
     limitMs = stepLimitMs,
   ): Promise<LabUeRunner> {
     let runner: LabUeRunner | undefined;
@@ -91,14 +102,16 @@ export class LabUeRunner {
       saKeys: [],
       pduSessions: [],
       rekeys: { child: 0, ike: 0 },
+      stream: { sent: 0, lost: 0 },
       timesMs: { ikeSaInit: 0, registration: 0, pduSession: 0 },
     };
-    runner = new LabUeRunner(ue, new WakeTimer(ue, monotonicMs), sockets, result, pingTarget, limitMs);
+    const targets = { ...defaultEchoTargets, ipv4: pingTarget };
+    runner = new LabUeRunner(ue, new WakeTimer(ue, monotonicMs), sockets, result, targets, limitMs);
     return runner;
   }
 
-  /** Registers, opens sessions and pings through each flow. Rejects at the first step that fails, naming it. */
-  async attach(told: (text: string) => void, { sessions, pingSizes } = shortAttach): Promise<void> {
+  /** Registers, opens sessions and tries each flow. Rejects at the first step that fails, naming it. */
+  async attach(told: (text: string) => void, plan = shortAttach): Promise<void> {
     const started = monotonicMs();
     const since = () => monotonicMs() - started;
     const init = this.next('ikeSaInit', 'IKE_SA_INIT');
@@ -115,51 +128,48 @@ export class LabUeRunner {
     await registered;
     this.result.timesMs.registration = since();
     told(`${this.result.supi} is registered, inner address ${innerAddress}`);
-    for (let id = 1; id <= sessions; id++) await this.openSession(id, pingSizes, since, told);
+    for (const [at, type] of plan.sessions.entries()) await this.openSession(at + 1, type, plan, since, told);
   }
 
   private async openSession(
-    sessionId: number,
-    sizes: readonly number[],
+    id: number,
+    type: LabSessionType,
+    { pingSizes, echoes }: AttachPlan,
     since: () => number,
     told: (text: string) => void,
   ): Promise<void> {
+    const { supi, timesMs, pduSessions } = this.result;
     const up = this.next('sessionUp', 'PDU session');
-    this.act((ue) => ue.sessions.request(sessionId));
-    const { address, qfis } = await up;
-    this.result.timesMs.pduSession = since();
-    told(`${this.result.supi} has PDU session ${sessionId}, address ${address}, QFI ${qfis.join(' ')}`);
-    const ping = await this.pingFlows(sessionId, qfis, sizes);
-    this.result.pduSessions.push({ id: sessionId, ip: address, qfis, ping });
-    told(
-      `${this.result.supi} pinged ${this.pingTarget}: ${ping.received} of ${ping.sent}, ${ping.rttMs.toFixed(2)} ms`,
-    );
+    this.act((ue) => ue.sessions.request(id, type));
+    const { address: ip, qfis } = await up;
+    timesMs.pduSession = since();
+    told(`${supi} has PDU session ${id} (${type}), address ${ip}, QFI ${qfis.join(' ')}`);
+    const session = { id, type, ip, qfis };
+    const ping = await this.traffic.ping(session, pingSizes);
+    const target = ip.includes(':') && !ip.includes(' ') ? this.targets.ipv6 : this.targets.ipv4;
+    told(`${supi} pinged ${target}: ${ping.received} of ${ping.sent}, ${ping.rttMs.toFixed(2)} ms`);
+    const udp = await this.traffic.echoUdp(session, echoes ? [smallPacket, largePacket] : []);
+    const tcp = echoes ? await this.traffic.echoTcp(session) : { sent: 0, received: 0, intact: true };
+    if (echoes)
+      told(
+        `${supi} echoed ${udp.received} of ${udp.sent} by UDP, ${tcp.received} of ${tcp.sent} octets by TCP`,
+      );
+    pduSessions.push({ ...session, ping, udp, tcp });
   }
-
-  private nextSequence = 1;
 
   /** Sends `count` small echo requests through the first session, in its first flow. */
   ping(count: number): Promise<LabSession['ping']> {
     const [session] = this.result.pduSessions;
-    return this.pingFlows(session?.id ?? 1, session?.qfis.slice(0, 1) ?? [1], Array(count).fill(smallPing));
+    const { id = 1, ip = '10.60.0.1', qfis = [1] } = session ?? {};
+    return this.traffic.ping({ id, ip, qfis: qfis.slice(0, 1) }, Array(count).fill(smallPacket));
   }
 
-  /**
-   * Sends echo requests with these many octets of data in each flow, one after the other; the round trip is the mean of
-   * those answered.
-   */
-  private async pingFlows(
-    sessionId: number,
-    qfis: readonly number[],
-    sizes: readonly number[],
-  ): Promise<LabSession['ping']> {
-    const times: number[] = [];
-    for (const [qfi, octets] of qfis.flatMap((each) => sizes.map((size) => [each, size] as const))) {
-      const rttMs = await this.echo(sessionId, { qfi, octets }, pingLimitMs).answer;
-      if (rttMs !== undefined) times.push(rttMs);
-    }
-    const mean = times.reduce((sum, time) => sum + time, 0) / Math.max(1, times.length);
-    return { sent: sizes.length * qfis.length, received: times.length, rttMs: Number(mean.toFixed(3)) };
+  private nextSequence = 1;
+
+  private takeSequence(): number {
+    const sequence = this.nextSequence;
+    this.nextSequence = (sequence % 0xffff) + 1;
+    return sequence;
   }
 
   /**
@@ -172,10 +182,9 @@ export class LabUeRunner {
     options: { readonly qfi?: number; readonly octets?: number },
     limitMs: number,
   ): { readonly sequence: number; readonly answer: Promise<number | undefined> } {
-    const sequence = this.nextSequence;
-    this.nextSequence = (sequence % 0xffff) + 1;
+    const sequence = this.takeSequence();
     const pong = this.wait((event) => event.type === 'pong' && event.sequence === sequence, 'ping', limitMs);
-    this.act((ue) => ue.sessions.ping(sessionId, requireAddress(this.pingTarget), sequence, options));
+    this.act((ue) => ue.sessions.ping(sessionId, requireAddress(this.targets.ipv4), sequence, options));
     const answer = pong.then(
       (event) => (event.type === 'pong' ? event.rttMs : undefined),
       () => undefined,
@@ -203,25 +212,35 @@ export class LabUeRunner {
     return monotonicMs() - since;
   }
 
-  /** Rekeys every Child SA of the sessions and sees that packets still pass; then rekeys the IKE SA. */
-  async rekey(told: (text: string) => void): Promise<void> {
+  /**
+   * Rekeys every Child SA of the sessions and the IKE SA. With `remap` a numbered stream runs meanwhile through each
+   * flow, and `remap` is called in the middle of it; without, packets are tried after.
+   */
+  async rekey(told: (text: string) => void, remap?: () => Promise<void>): Promise<void> {
+    const { supi, pduSessions, rekeys } = this.result;
+    const stopStream = remap === undefined ? undefined : this.traffic.startStream(pduSessions);
     for (const childSaId of this.ue.sessionChildSas()) {
       const done = this.next('childSaRekeyed', 'Child SA rekey');
       this.act((ue) => ue.rekeyChildSa(childSaId));
       await done;
-      this.result.rekeys.child++;
+      rekeys.child++;
     }
-    for (const { id, qfis } of this.result.pduSessions) {
-      const { sent, received } = await this.pingFlows(id, qfis, [smallPing, smallPing]);
+    await remap?.();
+    for (const session of pduSessions) {
+      const { sent, received } = await this.traffic.ping(session, [smallPacket, smallPacket]);
       if (received !== sent)
         throw new OperatorError('N3IWF_E_N2', `ping after rekey: ${received} of ${sent} answered`);
     }
-    told(`${this.result.supi} rekeyed the Child SAs of its sessions and still pings`);
+    told(`${supi} rekeyed the Child SAs of its sessions and still pings`);
     const ikeDone = this.next('ikeSaRekeyed', 'IKE SA rekey');
     this.act((ue) => ue.rekeyIke());
     await ikeDone;
-    this.result.rekeys.ike++;
-    told(`${this.result.supi} rekeyed the IKE SA`);
+    rekeys.ike++;
+    told(`${supi} rekeyed the IKE SA`);
+    if (stopStream === undefined) return;
+    this.result.stream = await stopStream();
+    const { sent, lost } = this.result.stream;
+    told(`${supi} lost ${lost} of ${sent} packets of its streams meanwhile`);
   }
 
   /** Releases the sessions, deregisters, and waits until the network has deleted the IKE SA. */
@@ -254,7 +273,7 @@ export class LabUeRunner {
   }
 
   private onEvent(event: UeEvent): void {
-    this.seen.push(event);
+    for (const listener of [...this.listeners]) listener(event);
     for (const waiter of [...this.waiters]) if (waiter.matches(event)) waiter.settle(event);
   }
 

@@ -81,14 +81,19 @@ async function runUes(
     }
     return alive.filter((_, index) => outcomes[index]?.status === 'fulfilled');
   };
-  const plan = { sessions: options.sessions, pingSizes: labPingSizes };
+  const { sessionTypes } = options;
+  const sessions = Array.from(
+    { length: options.sessions },
+    (_, index) => sessionTypes[index % sessionTypes.length] ?? 'ipv4',
+  );
+  const plan = { sessions, pingSizes: labPingSizes, echoes: true };
   let alive = await stage(runners, (runner) => runner.attach(told, plan));
-  alive = await stage(alive, (runner) => runner.rekey(told));
+  alive = await stage(alive, (runner) => runner.rekey(told, () => network.remapNat(told)));
   for (const runner of runners) if (!alive.includes(runner)) runner.abandon();
   summary.ues.push(
     ...alive.map(({ result, ue }) => ({ ...result, keyIds: [...ue.keyIds], saKeys: [...ue.saKeys] })),
   );
-  for (const { result } of alive) checkPings(result.supi, result.pduSessions, summary.errors);
+  for (const { result } of alive) summary.errors.push(...missing(result));
   if (options.once !== true) {
     progress.step('all UEs are up; Ctrl-C detaches them and ends the lab');
     await untilSignal();
@@ -96,14 +101,15 @@ async function runUes(
   await stage(alive, (runner) => runner.detach(told));
 }
 
-function checkPings(
-  supi: string,
-  sessions: LabSummary['ues'][number]['pduSessions'],
-  errors: string[],
-): void {
-  for (const { id, ping } of sessions) {
-    if (ping.received !== ping.sent) {
-      errors.push(`${supi}: PDU session ${id}: ${ping.received} of ${ping.sent} pings answered`);
-    }
-  }
+/** What of a UE's packets did not come back. */
+function missing({ supi, pduSessions, stream }: LabSummary['ues'][number]): string[] {
+  const faults = pduSessions.flatMap(({ id, ping, udp, tcp }) => {
+    const found: readonly (readonly [boolean, string])[] = [
+      [ping.received !== ping.sent, `${ping.received} of ${ping.sent} pings answered`],
+      [udp.received !== udp.sent, `${udp.received} of ${udp.sent} datagrams came back`],
+      [!tcp.intact, `${tcp.received} of ${tcp.sent} octets came back by TCP, or not as they were sent`],
+    ];
+    return found.flatMap(([isFault, text]) => (isFault ? [`${supi}: PDU session ${id}: ${text}`] : []));
+  });
+  return stream.lost === 0 ? faults : [...faults, `${supi}: ${stream.lost} of ${stream.sent} packets lost`];
 }

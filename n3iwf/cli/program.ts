@@ -7,7 +7,7 @@ import type { DoctorOptions } from './doctor.ts';
 import type { BooksOptions, EpochOptions, ListOptions, VerifyOptions } from './keys-books.ts';
 import type { ProvisionOptions } from './keys-provision.ts';
 import type { QuarantineOptions } from './keys-quarantine.ts';
-import { type LabOptions, labFaults } from './lab-options.ts';
+import { type LabOptions, type LabSessionType, labFaults, labSessionTypes } from './lab-options.ts';
 import type { MigrateOptions } from './migrate.ts';
 import type { ReplayOptions } from './replay.ts';
 
@@ -17,6 +17,14 @@ function positiveInteger(text: string): number {
     throw new InvalidArgumentError('must be a whole number from 1 to 10000');
   }
   return value;
+}
+
+function listOfTypes(text: string): LabSessionType[] {
+  return text.split(',').map((word) => {
+    const type = labSessionTypes.find((each) => each === word.trim());
+    if (type === undefined) throw new InvalidArgumentError(`must be of ${labSessionTypes.join(', ')}`);
+    return type;
+  });
 }
 
 function upTo(most: number): (text: string) => number {
@@ -152,6 +160,11 @@ function addLab(program: Command, done: Done): void {
     .option('--ues <n>', 'how many UEs attach', positiveInteger, 1)
     .option('--sessions <n>', 'PDU sessions of each UE', upTo(8), 1)
     .option('--flows <n>', 'QoS flows of each session, each third with a guaranteed bit rate', upTo(9), 1)
+    .option('--session-types <list>', 'their types, in turns: ipv4, ipv6, ipv4v6', listOfTypes, [
+      'ipv4',
+      'ipv6',
+    ])
+    .option('--nat', 'UEs sit behind a NAT, which maps them anew in the middle of their streams')
     .addOption(
       new Option('--child-sas <policy>', 'what gets a Child SA').choices(childSaPolicies).default('gbr'),
     )

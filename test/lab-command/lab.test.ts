@@ -45,6 +45,20 @@ describe('n3iwf lab', () => {
     expect(summary.qkd.used).toBe(keys);
   });
 
+  test('UEs behind one NAT, which maps them anew in the middle of their streams, lose nothing; sessions are of the types asked for', async () => {
+    const { status, summary } = await runLab(
+      ...['--ues', '2', '--sessions', '2', '--flows', '3', '--nat', '--session-types', 'ipv6,ipv4v6'],
+    );
+    expect([status, summary.errors]).toEqual([0, []]);
+    for (const { pduSessions, stream, rekeys } of summary.ues) {
+      expect(pduSessions.map(({ type }) => type)).toEqual(['ipv6', 'ipv4v6']);
+      expect(pduSessions.map(({ ip }) => ip.split(' ').length)).toEqual([1, 2]);
+      expect(pduSessions.map(({ ping }) => ping.received)).toEqual([15, 30]);
+      expect(stream.sent).toBeGreaterThan(0);
+      expect([stream.lost, rekeys.child]).toEqual([0, 4]);
+    }
+  });
+
   test('two UEs with the same initiator SPI stand side by side', async () => {
     const { status, summary } = await runLab('--ues', '2', '--same-spi');
     expect([status, summary.errors]).toEqual([0, []]);
