@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Lifetimes } from '#ikev2';
 import { KME_QUIRKS, type KmeQuirkName } from '#qkd';
 import { OperatorError } from './errors.ts';
+import { keyingSchema } from './keying-settings.ts';
 import { cellIdentityBits, n2ProfileNames } from './n2/profile.ts';
 import { childSaPolicies } from './nwu/child-sa-policy.ts';
 import { keyPolicies, ppkUses } from './nwu/key-policy.ts';
@@ -225,6 +226,7 @@ export const configSchema = z.strictObject({
         })
         .optional()
         .describe('signed checkpoints of the audit record'),
+      keying: keyingSchema.optional().describe('who gets quantum keys when they are scarce'),
       tamperFile: z.string().optional().describe('a file whose appearance destroys every key'),
     })
     .optional(),

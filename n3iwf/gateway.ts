@@ -15,7 +15,9 @@ import {
   type NgapPdu,
   ueIdsOf,
 } from '#ngap';
+import type { KeyingState } from '#qkd';
 import { Journal } from './journal/journal.ts';
+import { type DueSa, type KeyingSettings, KeyingWatch, type SupplySeen } from './keying-watch.ts';
 import type { Log } from './log.ts';
 import type { Amf } from './n2/amf/amf.ts';
 import { AmfTable } from './n2/amf/table.ts';
@@ -92,6 +94,8 @@ export interface GatewayConfig {
   readonly locate: Locate;
   /** How sessions are laid on Child SAs; without it each has one. */
   readonly sessions?: SessionPolicy;
+  /** Who gets quantum keys and when there are too few; it takes effect with the first look at the supply. */
+  readonly keying?: KeyingSettings;
 }
 
 /**
@@ -104,6 +108,7 @@ export class Gateway implements Node {
   readonly keys: KeySource | undefined;
   readonly keyUses = new KeyUses();
   readonly journal: Journal;
+  readonly keying: KeyingWatch;
   readonly ues = new UeRegistry();
   readonly innerAddresses: InnerNetwork;
   readonly teids = new NumberAllocator(1, 0xffffffff);
@@ -127,6 +132,7 @@ export class Gateway implements Node {
     this.log = log;
     this.journal = new Journal({ now: () => ports.now(), wallMs: () => ports.wallMs?.() ?? ports.now() });
     this.locate = config.locate;
+    this.keying = new KeyingWatch(config.keying ?? { policy: 'qkd-preferred' }, log);
     this.sessionPolicy = config.sessions ?? defaultSessionPolicy;
     this.espSuites = config.ike.childProposals.flatMap(({ encr, integ }) =>
       encr.map((name) => ({ encr: name, integ: integ[0] ?? 'none' })),
@@ -245,6 +251,22 @@ export class Gateway implements Node {
     const sas = this.keyUses.sasOf(keyIds);
     for (const ikeSaId of sas) this.endSa(ikeSaId, text);
     return sas.length;
+  }
+
+  /** A look at the supply of keys: decides for the SAs to come, and rekeys those whose turn it is to get a key again. */
+  lookAtSupply(seen: Omit<SupplySeen, 'usedKeys'>): KeyingState {
+    const now = this.now();
+    const state = this.keying.observe(now, { ...seen, usedKeys: this.keyUses.total });
+    for (const sa of this.keying.takeDue(now)) this.rekey(sa);
+    return state;
+  }
+
+  private rekey({ ikeSaId, childSaId }: DueSa): void {
+    this.ike((engine, now) =>
+      childSaId === undefined
+        ? engine.rekeyIkeSa(now, ikeSaId)
+        : engine.rekeyChildSa(now, ikeSaId, childSaId),
+    );
   }
 
   /** Ends every IKE SA. */

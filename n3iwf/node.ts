@@ -2,6 +2,7 @@ import type { EspSuite, IkeEndpoint, Output } from '#ikev2';
 import type { NgapPdu } from '#ngap';
 import type { KeyReply } from '#qkd';
 import type { Journal } from './journal/journal.ts';
+import type { KeyingWatch } from './keying-watch.ts';
 import type { Log } from './log.ts';
 import type { Amf } from './n2/amf/amf.ts';
 import type { AmfTable } from './n2/amf/table.ts';
@@ -51,6 +52,8 @@ export interface Node {
   readonly keys: KeySource | undefined;
   /** Which keys the live IKE SAs rest on. */
   readonly keyUses: KeyUses;
+  /** Which SAs get quantum keys. */
+  readonly keying: KeyingWatch;
   readonly ues: UeRegistry;
   readonly innerAddresses: InnerNetwork;
   readonly teids: NumberAllocator;

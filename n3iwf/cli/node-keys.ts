@@ -1,28 +1,33 @@
 /** The running node's keys: the watch on their link and supply, the tamper input, and the control socket of the operator. */
 import { randomUUID } from 'node:crypto';
-import type { Etsi014Client, KeyStore } from '#qkd';
+import type { Etsi014Client, KeyingState, KeyStore } from '#qkd';
 import type { KeySupply } from '../admin/metrics.ts';
 import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
+import type { Gateway } from '../gateway.ts';
 import { type IncidentNode, Incidents, QberWatch } from '../incidents.ts';
 import { listenControl } from '../io/control-http.ts';
-import { monotonicMs } from '../io/machine.ts';
 import { watchTamper } from '../io/tamper.ts';
-import { KeyingWatch } from '../keying-watch.ts';
+import type { SupplySeen } from '../keying-watch.ts';
 import type { Log } from '../log.ts';
+import type { GatewayShell } from '../shell.ts';
 import { handleNodeControl } from './node-control.ts';
 
 /** How often the KME is asked for the state of the link, ms. */
 const statusMs = 1000;
+
+/** The part of the node that the watch moves. */
+export interface KeyedNode extends IncidentNode {
+  /** Decides by the supply which SAs get quantum keys from now on, and rekeys those that can have one again. */
+  lookAtSupply(seen: Omit<SupplySeen, 'usedKeys'>): KeyingState;
+}
 
 /** What the watch stands on. */
 export interface KeyWatchParts {
   readonly config: Config;
   readonly store: KeyStore;
   readonly client: Pick<Etsi014Client, 'status'>;
-  readonly node: IncidentNode;
-  /** Keys that UEs have named since the start. */
-  readonly usedKeys: () => number;
+  readonly node: KeyedNode;
   /** Told of each look at the link, for the metrics. */
   readonly looked?: (supply: KeySupply) => void;
   readonly log: Log;
@@ -37,7 +42,6 @@ export async function watchKeys({
   store,
   client,
   node,
-  usedKeys,
   looked,
   log,
 }: KeyWatchParts): Promise<() => Promise<void>> {
@@ -46,14 +50,15 @@ export async function watchKeys({
     log.error({ error: String(error) }, 'the incident could not be written down');
   const peer = config.qkd?.ueSaeId ?? '';
   const watch = new QberWatch(incidents, peer);
-  const keying = new KeyingWatch(config.ike.policy, log);
+  const keying: { state: KeyingState | undefined } = { state: undefined };
   const look = async (): Promise<void> => {
     const status = await client.status(peer);
     // A KME that says nothing of its link raises no alarm; that it is lost is found by whoever asks it for a key.
     if (status.ok && status.value.linkQber !== undefined)
       await watch.observe(Date.now(), status.value.linkQber);
     const storedKeys = status.ok ? status.value.storedKeyCount : undefined;
-    const state = keying.observe(monotonicMs(), { storedKeys, usedKeys: usedKeys(), trusted: watch.trusted });
+    const state = node.lookAtSupply({ storedKeys, trusted: watch.trusted });
+    keying.state = state;
     looked?.({
       reachable: status.ok,
       storedKeys,
@@ -85,5 +90,19 @@ export async function watchKeys({
     clearInterval(timer);
     stopTamper();
     await control?.close();
+  };
+}
+
+/** The gateway of a shell, which sends what each command takes. */
+export function keyedNode(shell: GatewayShell): KeyedNode {
+  const act = <T>(command: (gateway: Gateway) => T): T => {
+    const answer: T[] = [];
+    shell.act((gateway) => answer.push(command(gateway)));
+    return answer[0] as T;
+  };
+  return {
+    lookAtSupply: (seen) => act((gateway) => gateway.lookAtSupply(seen)),
+    endSasOf: (keyIds, text) => act((gateway) => gateway.endSasOf(keyIds, text)),
+    endAllSas: (text) => act((gateway) => gateway.endAllSas(text)),
   };
 }

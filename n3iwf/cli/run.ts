@@ -14,13 +14,12 @@ import { noteSupply } from '../admin/supply-alarms.ts';
 import { type Config, innerConfigOf, lifetimesOf } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import type { Translation } from '../free5gc/translate.ts';
-import type { Gateway } from '../gateway.ts';
-import type { IncidentNode } from '../incidents.ts';
 import { addressesOf } from '../io/host-names.ts';
 import { KmeHttpsTransport } from '../io/kme-https.ts';
 import { type CaptureOptions, LabCapture } from '../io/lab-capture.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { connectSctp } from '../io/sctp-kernel.ts';
+import { keyingSettingsOf } from '../keying-settings.ts';
 import type { Log } from '../log.ts';
 import { n2Profile } from '../n2/profile.ts';
 import { defaultPathTimers } from '../n3/paths.ts';
@@ -30,7 +29,7 @@ import { readNamedFile } from './configuration-file.ts';
 import { openCheckpointer, openKeyStorage, readKeyPolicy } from './key-storage.ts';
 import { IkeEventCounts, openAdmin } from './node-admin.ts';
 import { readNodeConfig, withAddresses } from './node-config.ts';
-import { watchKeys } from './node-keys.ts';
+import { keyedNode, watchKeys } from './node-keys.ts';
 import { reload } from './reload.ts';
 import { onReload, untilSignal } from './signals.ts';
 
@@ -73,8 +72,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
       : await watchKeys({
           config,
           ...keys,
-          node: endingSas(shell),
-          usedKeys: () => shell.gateway.keyUses.total,
+          node: keyedNode(shell),
           looked: (supply) => {
             noteSupply(shell.gateway.journal, keySupply, supply);
             keySupply = supply;
@@ -145,21 +143,6 @@ function tell({ taken, ignored, warnings }: Translation, path: string, log: Log)
     log.info({ key, as, value }, 'taken from the configuration of free5GC');
   for (const { key, why } of ignored) log.warn({ key, why }, 'ignored in the configuration of free5GC');
   for (const warning of warnings) log.warn({ path }, warning);
-}
-
-/** Ends SAs by way of the shell, which sends what that takes. */
-function endingSas(shell: GatewayShell): IncidentNode {
-  const counted = (end: (gateway: Gateway) => number) => {
-    let ended = 0;
-    shell.act((gateway) => {
-      ended = end(gateway);
-    });
-    return ended;
-  };
-  return {
-    endSasOf: (keyIds, text) => counted((gateway) => gateway.endSasOf(keyIds, text)),
-    endAllSas: (text) => counted((gateway) => gateway.endAllSas(text)),
-  };
 }
 
 /** Time for Deletes to be answered before the sockets close, in ms. */
@@ -240,6 +223,7 @@ function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
       innerPool: inner.pool,
       inner: innerConfigOf(config),
       sessions: { childSas, dscp: codePoints(dscp) },
+      keying: keyingSettingsOf(ike.policy, qkd?.keying),
       userPlane: {
         espWindow: replayWindow,
         ...limits,

@@ -111,7 +111,8 @@ function codePointOf(
   return codes.size === 1 ? [...codes][0] : undefined;
 }
 
-function fiveQiOf(parameters: QosFlowLevelQosParameters | undefined): number | undefined {
+/** The 5QI of a flow, standardized or assigned by the network; undefined where the AMF gave none. */
+export function fiveQiOf(parameters: QosFlowLevelQosParameters | undefined): number | undefined {
   const characteristics = parameters?.qosCharacteristics;
   if (characteristics?.choice === 'nonDynamic5qi' || characteristics?.choice === 'dynamic5qi')
     return characteristics.value.fiveQi;

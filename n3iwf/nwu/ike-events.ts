@@ -12,6 +12,7 @@ import { refuseForCongestion } from './congestion.ts';
 import { onEapResponse } from './eap-exchange.ts';
 import { sendEapToUe } from './eap-send.ts';
 import { eapStart } from './eap5g.ts';
+import { rankOfChildSa, rankOfExchange } from './keying-subject.ts';
 import { onPpkMismatch, onPpkRequested, onSharedSecretRequested } from './quantum-keys.ts';
 import { onSessionChangeAnswered } from './session-change.ts';
 import { onSessionChildSa, onSessionChildSaFailed } from './session-child-sas.ts';
@@ -31,7 +32,7 @@ const handlers: Handlers = {
   ikeSaRekeyed,
   sharedSecretRequested: (node, event) =>
     onSharedSecretRequested(node, event.ikeSaId, event.localId, event.peerId),
-  ikeSaEstablished: (node, { ikeSaId }) => confirmKeys(node, node.keyUses.keysOf(ikeSaId)),
+  ikeSaEstablished,
   childSaEstablished,
   childSaFailed,
   childSaDeleted,
@@ -66,11 +67,20 @@ function eapStarted(node: Node, event: EventOf<'eapStarted'>): void {
     refuseForCongestion(node, event.ikeSaId);
     return;
   }
-  const ue = new UeContext(id, event.ikeSaId, event.remote, identifier, node.now());
+  const identity = new TextDecoder().decode(event.peerId.data);
+  const ue = new UeContext(id, event.ikeSaId, event.remote, identifier, node.now(), identity);
   node.ues.add(ue);
   node.journal.ueStarted(id, event.ikeSaId);
   node.log.info({ ue: id, remote: `${event.remote.address}:${event.remote.port}` }, 'UE started EAP-5G');
   sendEapToUe(node, ue, eapStart(identifier));
+}
+
+/** The first keys of an IKE SA count from here: those that it took while it was set up are in use. */
+function ikeSaEstablished(node: Node, event: EventOf<'ikeSaEstablished'>): void {
+  const { ikeSaId, freshPpks, ppkIdentity, rekeyAt } = event;
+  confirmKeys(node, node.keyUses.keysOf(ikeSaId));
+  const rank = rankOfExchange(node, ikeSaId, { kind: 'ikeSaRekey' });
+  node.keying.ikeSaUp(ikeSaId, { freshPpks, quantum: ppkIdentity !== undefined, rekeyAt }, rank);
 }
 
 /** Keys that went into an SA which stands now: the store books them as in use. Nothing waits for that. */
@@ -100,6 +110,15 @@ function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): v
     node.journal.ueAttached(ue.id, ue.ikeSaId);
     completeInitialContextSetup(node, ue);
   }
+  bookChildSa(node, ue, event);
+}
+
+/** Its next rekey is foreseen, in the class of what it carries. */
+function bookChildSa(node: Node, ue: UeContext, event: EventOf<'childSaEstablished'>): void {
+  const { ikeSaId, child, rekeyed, tag } = event;
+  const names = { ...(rekeyed === undefined ? {} : { rekeyed }), ...(tag === undefined ? {} : { tag }) };
+  const due = child.rekeyAt === undefined ? {} : { rekeyAt: child.rekeyAt };
+  node.keying.childSaUp(ikeSaId, { id: child.id, ...due, ...names }, rankOfChildSa(node, ue, child.id));
 }
 
 /** Without its signalling SA a UE is of no use, though the IKE SA lives on: it is released. */
@@ -115,7 +134,8 @@ function childSaFailed(node: Node, { ikeSaId, tag, reason, rekeyed }: EventOf<'c
   }
 }
 
-function ikeSaRekeyed(node: Node, { ikeSaId, suite, ppkIdentity }: EventOf<'ikeSaRekeyed'>): void {
+function ikeSaRekeyed(node: Node, { ikeSaId, suite, ppkIdentity, rekeyAt }: EventOf<'ikeSaRekeyed'>): void {
+  node.keying.ikeSaRekeyed(ikeSaId, rekeyAt, rankOfExchange(node, ikeSaId, { kind: 'ikeSaRekey' }));
   const ue = node.ues.ofIkeSa(ikeSaId)?.id;
   const keyId = keyIdOf(ppkIdentity);
   node.log.info({ ue, ikeSa: ikeSaId, suite, keyId }, 'IKE SA has new keys');
@@ -139,6 +159,7 @@ function replaceChildSa(node: Node, ue: UeContext, old: number, event: EventOf<'
 
 function childSaDeleted(node: Node, event: EventOf<'childSaDeleted'>): void {
   node.plane.removeChildSa(event.childSaId);
+  node.keying.childSaGone(event.ikeSaId, event.childSaId);
   const ue = node.ues.ofIkeSa(event.ikeSaId);
   const use = ue?.childUses.get(event.childSaId);
   if (ue === undefined || use === undefined) return;
@@ -160,6 +181,7 @@ function ikeSaClosed(node: Node, event: EventOf<'ikeSaClosed'>): void {
   const ue = node.ues.ofIkeSa(event.ikeSaId);
   const level = event.cause === 'local' || (event.cause === 'peer' && event.established) ? 'info' : 'warn';
   node.log[level]({ ue: ue?.id, cause: event.cause, reason: event.reason }, 'IKE SA closed');
+  node.keying.ikeSaGone(event.ikeSaId);
   for (const keyId of node.keyUses.forget(event.ikeSaId)) void node.keys?.retire?.(keyId);
   if (ue !== undefined) node.ikeSaGone(ue, event.reason);
 }

@@ -1,6 +1,7 @@
 import { ID_TYPE, type Identity, type IkeEvent, PPK_ID_TYPE } from '#ikev2';
 import type { KeyReply } from '#qkd';
 import type { Node } from '../node.ts';
+import { rankOfExchange } from './keying-subject.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: false });
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -23,8 +24,11 @@ export function onPpkRequested(node: Node, event: Extract<IkeEvent, { type: 'ppk
     const ppk = found === undefined ? undefined : { secret: found.secret, identity: name(found.keyId) };
     node.ike((engine, now) => engine.providePpk(now, ikeSaId, ppk, request));
   };
-  if (identity === undefined) drawKey(node, ikeSaId, give);
-  else {
+  if (identity === undefined) drawByPolicy(node, event, give);
+  else if (!node.keying.named(node.now())) {
+    node.log.warn({ ikeSa: ikeSaId }, 'the QKD key that the UE names is not taken: the link is distrusted');
+    give(undefined);
+  } else {
     const keyId = identity.type === PPK_ID_TYPE.FIXED ? decoder.decode(identity.data) : undefined;
     fetchKey(node, ikeSaId, keyId, 'PPK', give);
   }
@@ -66,6 +70,33 @@ function fetchKey(
     return;
   }
   awaitKey(node, ikeSaId, use, node.keys.fetch(node.identity.ueSaeId, keyId), give);
+}
+
+/**
+ * An exchange of ours wants a key: whether it gets one is the policy's decision, since keys may be too few for all. An SA
+ * without one rests on the key exchanges of its IKE SA, or is not made where the policy wants a quantum key.
+ */
+function drawByPolicy(
+  node: Node,
+  { ikeSaId, purpose }: Extract<IkeEvent, { type: 'ppkRequested' }>,
+  give: (found: FoundKey | undefined) => void,
+): void {
+  const wish = purpose === undefined ? undefined : { ikeSaId, purpose };
+  const keying =
+    wish === undefined
+      ? 'qkd'
+      : node.keying.choose(node.now(), wish, rankOfExchange(node, ikeSaId, wish.purpose));
+  if (keying === 'qkd' || keying === 'hybrid') {
+    drawKey(node, ikeSaId, (found) => {
+      if (found === undefined && wish !== undefined) node.keying.notHad(wish);
+      give(found);
+    });
+    return;
+  }
+  const told = { ikeSa: ikeSaId, for: purpose?.kind, mode: node.keying.state?.reason };
+  if (keying === 'refuse') node.log.warn(told, 'no QKD key is left for an SA that must have one');
+  else node.log.info(told, 'an SA goes on without a QKD key while they are scarce');
+  give(undefined);
 }
 
 /** A key of our own choice, for the UE to fetch by its ID. */

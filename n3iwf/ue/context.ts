@@ -1,8 +1,9 @@
 import type { ChildSa, EspSuite, SocketAddress } from '#ikev2';
-import type { Cause, MessageIes, Transfer } from '#ngap';
+import type { Cause, MessageIes, SNssai, Transfer } from '#ngap';
 import type { Amf } from '../n2/amf/amf.ts';
 import type { Guami } from '../n2/amf/guami.ts';
 import type { AmfWish } from '../n2/amf/selection.ts';
+import type { SliceKey } from '../n2/amf/slices.ts';
 import type { FailedFlow, Flows } from '../n2/qos-flows.ts';
 import type { Report } from '../n2/report.ts';
 import type { SessionResult } from '../n2/session-results.ts';
@@ -33,6 +34,8 @@ export interface PduSession {
   readonly n3Address: string;
   readonly type: UserPacketType;
   readonly security: SecurityIndication | undefined;
+  /** Its slice, as `1` or `1-010203`. */
+  readonly slice: SliceKey | undefined;
   /** Its Child SAs, by the engine's handles; what each carries is in {@link UeContext.childUses}. */
   readonly childSaIds: Set<number>;
 }
@@ -78,6 +81,7 @@ export interface SessionSetup {
 export interface SessionInContext {
   readonly pduSessionId: number;
   readonly nasPdu?: Uint8Array;
+  readonly sNssai: SNssai;
   readonly pduSessionResourceSetupRequestTransfer: Uint8Array;
 }
 
@@ -99,6 +103,8 @@ export class UeContext {
   ikeSaId: number;
   /** What the UE called itself in its first NAS message, for operators. */
   name: UeName | undefined;
+  /** What it calls itself in IKE, as text; an N3IWF does not learn its SUPI. */
+  readonly identity: string;
   /** The AMF that the UE's messages go to, from its first NAS message on. */
   amf: Amf | undefined;
   /** What that AMF was chosen by, for when another one must be. */
@@ -145,9 +151,17 @@ export class UeContext {
   closedSessionIds: readonly number[] = [];
   readonly startedMs: number;
 
-  constructor(id: number, ikeSaId: number, remote: SocketAddress, eapIdentifier: number, startedMs: number) {
+  constructor(
+    id: number,
+    ikeSaId: number,
+    remote: SocketAddress,
+    eapIdentifier: number,
+    startedMs: number,
+    identity = '',
+  ) {
     this.id = id;
     this.ikeSaId = ikeSaId;
+    this.identity = identity;
     this.remote = remote;
     this.eapIdentifier = eapIdentifier;
     this.startedMs = startedMs;

@@ -124,6 +124,16 @@ export class KeyingController {
     return this.#mode;
   }
 
+  /** No alarm of the error rate stood at the last {@link evaluate}. */
+  get trusted(): boolean {
+    return this.#trusted;
+  }
+
+  /** A key was taken that no book foretold and that nobody asked for here: such keys are part of the forecast. */
+  count(now: number): void {
+    this.#unplanned.count(now, 1);
+  }
+
   /** Compares demand and supply; to be called at each change of the pool, and at least every `reserveMs`. */
   evaluate(now: number, supply: Supply): KeyingState {
     const { horizonMs, policy } = this.#settings;
@@ -151,7 +161,7 @@ export class KeyingController {
    * says so and counts into the forecast of such requests. The caller takes the key at once, or calls {@link giveBack}.
    */
   request(now: number, rank: number, planned: boolean): Keying {
-    if (!planned) this.#unplanned.count(now, 1);
+    if (!planned) this.count(now);
     const row = KEYING_POLICIES[this.#settings.policy];
     if (!takesQuantumKeys(this.#settings.policy) || !this.#mayTake(now, rank)) return row.withoutKey;
     this.#storedKeys--;
@@ -164,14 +174,18 @@ export class KeyingController {
     this.#storedKeys++;
   }
 
-  /** In fallback a class may take what the classes before it will not need, and now and then a key in any case. */
+  /**
+   * In fallback a class may take what the classes before it will not need and the reserve can spare, and now and then a
+   * key in any case.
+   */
   #mayTake(now: number, rank: number): boolean {
     if (this.#storedKeys < 1 || !this.#trusted) return false;
     if (this.#mode === 'qkd') return true;
     const bound = this.#settings.classes.classes[rank]?.atLeastEveryMs ?? Number.POSITIVE_INFINITY;
     const last = this.#lastGrantMs.get(rank) ?? this.#enteredFallbackMs;
     if (now - last >= bound) return true;
-    return this.#storedKeys > this.forecast.due(now + this.#settings.horizonMs, rank);
+    const before = this.forecast.due(now + this.#settings.horizonMs, rank);
+    return this.#storedKeys - this.#settings.reserveKeys > before;
   }
 
   /** Why quantum keying cannot go on, if so. In the order of gravity. */

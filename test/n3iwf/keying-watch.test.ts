@@ -9,7 +9,7 @@ function watched(): { watch: KeyingWatch; told: string[] } {
     info: (_, text) => told.push(`info ${text}`),
     warn: (_, text) => told.push(`warn ${text}`),
   };
-  return { watch: new KeyingWatch('qkd-preferred', log), told };
+  return { watch: new KeyingWatch({ policy: 'qkd-preferred' }, log), told };
 }
 
 describe('the watch on the supply', () => {
@@ -18,6 +18,7 @@ describe('the watch on the supply', () => {
     let [stored, used] = [400, 0];
     const second = (now: number, asked: number, received: number) => {
       used += asked;
+      for (let key = 0; key < asked; key++) watch.named(now * 1000);
       stored = Math.max(0, stored - asked + received);
       return watch.observe(now * 1000, { storedKeys: stored, usedKeys: used, trusted: true });
     };

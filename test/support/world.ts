@@ -1,12 +1,21 @@
 import { createHash } from 'node:crypto';
-import { type EndpointConfig, ID_TYPE, parseEspProposal, parseIkeProposal, type SocketAddress } from '#ikev2';
+import {
+  type EndpointConfig,
+  ID_TYPE,
+  type IkeEvent,
+  parseEspProposal,
+  parseIkeProposal,
+  type SocketAddress,
+} from '#ikev2';
 import { decodeNgap, encodeNgap, type NgapPdu } from '#ngap';
 import { type CoreConfig, SimulatedCore, SimulatedUe, type UeConfig, type UeEvent } from '#peers';
 import { type KeyReply, Secret } from '#qkd';
 import { Gateway, type GatewayConfig } from '../../n3iwf/gateway.ts';
+import type { KeyingSettings } from '../../n3iwf/keying-watch.ts';
 import { silentLog } from '../../n3iwf/log.ts';
 import { type GnbConfig, locator, type N2ProfileName } from '../../n3iwf/n2/profile.ts';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
+import type { KeySource } from '../../n3iwf/node.ts';
 import { applyKeyPolicy, type KeyPolicy } from '../../n3iwf/nwu/key-policy.ts';
 import type { RecordEntry } from '../../n3iwf/replay/engine-record.ts';
 import type { UserPacketType } from '../../n3iwf/userplane/plane.ts';
@@ -43,8 +52,32 @@ export interface WorldOptions {
   readonly lifetimes?: NonNullable<EndpointConfig['lifetimes']>;
   /** Takes down what the IKE engine of the N3IWF is given. */
   readonly record?: (entry: RecordEntry) => void;
+  /** Where both ends get their QKD keys, in place of a source that never runs dry. */
+  readonly keys?: WorldKeys;
+  /** Who gets keys when they are scarce. */
+  readonly keying?: KeyingSettings;
+  /** Of both ends; one suite without a key exchange when absent. */
+  readonly espProposals?: readonly string[];
+  /** How long a datagram on NWu is on its way, ms. */
+  readonly latencyMs?: number;
+  /** Sees every event of the N3IWF's IKE engine. */
+  readonly observe?: (event: IkeEvent) => void;
   /** Names keys to the N3IWF that its own key manager has never heard of. */
   readonly unknownKeys?: boolean;
+}
+
+/** The key managers of both ends. */
+export interface WorldKeys {
+  readonly node: KeySource;
+  /** A key that a UE draws, and one that the N3IWF named to it. Both reject when there is none. */
+  draw(): Promise<WorldKey>;
+  find(keyId: string): Promise<WorldKey>;
+}
+
+/** A QKD key in the hands of a UE. */
+export interface WorldKey {
+  readonly keyId: string;
+  readonly secret: Uint8Array;
 }
 
 const plmn = { mcc: '208', mnc: '93' };
@@ -120,6 +153,8 @@ export class World {
   readonly retired: string[] = [];
   private readonly options: WorldOptions;
   private readonly queue: (() => void)[] = [];
+  /** Datagrams with a latency, the next to arrive first. */
+  private readonly onTheWay: { readonly at: number; readonly arrive: () => void }[] = [];
   private readonly keys = new Map<string, Uint8Array>();
 
   constructor(options: WorldOptions = {}) {
@@ -178,7 +213,9 @@ export class World {
     const end = this.now + ms;
     await this.settle();
     for (let due = this.nextDeadline(); due <= end; due = this.nextDeadline()) {
-      this.now = Math.max(this.now + 1, due);
+      this.now = Math.max(this.now + (due === this.onTheWay[0]?.at ? 0 : 1), due);
+      while ((this.onTheWay[0]?.at ?? Number.POSITIVE_INFINITY) <= this.now)
+        this.queue.push(this.onTheWay.shift()!.arrive);
       this.gateway.tick();
       for (const { ue } of this.ues) ue.tick();
       for (const core of this.cores) core.tick();
@@ -190,7 +227,7 @@ export class World {
   private nextDeadline(): number {
     const peers = [...this.ues.map(({ ue }) => ue), ...this.cores];
     const all = [this.gateway.deadline(), ...peers.map((peer) => peer.deadline())];
-    return Math.min(...all.map((at) => at ?? Number.POSITIVE_INFINITY));
+    return Math.min(...[...all, this.onTheWay[0]?.at].map((at) => at ?? Number.POSITIVE_INFINITY));
   }
 
   /** What of the UEs is still held at the N3IWF. */
@@ -240,7 +277,9 @@ export class World {
         ppk,
         proposals.map((words) => must(parseIkeProposal(words))),
       ),
-      childProposals: [must(parseEspProposal('aes256gcm16'))],
+      childProposals: (this.options.espProposals ?? ['aes256gcm16']).map((words) =>
+        must(parseEspProposal(words)),
+      ),
       localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(name) },
       responderAuth: auth,
       initiatorAuth: 'eap',
@@ -258,7 +297,14 @@ export class World {
     const sendNwu = (data: Uint8Array, from: SocketAddress, to: SocketAddress) =>
       this.carry({ data, from, to });
     return new Gateway(
-      { ike, identity, innerPool, locate: locator(this.n2), ...this.options.gateway },
+      {
+        ike,
+        identity,
+        innerPool,
+        locate: locator(this.n2),
+        ...(this.options.keying === undefined ? {} : { keying: this.options.keying }),
+        ...this.options.gateway,
+      },
       {
         now: () => this.now,
         random: (length) => this.random.octets(length),
@@ -272,6 +318,7 @@ export class World {
             }),
           ),
         ...(this.options.record === undefined ? {} : { recordIke: this.options.record }),
+        ...(this.options.observe === undefined ? {} : { observe: this.options.observe }),
         resetN2: (ies, amf) => {
           this.toAmf.push({ message: 'NGReset', ies });
           this.amfOf.push(amf);
@@ -285,7 +332,7 @@ export class World {
           if (data !== undefined) this.later(() => this.cores[amf]?.receiveN2(data));
         },
       },
-      {
+      this.options.keys?.node ?? {
         obtain: async () => this.obtain(),
         fetch: (_, keyId) => Promise.resolve(this.fetch(keyId)),
         confirm: async (keyId) => this.confirmed.push(keyId) > 0,
@@ -344,7 +391,7 @@ export class World {
       n3iwfName: name,
       preSharedKey: presharedKey,
       ikeProposals: ['aes256gcm16-prfsha256-x25519'],
-      espProposals: ['aes256gcm16'],
+      espProposals: this.options.espProposals ?? ['aes256gcm16'],
       ...this.options.ue,
     };
     const events: UeEvent[] = [];
@@ -358,10 +405,10 @@ export class World {
         random: (length) => this.random.octets(length),
         send: (data, from, to) => this.carry({ data, from, to }),
         event: (event) => void events.push(event),
-        obtainQkdKey: () => Promise.resolve(this.draw()),
+        obtainQkdKey: () => this.options.keys?.draw() ?? Promise.resolve(this.draw()),
         packetReceived: (pduSessionId, qfi, packet) =>
           packets.push({ pduSessionId, qfi, packet: Uint8Array.from(packet) }),
-        fetchQkdKey: (keyId) => this.take(keyId),
+        fetchQkdKey: (keyId) => this.options.keys?.find(keyId) ?? this.take(keyId),
       },
     );
     return { ue, events, address, packets };
@@ -421,7 +468,12 @@ export class World {
 
   private carry(datagram: Datagram): void {
     const copy = { ...datagram, data: Uint8Array.from(datagram.data) };
-    for (const each of this.options.channel?.(copy, this) ?? [copy]) this.later(() => this.arrive(each));
+    const { latencyMs = 0 } = this.options;
+    for (const each of this.options.channel?.(copy, this) ?? [copy]) {
+      const arrive = () => this.arrive(each);
+      if (latencyMs === 0) this.later(arrive);
+      else this.onTheWay.push({ at: this.now + latencyMs, arrive });
+    }
   }
 
   private arrive({ data, from, to }: Datagram): void {

@@ -66,8 +66,8 @@ export function completeInitialContextSetup(node: Node, ue: UeContext): void {
 }
 
 function sessionRequest(item: SessionInContext) {
-  const { pduSessionId, nasPdu, pduSessionResourceSetupRequestTransfer: transfer } = item;
-  return { pduSessionId, nasPdu, transfer };
+  const { pduSessionId, nasPdu, sNssai, pduSessionResourceSetupRequestTransfer: transfer } = item;
+  return { pduSessionId, nasPdu, sNssai, transfer };
 }
 
 function sendResponse(node: Node, ue: UeContext, results: readonly SessionResult[]): void {

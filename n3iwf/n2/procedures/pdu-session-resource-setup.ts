@@ -4,12 +4,14 @@ import {
   encodeTransfer,
   type PDUSessionResourceSetupRequest,
   type PDUSessionResourceSetupRequestTransfer,
+  type SNssai,
 } from '#ngap';
 import type { Node } from '../../node.ts';
 import { type ChildSaPlan, planChildSas } from '../../nwu/child-sa-policy.ts';
 import { sendNasToUe } from '../../nwu/nas-delivery.ts';
 import { callOffChildSas, removeChildSas, requestChildSa } from '../../nwu/session-child-sas.ts';
 import type { PduSession, SessionSetup, UeContext } from '../../ue/context.ts';
+import { sliceOfNgap } from '../amf/slices.ts';
 import { isGuaranteed, judgeFlows } from '../qos-flows.ts';
 import type { Report } from '../report.ts';
 import { repeatedIds, type SessionResult, sessionLists } from '../session-results.ts';
@@ -20,6 +22,7 @@ import { securityResult, unmetSecurity } from '../up-security.ts';
 export interface SessionRequest {
   readonly pduSessionId: number;
   readonly nasPdu: Uint8Array | undefined;
+  readonly sNssai: SNssai;
   readonly transfer: Uint8Array;
 }
 
@@ -46,6 +49,7 @@ export function onPduSessionResourceSetupRequest(
   const items = ies.pduSessionResourceSetupListSUReq.map((item) => ({
     pduSessionId: item.pduSessionId,
     nasPdu: item.pduSessionNasPdu,
+    sNssai: item.sNssai,
     transfer: item.pduSessionResourceSetupRequestTransfer,
   }));
   setUpSessions(node, ue, items, (results) => sendResponse(node, ue, results, report));
@@ -126,8 +130,8 @@ function newSession(
   const tunnel = tunnelOf(node, transfer);
   const dlTeid = tunnel === undefined ? undefined : node.teids.allocate();
   if (tunnel === undefined || dlTeid === undefined) return { cause: setupCauses.noTunnel };
-  const { pduSessionId: id, nasPdu } = item;
-  const fixed = { id, nasPdu, type, security, childSaIds: new Set<number>() };
+  const { pduSessionId: id, nasPdu, sNssai } = item;
+  const fixed = { id, nasPdu, type, security, slice: sliceOfNgap(sNssai), childSaIds: new Set<number>() };
   return {
     session: { ...fixed, ...tunnel, flows: accepted, dlTeid, bitRate },
     failedFlows: [...failed],

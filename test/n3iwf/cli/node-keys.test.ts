@@ -15,6 +15,7 @@ import { readConfig } from '../../../n3iwf/config.ts';
 import { askControl } from '../../../n3iwf/io/control-http.ts';
 import { monotonicMs, randomOctets } from '../../../n3iwf/io/machine.ts';
 import { SqliteKeyStorage } from '../../../n3iwf/io/sqlite-key-storage.ts';
+import { KeyingWatch } from '../../../n3iwf/keying-watch.ts';
 import { silentLog } from '../../../n3iwf/log.ts';
 
 const UE = 'sae-ue';
@@ -54,10 +55,17 @@ beforeEach(async () => {
   store = await KeyStore.open({ source: client, storage, clock, random: randomOctets });
   const config = readConfig(parse(readFileSync(configFile, 'utf8')), configFile);
   const end = (what: string): number => ended.push(what);
-  const node = { endSasOf: (ids: readonly string[]) => end(ids.join(' ')), endAllSas: () => end('all') };
+  const watch = new KeyingWatch({ policy: 'qkd-required' }, silentLog);
+  const lookAtSupply = (seen: { storedKeys: number | undefined; trusted: boolean }) =>
+    watch.observe(monotonicMs(), { ...seen, usedKeys: 0 });
+  const node = {
+    lookAtSupply,
+    endSasOf: (ids: readonly string[]) => end(ids.join(' ')),
+    endAllSas: () => end('all'),
+  };
   supplies.length = 0;
   const looked = (supply: KeySupply) => void supplies.push(supply);
-  stop = await watchKeys({ config, store, client, node, usedKeys: () => 0, looked, log: silentLog });
+  stop = await watchKeys({ config, store, client, node, looked, log: silentLog });
 });
 
 afterEach(async () => {

@@ -200,12 +200,22 @@ describe('scarce keys', () => {
   });
 
   it('given back can be had again', () => {
-    const controller = new KeyingController();
+    const controller = new KeyingController({ reserveKeys: 0 });
     controller.evaluate(0, { ...GOOD, storedKeys: 1 });
     expect(controller.request(0, 0, true)).toBe('qkd');
     expect(controller.request(0, 0, true)).toBe('pqc');
     controller.giveBack();
     expect(controller.request(0, 0, true)).toBe('qkd');
+  });
+});
+
+describe('the reserve', () => {
+  it('is left alone in scarcity, but for the key that a class gets now and then', () => {
+    const controller = new KeyingController({ reserveKeys: 8 });
+    controller.evaluate(0, { ...GOOD, reachable: false, storedKeys: 10 });
+    const keyings = [1, 2, 3, 4].map((now) => controller.request(now, 0, true));
+    expect(keyings).toEqual(['qkd', 'qkd', 'pqc', 'pqc']);
+    expect(controller.request(60_002, 0, true)).toBe('qkd');
   });
 });
 
