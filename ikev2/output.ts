@@ -124,6 +124,12 @@ export type PpkExchange = 'auth' | 'intermediate' | 'any';
 export type ResponderAuth = 'certificate' | 'psk' | 'qkd' | 'eap-only';
 export type InitiatorAuth = 'eap' | 'psk' | 'certificate';
 
+/**
+ * 'all' ESP proposals, or 'as-first': the algorithms of the oldest Child SA alone, for peers that choose nothing and
+ * send the offer back whole, as free5GC's UE does.
+ */
+export type ChildOffer = 'all' | 'as-first';
+
 export interface EndpointConfig {
   /** Port on which IKE carries the non-ESP marker: 4500. */
   readonly natTraversalPort: number;
@@ -133,6 +139,8 @@ export interface EndpointConfig {
   readonly proposals: readonly IkeProposalConfig[];
   /** ESP proposals in order of preference. */
   readonly childProposals: readonly ChildProposalConfig[];
+  /** What is offered for Child SAs that we start on a peer's IKE SA; 'all' by default. */
+  readonly childOffer?: ChildOffer;
   readonly localId: Identity;
   readonly responderAuth: ResponderAuth;
   readonly initiatorAuth: InitiatorAuth;

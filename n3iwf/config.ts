@@ -123,6 +123,10 @@ export const configSchema = z.strictObject({
         'aes256-sha256-prfsha256-ecp256',
       ]),
     espProposals: z.array(z.string()).nonempty().default(['aes256gcm16', 'aes256-sha256']),
+    childOffer: z
+      .enum(['all', 'as-first'])
+      .default('all')
+      .describe('what UEs are offered for Child SAs: all, or what their first one has alone'),
     forceUdpEncapsulation: z
       .boolean()
       .default(true)

@@ -134,6 +134,22 @@ export function withoutAdditional<C extends IkeProposalConfig | ChildProposalCon
   return configs.map((config) => (config.additional === undefined ? config : { ...config, additional: [] }));
 }
 
+/** What of our ESP proposals has the algorithms of `suite`, with no other choice of them. */
+export function likeSuite(
+  configs: readonly ChildProposalConfig[],
+  { encr, integ, esn }: EspSuite,
+): readonly ChildProposalConfig[] {
+  return configs
+    .filter((config) => config.encr.includes(encr) && (config.integ.includes(integ) || integ === 'none'))
+    .map((config) => ({
+      ...config,
+      encr: [encr],
+      integ: config.integ.filter((name) => name === integ),
+      esn: [esn],
+    }))
+    .slice(0, 1);
+}
+
 /** For a peer that can do one key exchange only: what does not insist on more, without the others. [RFC9370 2.2.1] */
 export function withOptionalAdditional<C extends IkeProposalConfig>(configs: readonly C[]): readonly C[] {
   const optional = configs.filter(({ additional = [] }) =>

@@ -17,6 +17,7 @@ export interface ChildRecord {
   readonly id: number;
   readonly spiIn: number;
   readonly spiOut: number;
+  readonly suite: EspSuite;
   readonly trafficSelectorsLocal: readonly TrafficSelector[];
   readonly trafficSelectorsRemote: readonly TrafficSelector[];
   readonly tag: string | undefined;
@@ -68,6 +69,7 @@ export function establishChild(sa: IkeSa, child: ChildParameters): ChildRecord {
     id: sa.node.nextChildSaId(),
     spiIn: child.spiIn,
     spiOut: child.spiOut,
+    suite,
     trafficSelectorsLocal: child.trafficSelectorsLocal,
     trafficSelectorsRemote: child.trafficSelectorsRemote,
     tag: child.tag,

@@ -254,6 +254,7 @@ function endpointConfig({ ike, timers }: Config): EndpointConfig {
     childProposals: ike.espProposals.map((words) =>
       usable('ike.espProposals', words, parseEspProposal(words)),
     ),
+    childOffer: ike.childOffer,
     localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(ike.identity) },
     responderAuth: ike.auth,
     initiatorAuth: 'eap',

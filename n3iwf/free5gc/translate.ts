@@ -109,7 +109,10 @@ const unused: readonly { readonly key: string; readonly why: string }[] = [
   { key: 'logger.reportCaller', why: 'log lines name no callers' },
 ];
 
-/** AUTH by certificate as there; the last proposals are the ones that free5GC's UE offers, which has no other. */
+/**
+ * AUTH by certificate as there; the last proposals are the ones that free5GC's UE offers, which has no other. It sends
+ * the offer for a Child SA back whole, so that offer must leave it no choice.
+ */
 const given = {
   ike: {
     auth: 'certificate',
@@ -121,6 +124,7 @@ const given = {
       'aes256-sha1-prfsha1-modp2048',
     ],
     espProposals: ['aes256gcm16', 'aes256-sha256', 'aes256-sha1'],
+    childOffer: 'as-first',
   },
 };
 

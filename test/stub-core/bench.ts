@@ -1,12 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
 import { LabUeRunner } from '../../n3iwf/cli/lab-ue.ts';
+import { TestAuthority } from '../../n3iwf/io/test-authority.ts';
 import { SimulatedUe, type UeConfig } from '../peers/index.ts';
 import { hasEnded, type Running, start, until } from './processes.ts';
 import { StubCoreServer } from './server.ts';
 import {
   address,
   amfConfig,
+  type Free5gcFile,
   free5gcNodeConfig,
   kmeConfig,
   n3iwfName,
@@ -36,7 +40,7 @@ const setupSeconds = 30;
 /** The stub core, a real AMF, the N3IWF as a process, and UEs in this process. */
 export class Bench {
   readonly stub: StubCoreServer;
-  private readonly options: BenchOptions;
+  readonly options: BenchOptions;
   private readonly runners = new Set<LabUeRunner>();
   private readonly amfs: Running[] = [];
   private readonly nodes: Running[] = [];
@@ -46,8 +50,16 @@ export class Bench {
     this.stub = stub;
   }
 
-  static async open(options: BenchOptions): Promise<Bench> {
-    return new Bench(options, await StubCoreServer.open(stubConfig()));
+  /** A bench with its files in `folder`, which it makes; the AMF is the binary `amf`. */
+  static async at(amf: string, folder: string): Promise<Bench> {
+    mkdirSync(folder, { recursive: true });
+    const main = fileURLToPath(new URL('../../n3iwf/main.ts', import.meta.url));
+    const file = (name: string, content: unknown) => {
+      const path = join(folder, `${name}.yaml`);
+      writeFileSync(path, stringify(content));
+      return path;
+    };
+    return new Bench({ amf, main, folder, file }, await StubCoreServer.open(stubConfig()));
   }
 
   /** What the AMF that runs now has printed. */
@@ -81,15 +93,31 @@ export class Bench {
     return this.run('n3iwf', nodeConfig, this.captureAs('matrix'));
   }
 
-  /** Options that record a node: NWu and N2 in one file, the keys in a folder. */
-  private captureAs(name: string): string[] {
+  /** Options that record a node: NWu and N2 in one file, the keys in a folder, and what the IKE engine was given. */
+  captureAs(name: string): string[] {
     const path = (suffix: string) => join(this.options.folder, `${name}${suffix}`);
-    return ['--pcap', path('.pcap'), '--keylog', path('.keys')];
+    return ['--pcap', path('.pcap'), '--keylog', path('.keys'), '--record', path('.record')];
   }
 
-  /** Starts the N3IWF by a configuration file of free5GC, without a capture. */
+  /** Starts the N3IWF by a configuration file of free5GC, with a capture of its own. */
   startNodeByFree5gcFile(): Promise<void> {
-    return this.run('n3iwfcfg', free5gcNodeConfig, []);
+    return this.run('n3iwfcfg', free5gcNodeConfig, this.captureAs('n3iwfcfg'));
+  }
+
+  /** Makes a certificate of RSA-2048 for the N3IWF. @returns the files */
+  async certificate(): Promise<Pick<Free5gcFile, 'certificate' | 'privateKey' | 'authority'>> {
+    const authority = await TestAuthority.create();
+    const { pem } = await authority.issue({ commonName: n3iwfName, dnsNames: [n3iwfName], key: 'rsa-2048' });
+    const put = (name: string, text: string) => {
+      const path = join(this.options.folder, name);
+      writeFileSync(path, text);
+      return path;
+    };
+    return {
+      certificate: put('n3iwf.pem', pem.certificate),
+      privateKey: put('n3iwf.key', pem.privateKey),
+      authority: put('authority.pem', pem.authority),
+    };
   }
 
   /** Starts the key managers, and the N3IWF that takes QKD keys from its own. */
@@ -107,11 +135,8 @@ export class Bench {
     return join(this.options.folder, 'qkd');
   }
 
-  private async run(
-    name: string,
-    config: (keyFile: string) => unknown,
-    options: readonly string[],
-  ): Promise<void> {
+  /** Runs the N3IWF as `config` says and waits for its first NG Setup. `config` gets the file of the shared key. */
+  async run(name: string, config: (keyFile: string) => unknown, options: readonly string[]): Promise<void> {
     const { main, folder, file } = this.options;
     const keyFile = join(folder, 'psk');
     writeFileSync(keyFile, preSharedKey);

@@ -7,6 +7,8 @@ export const address = {
   amf: '127.0.0.18',
   upf: '127.0.0.8',
   n3iwf: '127.0.0.15',
+  /** GTP-U of another N3IWF than ours. */
+  otherGtpu: '127.0.0.25',
 } as const;
 
 export const plmn = { mcc: '208', mnc: '93' };
@@ -159,33 +161,66 @@ export function quantumUeConfig(folder: string): object {
   };
 }
 
-/** The same node by a configuration file of free5GC, with nothing of ours but how it proves itself. */
-export function free5gcNodeConfig(preSharedKeyFile: string): unknown {
+/** What differs between N3IWFs of one file of free5GC. */
+export interface Free5gcFile {
+  readonly n3iwfId: number;
+  readonly name: string;
+  /** Address of IKE; host part of the tunnel address and the pool of inner addresses follow from `innerPrefix`. */
+  readonly ike: string;
+  /** The first three octets of inner addresses. */
+  readonly innerPrefix: string;
+  readonly gtpu: string;
+  /** PEM files. */
+  readonly certificate: string;
+  readonly privateKey: string;
+  readonly authority: string;
+}
+
+/** Configuration of free5GC's N3IWF, schema 1.0.5, for either N3IWF. */
+export function free5gcFile(of: Free5gcFile): object {
   const plmnID = plmn;
-  const certificate = 'not-used.pem';
   return {
     info: { version: '1.0.5' },
     configuration: {
       n3iwfInformation: {
-        globalN3IWFID: { plmnID, n3iwfID: 135 },
-        name: 'by-file-of-free5gc',
+        globalN3IWFID: { plmnID, n3iwfID: of.n3iwfId },
+        name: of.name,
         supportedTAList: [
           { tac: '000001', broadcastPlmnList: [{ plmnID, taiSliceSupportList: [{ snssai: slice }] }] },
         ],
       },
       amfSCTPAddresses: [{ ip: [address.amf], port: 38412 }],
       nasTcpPort: 20000,
-      ikeBindAddress: address.n3iwf,
-      ipSecTunnelAddress: '10.0.0.1',
-      ueIpAddressRange: '10.0.0.0/24',
-      n3iwfGtpBindAddress: address.n3iwf,
+      ikeBindAddress: of.ike,
+      ipSecTunnelAddress: `${of.innerPrefix}.1`,
+      ueIpAddressRange: `${of.innerPrefix}.0/24`,
+      xfrmInterfaceName: 'xfrmi',
+      xfrmInterfaceID: 7,
+      n3iwfGtpBindAddress: of.gtpu,
       fqdn: n3iwfName,
-      privateKey: certificate,
-      certificateAuthority: certificate,
-      certificate,
+      privateKey: of.privateKey,
+      certificateAuthority: of.authority,
+      certificate: of.certificate,
       livenessCheck: { enable: true, transFreq: '60s', maxRetryTimes: 4 },
     },
-    logger: { enable: true, level: 'debug', reportCaller: false },
-    qn3iwf: { ike: { auth: 'psk', preSharedKeyFile, certificate: null } },
+    logger: { enable: true, level: 'info', reportCaller: false },
+  };
+}
+
+/** A node of ours by such a file, with nothing of ours in it but how it proves itself. */
+export function free5gcNodeConfig(preSharedKeyFile: string): unknown {
+  const unused = 'not-used.pem';
+  return {
+    ...free5gcFile({
+      n3iwfId: 135,
+      name: 'by-file-of-free5gc',
+      ike: address.n3iwf,
+      innerPrefix: '10.0.0',
+      gtpu: address.n3iwf,
+      certificate: unused,
+      privateKey: unused,
+      authority: unused,
+    }),
+    qn3iwf: { ike: { auth: 'psk', preSharedKeyFile, certificate: null }, log: 'debug' },
   };
 }

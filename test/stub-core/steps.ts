@@ -2,22 +2,13 @@ import type { LabUeRunner } from '../../n3iwf/cli/lab-ue.ts';
 import type { Bench } from './bench.ts';
 import { until } from './processes.ts';
 import { quantumUeConfig, subscriberOf } from './settings.ts';
-
-/** One line of the matrix. */
-interface Step {
-  readonly name: string;
-  readonly run: (bench: Bench) => Promise<void>;
-}
+import { check, type Step } from './step.ts';
 
 const quiet = () => {};
 const sleep = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 /** Longer than T3560 and T3550 of the AMF, which are 6 s. */
 const pastRetransmission = 8;
 const crowd = 20;
-
-function check(holds: boolean, otherwise: string): void {
-  if (!holds) throw new Error(otherwise);
-}
 
 /** Opens a UE, runs `action` and closes it whatever came of that. */
 async function withUe(

@@ -1,9 +1,9 @@
 /** CREATE_CHILD_SA for Child SAs, new or in place of an old one, started by either side. [RFC7296 1.3] */
 
 import { createKeyExchange } from '../../crypto/dh.ts';
-import { acceptEsp, chooseEsp, offerEsp, withoutAdditional } from '../../crypto/proposals.ts';
+import { acceptEsp, chooseEsp, likeSuite, offerEsp, withoutAdditional } from '../../crypto/proposals.ts';
 import { KE_ALGORITHMS, keNameOf } from '../../crypto/suites.ts';
-import type { EspSuite, KeName, KeyAnswer, KeyExchange } from '../../crypto/types.ts';
+import type { ChildProposalConfig, EspSuite, KeName, KeyAnswer, KeyExchange } from '../../crypto/types.ts';
 import type { AuthorizeAnswer, ChildSaRequest, PpkPurpose } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
@@ -35,6 +35,7 @@ export class CreateChildTask implements FreshTask {
   private readonly rekeyed: ChildRecord | undefined;
   private readonly nonce: Uint8Array;
   private readonly spiIn: number;
+  private readonly offered: readonly ChildProposalConfig[];
   private keyExchange: KeyExchange | undefined;
   /** Fresh PPKs that the request offers. */
   readonly ppks = new PpkOffer();
@@ -48,7 +49,8 @@ export class CreateChildTask implements FreshTask {
     this.purpose = purposeOf(request, rekeyed);
     this.nonce = Uint8Array.from(sa.node.random(NONCE_LENGTH));
     this.spiIn = sa.node.reserveEspSpi();
-    const ke = childConfigs(sa)[0]?.ke[0];
+    this.offered = offeredConfigs(sa);
+    const ke = this.offered[0]?.ke[0];
     this.keyExchange = ke === undefined ? undefined : this.newKeyExchange(sa, ke);
   }
 
@@ -61,7 +63,7 @@ export class CreateChildTask implements FreshTask {
     return [
       ...(rekeyed === undefined ? [] : [rekeyNotify(rekeyed)]),
       ...asPayloads(request.notifies),
-      { type: 'SA', proposals: offerEsp(childConfigs(sa), fromUint32(this.spiIn), true) },
+      { type: 'SA', proposals: offerEsp(this.offered, fromUint32(this.spiIn), true) },
       { type: 'Nonce', data: this.nonce },
       ...kePayload(this.keyExchange),
       { type: 'TSi', selectors: request.trafficSelectorsLocal },
@@ -78,7 +80,7 @@ export class CreateChildTask implements FreshTask {
       return;
     }
     const answer = find(payloads, 'SA')?.proposals ?? [];
-    const suite = acceptEsp(childConfigs(sa), answer, true);
+    const suite = acceptEsp(this.offered, answer, true);
     const spiOut = toUint32(answer[0]?.spi ?? NO_OCTETS);
     const nonce = find(payloads, 'Nonce')?.data ?? NO_OCTETS;
     const { trafficSelectorsLocal, trafficSelectorsRemote } = this.request;
@@ -310,8 +312,17 @@ function answerOwnExchange(sa: IkeSa, suite: EspSuite, payloads: readonly Payloa
 }
 
 /** An SA that we started has its own proposals, for what either side begins on it. */
-function childConfigs(sa: IkeSa): IkeSa['node']['config']['childProposals'] {
+function childConfigs(sa: IkeSa): readonly ChildProposalConfig[] {
   return withoutAdditional(sa.profile?.childProposals ?? sa.node.config.childProposals);
+}
+
+/** What we offer for a Child SA that we start: something at least, whatever the oldest one has. */
+function offeredConfigs(sa: IkeSa): readonly ChildProposalConfig[] {
+  const configs = childConfigs(sa);
+  const [oldest] = sa.children.values();
+  if (sa.node.config.childOffer !== 'as-first' || oldest === undefined) return configs;
+  const like = likeSuite(configs, oldest.suite);
+  return like.length === 0 ? configs : like;
 }
 
 function kePayload(exchange: Pick<KeyExchange, 'method' | 'publicValue'> | undefined): Payload[] {
