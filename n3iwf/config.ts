@@ -83,6 +83,12 @@ const userPlane = z.strictObject({
     .record(z.string().regex(/^\d{1,3}$/, 'must be a 5QI'), z.number().int().min(0).max(63))
     .default({})
     .describe('code points of outer packets by 5QI'),
+  gre: z
+    .enum(['standard', 'free5gc'])
+    .default('standard')
+    .describe(
+      "GRE header to UEs: of the standard, or with IPv4 as protocol type, which free5GC's UE insists on",
+    ),
   clampMss: z.boolean().default(true).describe('lower the TCP segment size that peers offer to what fits'),
 });
 

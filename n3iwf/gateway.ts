@@ -89,7 +89,10 @@ export interface GatewayConfig {
   /** IPv6 inside the tunnels, servers that UEs are told of, addresses set aside. */
   readonly inner?: Omit<InnerConfig, 'pool' | 'address'>;
   /** Limits of the user plane; without them no packet is too big and the window is the default. */
-  readonly userPlane?: Pick<PlaneOptions, 'espWindow' | 'nwuMtu' | 'n3Mtu' | 'clampMss' | 'pathTimers'>;
+  readonly userPlane?: Pick<
+    PlaneOptions,
+    'espWindow' | 'nwuMtu' | 'n3Mtu' | 'clampMss' | 'pathTimers' | 'greVariant'
+  >;
   /** How AMFs are told where UEs are. */
   readonly locate: Locate;
   /** How sessions are laid on Child SAs; without it each has one. */

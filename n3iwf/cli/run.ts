@@ -205,7 +205,7 @@ async function openKeys(
 /** @throws OperatorError N3IWF_E_CONFIG for a proposal, certificate or key that cannot be used */
 function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
   const { ike, inner, n2, n3, qkd } = config;
-  const { replayWindow, childSas, dscp, ...limits } = config.userPlane;
+  const { replayWindow, childSas, dscp, gre, ...limits } = config.userPlane;
   const { preSharedKeyFile } = ike;
   const preSharedKey =
     preSharedKeyFile === undefined ? undefined : readNamedFile('ike.preSharedKeyFile', preSharedKeyFile);
@@ -226,6 +226,7 @@ function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
       keying: keyingSettingsOf(ike.policy, qkd?.keying),
       userPlane: {
         espWindow: replayWindow,
+        greVariant: gre,
         ...limits,
         pathTimers: { ...defaultPathTimers, intervalMs: n3.echoSeconds * 1000 },
       },

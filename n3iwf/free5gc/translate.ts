@@ -111,7 +111,8 @@ const unused: readonly { readonly key: string; readonly why: string }[] = [
 
 /**
  * AUTH by certificate as there; the last proposals are the ones that free5GC's UE offers, which has no other. It sends
- * the offer for a Child SA back whole, so that offer must leave it no choice.
+ * the offer for a Child SA back whole, so that offer must leave it no choice, and its GRE is the kernel's, which looks at
+ * the protocol type.
  */
 const given = {
   ike: {
@@ -126,6 +127,7 @@ const given = {
     espProposals: ['aes256gcm16', 'aes256-sha256', 'aes256-sha1'],
     childOffer: 'as-first',
   },
+  userPlane: { gre: 'free5gc' },
 };
 
 const versions = { current: '1.0.5', former: '1.0.4' } as const;

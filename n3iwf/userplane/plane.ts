@@ -111,7 +111,7 @@ export class UserspacePlane {
    *
    * @throws RangeError where this node has no inner address of that family
    */
-  addUe(ueId: number, innerAddress: string, options: UeOptions = {}): void {
+  addUe(ueId: number, innerAddress: string, options: UeOptions = this.options): void {
     const inner = requireAddress(innerAddress);
     const end = this.ends.get(inner.length);
     if (end === undefined)

@@ -49,8 +49,8 @@ export interface UeOptions {
   readonly greVariant?: GreVariant;
 }
 
-/** Addresses and limits of the plane; all addresses are text. */
-export interface PlaneOptions {
+/** Addresses and limits of the plane, and how UEs want their packets where nothing else is said; all addresses are text. */
+export interface PlaneOptions extends UeOptions {
   /** Inner address and TCP port of the NAS listener. */
   readonly nasAddress: string;
   readonly nasPort: number;

@@ -67,6 +67,13 @@ export class Bench {
     return this.amfs.at(-1)?.output() ?? '';
   }
 
+  /** The N3IWF that runs now. @throws when there is none */
+  node(): Running {
+    const node = this.nodes.at(-1);
+    if (node === undefined) throw new Error('no N3IWF runs');
+    return node;
+  }
+
   /** What the N3IWF that runs now has printed. */
   nodeOutput(): string {
     return this.nodes.at(-1)?.output() ?? '';

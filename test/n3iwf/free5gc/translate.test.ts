@@ -95,6 +95,11 @@ describe("free5GC's configuration as it is", () => {
     expect(config.ike.proposals[0]).toBe('aes256gcm16-prfsha256-x25519');
   });
 
+  test('what its UE cannot do otherwise is on: an offer without a choice for Child SAs, and IPv4 as the type of GRE', () => {
+    expect(config.ike.childOffer).toBe('as-first');
+    expect(config.userPlane.gre).toBe('free5gc');
+  });
+
   test('tells each key that it took, each that it did not, and why', () => {
     const lines = translationLines(translationOf(original));
     expect(lines).toContain('taken: configuration.nasTcpPort -> inner.nasPort: 20000');

@@ -40,6 +40,11 @@ export interface UeConfig {
   readonly mobile?: boolean;
   /** PDU sessions whose Child SA, or change of flows, the UE refuses, for tests. */
   readonly refusesSessions?: readonly number[];
+  /**
+   * GRE by a kernel's device, as free5GC's UE has it: it sends IPv4 as protocol type and takes no packet with another one,
+   * or with more in the key than the flow.
+   */
+  readonly kernelGre?: boolean;
   /** QFIs that the UE refuses in the same way. */
   readonly refusesFlows?: readonly number[];
 }

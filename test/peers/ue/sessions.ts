@@ -45,14 +45,16 @@ export class UeSessions {
   private readonly nas: NasClient;
   private readonly stack: InnerStack;
   private readonly ports: UePorts;
+  private readonly kernelGre: boolean;
   private readonly byId = new Map<number, Session>();
   private nextPti = 1;
   private nextTcpPort = firstTcpPort;
 
-  constructor(nas: NasClient, stack: InnerStack, ports: UePorts) {
+  constructor(nas: NasClient, stack: InnerStack, ports: UePorts, kernelGre = false) {
     this.nas = nas;
     this.stack = stack;
     this.ports = ports;
+    this.kernelGre = kernelGre;
   }
 
   request(pduSessionId: number, type: UserPacketType = 'ipv4'): void {
@@ -134,7 +136,9 @@ export class UeSessions {
   /** Sends a packet in a flow of a session that is up. */
   send(pduSessionId: number, qfi: number, packet: Uint8Array): void {
     const upAddress = this.byId.get(pduSessionId)?.upAddress;
-    if (upAddress !== undefined) this.stack.sendGre(pduSessionId, qfi, upAddress, encodeGre(qfi, packet));
+    if (upAddress === undefined) return;
+    const variant = this.kernelGre ? 'free5gc' : 'standard';
+    this.stack.sendGre(pduSessionId, qfi, upAddress, encodeGre(qfi, packet, false, variant));
   }
 
   /** An address of a session: of IPv4 where it has one. */
@@ -196,6 +200,7 @@ export class UeSessions {
     const session = this.byId.get(pduSessionId);
     const gre = decodeGre(greOctets);
     if (session === undefined || !gre.ok) return;
+    if (this.kernelGre && !isForKernel(greOctets)) return;
     const { qfi = -1, payload } = gre.value;
     const packet = isIpType(session.type) ? decodeIp(payload) : undefined;
     if (packet?.ok === true && this.onAdvertisement(session, packet.value)) return;
@@ -277,4 +282,10 @@ function addressesOf({ given, prefix }: Session): Uint8Array[] {
 function sourceTowards(session: Session | undefined, destination: Uint8Array): Uint8Array | undefined {
   if (session === undefined) return undefined;
   return addressesOf(session).find(({ length }) => length === destination.length);
+}
+
+/** True when a kernel's GRE device of IPv4 with the flow alone as its key takes the packet. */
+function isForKernel(gre: Uint8Array): boolean {
+  const header = Buffer.from(gre.buffer, gre.byteOffset, gre.length);
+  return header.readUInt16BE(2) === 0x0800 && (header.readUInt32BE(4) & 0xffffff) === 0;
 }

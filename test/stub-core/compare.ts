@@ -1,0 +1,164 @@
+/**
+ * How long free5GC's UE takes to attach to this N3IWF and to free5GC's own, beside one AMF, in one kernel, in turns:
+ *   compare.ts AMF-BINARY N3IWF-BINARY N3IWUE-BINARY OUTPUT-FOLDER ATTACHES [XFRM-INTERFACE-MODULE]
+ * Both read the same configuration file but for addresses and identifiers. From the UE's first IKE packet on the wire
+ * (tcpdump) to Registration Complete at the AMF (its log) and to the first echo reply (ping). Prints medians with
+ * bootstrap intervals and writes every time into result.json; status 0 when each has had that many attaches.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Bench } from './bench.ts';
+import { Free5gcUe } from './n3iwue.ts';
+import { nwu, openNwu, prepareKernel } from './network.ts';
+import { hasEnded, killAll, type Running, start, until } from './processes.ts';
+import { address, free5gcFile } from './settings.ts';
+import { medianOf, ratioOf } from './statistics.ts';
+
+const [amf = '', theirBinary = '', ueBinary = '', folder = '', attaches = '50', xfrmModule] =
+  process.argv.slice(2);
+const wanted = Number(attaches);
+/** Subscribers take turns, so that none comes back at once. */
+const subscribers = 30;
+/** Failed attaches for each good one before it is given up. */
+const patience = 2;
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+/** One N3IWF and what came of the attaches to it; times in s. */
+interface Side {
+  readonly name: 'ours' | 'theirs';
+  readonly n3iwf: { readonly outer: string; readonly inner: string };
+  readonly registered: number[];
+  readonly pinged: number[];
+  readonly failures: string[];
+}
+
+const sideOf = (name: Side['name'], outer: string, inner: string): Side => ({
+  name,
+  n3iwf: { outer, inner },
+  registered: [],
+  pinged: [],
+  failures: [],
+});
+
+/** Seconds of the wall clock of a time in RFC 3339, with all its digits. */
+function secondsOf(time: string): number {
+  const fraction = /\.\d+/.exec(time)?.[0] ?? '';
+  return Date.parse(time.replace(fraction, '')) / 1000 + Number(fraction);
+}
+
+/** CPU seconds of a process, in user and kernel mode. */
+function cpuOf({ child }: Running): number {
+  const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+await prepareKernel(xfrmModule);
+await openNwu();
+const bench = await Bench.at(amf, folder);
+await bench.startAmf();
+const files = await bench.certificate();
+const common = { ...files };
+const ours = sideOf('ours', nwu.ours, '10.0.0.1');
+const theirs = sideOf('theirs', nwu.theirs, '10.1.0.1');
+await bench.run(
+  'ours',
+  () =>
+    free5gcFile({
+      n3iwfId: 135,
+      name: 'ours',
+      ike: nwu.ours,
+      innerPrefix: '10.0.0',
+      gtpu: address.n3iwf,
+      ...common,
+    }),
+  [],
+);
+const ourProcess = bench.node();
+const theirFile = bench.options.file(
+  'theirs',
+  free5gcFile({
+    n3iwfId: 136,
+    name: 'theirs',
+    ike: nwu.theirs,
+    innerPrefix: '10.1.0',
+    gtpu: address.otherGtpu,
+    ...common,
+  }),
+);
+const theirProcess = start(theirBinary, '-c', theirFile);
+await until(
+  "free5GC's N3IWF is up",
+  () => theirProcess.output().includes('N3IWF started') || hasEnded(theirProcess),
+  30,
+);
+const wire = start('tcpdump', '-i', nwu.bridge, '-n', '-tt', '-l', 'udp dst port 500');
+await until('tcpdump listens', () => wire.output().includes('listening on'), 20);
+
+/** One attach, its times, and the UE's leave. */
+async function attach(side: Side, index: number): Promise<void> {
+  const seen = { wire: wire.output().length, amf: bench.amfOutput().length };
+  const ue = await Free5gcUe.start({
+    binary: ueBinary,
+    folder: join(folder, 'n3iwue'),
+    index,
+    number: 0,
+    n3iwf: side.n3iwf,
+    pings: 1,
+  });
+  try {
+    await ue.attached();
+    const pinged = ue.firstPing();
+    await until('tcpdump tells the first packet', () => /^\d/m.test(wire.output().slice(seen.wire)), 5);
+    const first = Number(/^\d+\.\d+/m.exec(wire.output().slice(seen.wire))?.[0]);
+    const complete = /^(\d{4}-\S+?Z).*Handle Registration Complete/m.exec(
+      bench.amfOutput().slice(seen.amf),
+    )?.[1];
+    if (complete === undefined || pinged === undefined) throw new Error('a time is missing');
+    side.registered.push(secondsOf(complete) - first);
+    side.pinged.push(pinged - first);
+  } catch (error) {
+    side.failures.push(`${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!(await ue.leave())) side.failures.push('it did not leave by itself');
+}
+
+const before = { ours: cpuOf(ourProcess), theirs: cpuOf(theirProcess) };
+for (let round = 0; round < wanted * patience; round++) {
+  const order = round % 2 === 0 ? [ours, theirs] : [theirs, ours];
+  for (const side of order) if (side.pinged.length < wanted) await attach(side, round % subscribers);
+  if (order.every(({ pinged }) => pinged.length >= wanted)) break;
+  if (hasEnded(theirProcess) || hasEnded(ourProcess)) break;
+}
+const cpu = {
+  ours: hasEnded(ourProcess) ? Number.NaN : cpuOf(ourProcess) - before.ours,
+  theirs: hasEnded(theirProcess) ? Number.NaN : cpuOf(theirProcess) - before.theirs,
+};
+writeFileSync(join(folder, 'theirs.log'), theirProcess.output());
+writeFileSync(join(folder, 'result.json'), `${JSON.stringify({ ours, theirs, cpu }, undefined, 1)}\n`);
+await bench.close();
+killAll();
+report();
+process.exit([ours, theirs].every(({ pinged }) => pinged.length >= wanted) ? 0 : 1);
+
+/** Prints both, and ours over theirs. */
+function report(): void {
+  const ms = ({ value, from, to }: ReturnType<typeof medianOf>) =>
+    `${(value * 1000).toFixed(0)} ms [${(from * 1000).toFixed(0)}, ${(to * 1000).toFixed(0)}]`;
+  for (const { name, pinged, failures } of [ours, theirs])
+    say(`${name}: ${pinged.length} attaches, ${failures.length} failures ${failures.slice(0, 3).join('; ')}`);
+  if ([ours, theirs].some(({ pinged }) => pinged.length === 0)) return;
+  for (const [what, key] of [
+    ['Registration Complete', 'registered'],
+    ['first ping', 'pinged'],
+  ] as const) {
+    const { value, from, to } = ratioOf(ours[key], theirs[key]);
+    say(
+      `first IKE packet to ${what}: ours ${ms(medianOf(ours[key]))}, theirs ${ms(medianOf(theirs[key]))}, ` +
+        `ours/theirs ${value.toFixed(2)} [${from.toFixed(2)}, ${to.toFixed(2)}]`,
+    );
+  }
+  const each = ({ name, pinged }: Side) => ((cpu[name] / pinged.length) * 1000).toFixed(0);
+  say(`CPU of the process per attach and leave: ours ${each(ours)} ms, theirs ${each(theirs)} ms`);
+}
