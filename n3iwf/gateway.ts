@@ -43,6 +43,7 @@ import type { Locate } from './n2/profile.ts';
 import type { KeySource, Node, NodeIdentity } from './node.ts';
 import { authorizeUe } from './nwu/authorize.ts';
 import { defaultSessionPolicy, type SessionPolicy } from './nwu/child-sa-policy.ts';
+import { ForcedRekeys } from './nwu/forced-rekeys.ts';
 import { onIkeEvent } from './nwu/ike-events.ts';
 import { KeyUses } from './nwu/key-uses.ts';
 import { onNasOpened } from './nwu/nas-delivery.ts';
@@ -112,6 +113,7 @@ export class Gateway implements Node {
   readonly keyUses = new KeyUses();
   readonly journal: Journal;
   readonly keying: KeyingWatch;
+  private readonly forcedRekeys = new ForcedRekeys(this);
   readonly ues = new UeRegistry();
   readonly innerAddresses: InnerNetwork;
   readonly teids = new NumberAllocator(1, 0xffffffff);
@@ -246,14 +248,9 @@ export class Gateway implements Node {
     }
   }
 
-  /**
-   * Ends every IKE SA that rests on one of these keys: a PPK of RFC 8784 is replaced only by a new IKE SA, so its UE must
-   * come back. Gives their number.
-   */
-  endSasOf(keyIds: readonly string[], text: string): number {
-    const sas = this.keyUses.sasOf(keyIds);
-    for (const ikeSaId of sas) this.endSa(ikeSaId, text);
-    return sas.length;
+  /** Gives other keys to every SA that rests on one of these; gives the number of their IKE SAs. */
+  rekeySasOf(keyIds: readonly string[], text: string): number {
+    return this.forcedRekeys.begin(keyIds, text);
   }
 
   /** A look at the supply of keys: decides for the SAs to come, and rekeys those whose turn it is to get a key again. */
@@ -279,7 +276,7 @@ export class Gateway implements Node {
     return sas.length;
   }
 
-  private endSa(ikeSaId: number, text: string): void {
+  endSa(ikeSaId: number, text: string): void {
     const ue = this.ues.ofIkeSa(ikeSaId);
     if (ue !== undefined) this.release(ue, { group: 'misc', cause: 'om-intervention', text });
     else this.ike((engine, now) => engine.deleteIkeSa(now, ikeSaId));
@@ -303,6 +300,7 @@ export class Gateway implements Node {
     const now = this.now();
     this.carryOut(this.engine.tick(now));
     this.plane.tick(now);
+    this.forcedRekeys.tick();
     if (this.usage.due(now)) this.tellUsage(now);
     for (const { ue, answer } of this.awaited.expire(now)) {
       if (this.ues.ofId(ue.id) !== ue) continue;
@@ -358,7 +356,13 @@ export class Gateway implements Node {
   /** When `tick` must be called next, in ms of the clock, or undefined when nothing waits. */
   deadline(): number | undefined {
     const usage = this.usage.deadline(this.now(), this.ues.size);
-    const candidates = [this.engine.deadline(), this.plane.deadline(), this.awaited.deadline(), usage];
+    const candidates = [
+      this.engine.deadline(),
+      this.plane.deadline(),
+      this.awaited.deadline(),
+      this.forcedRekeys.deadline(),
+      usage,
+    ];
     return candidates.reduce(
       (least, at) => (least === undefined || (at !== undefined && at < least) ? at : least),
       undefined,

@@ -16,8 +16,11 @@ export interface IncidentStore {
 
 /** The part of the node that incidents need. */
 export interface IncidentNode {
-  /** Ends every IKE SA that rests on one of these keys, so that its UE comes back with others. Gives their number. */
-  endSasOf(keyIds: readonly string[], text: string): number;
+  /**
+   * Rekeys every SA that rests on one of these keys, and ends those for which that is not possible or takes too long.
+   * Gives the number of their IKE SAs.
+   */
+  rekeySasOf(keyIds: readonly string[], text: string): number;
   /** Ends all. */
   endAllSas(text: string): number;
 }
@@ -38,7 +41,9 @@ export interface IncidentReport {
   readonly incident: string;
   /** Keys that had been given out and are distrusted now. */
   readonly usedKeys: number;
-  /** IKE SAs that were ended for it. */
+  /** IKE SAs that are rekeyed for it, they or their Child SAs. */
+  readonly rekeyedSas: number;
+  /** IKE SAs that were ended for it at once. */
   readonly endedSas: number;
 }
 
@@ -51,8 +56,8 @@ export class Incidents {
   }
 
   /**
-   * Distrusts every key received since `sinceWallMs`, of one link (the SAE at its other end) or of all, and ends the SAs
-   * that rest on them. Rejects when the store cannot write it down; then no SA is ended, since nothing is decided.
+   * Distrusts every key received since `sinceWallMs`, of one link (the SAE at its other end) or of all, and rekeys the
+   * SAs that rest on them. Rejects when the store cannot write it down; then no SA is touched, since nothing is decided.
    */
   async quarantine(sinceWallMs: number, reason: string, link?: string): Promise<IncidentReport> {
     const { store, node, log, wallMs, newId } = this.parts;
@@ -62,9 +67,9 @@ export class Incidents {
     const fromMs = untilMs - Math.max(0, wallMs() - sinceWallMs) - 1;
     const text = `incident ${incident}: ${reason}`;
     const used = await store.quarantine(fromMs, untilMs, text, link);
-    const endedSas = node.endSasOf(used, text);
-    log.error({ incident, reason, link, usedKeys: used.length, endedSas }, 'keys are quarantined');
-    return { incident, usedKeys: used.length, endedSas };
+    const rekeyedSas = node.rekeySasOf(used, text);
+    log.error({ incident, reason, link, usedKeys: used.length, rekeyedSas }, 'keys are quarantined');
+    return { incident, usedKeys: used.length, rekeyedSas, endedSas: 0 };
   }
 
   /** Someone is at the machine: every key goes at once, and every SA with it. */
@@ -76,7 +81,7 @@ export class Incidents {
     const endedSas = node.endAllSas(text);
     await destroyed;
     log.error({ incident, reason, endedSas }, 'every key is destroyed');
-    return { incident, usedKeys: 0, endedSas };
+    return { incident, usedKeys: 0, rekeyedSas: 0, endedSas };
   }
 }
 

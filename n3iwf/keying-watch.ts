@@ -78,6 +78,11 @@ export class KeyingWatch {
     return this.last;
   }
 
+  /** The policy makes no SA without a quantum key. */
+  get needsQuantumKeys(): boolean {
+    return KEYING_POLICIES[this.settings.policy].withoutKey === 'refuse';
+  }
+
   /** The rank in keying of a UE and its traffic, 0 first. */
   rankOf(subject: KeyingSubject): number {
     return rankOf(this.settings.classes ?? DEFAULT_CLASSES, subject);

@@ -84,7 +84,7 @@ async function quarantineStored(
       random: randomOctets,
       ...readKeyPolicy(config),
     });
-    const nobody = { endSasOf: () => 0, endAllSas: () => 0 };
+    const nobody = { rekeySasOf: () => 0, endAllSas: () => 0 };
     const incidents = new Incidents({
       store,
       node: nobody,

@@ -102,7 +102,7 @@ export function keyedNode(shell: GatewayShell): KeyedNode {
   };
   return {
     lookAtSupply: (seen) => act((gateway) => gateway.lookAtSupply(seen)),
-    endSasOf: (keyIds, text) => act((gateway) => gateway.endSasOf(keyIds, text)),
+    rekeySasOf: (keyIds, text) => act((gateway) => gateway.rekeySasOf(keyIds, text)),
     endAllSas: (text) => act((gateway) => gateway.endAllSas(text)),
   };
 }

@@ -78,6 +78,7 @@ function eapStarted(node: Node, event: EventOf<'eapStarted'>): void {
 /** The first keys of an IKE SA count from here: those that it took while it was set up are in use. */
 function ikeSaEstablished(node: Node, event: EventOf<'ikeSaEstablished'>): void {
   const { ikeSaId, freshPpks, ppkIdentity, rekeyAt } = event;
+  node.keyUses.ikeSaUp(ikeSaId);
   confirmKeys(node, node.keyUses.keysOf(ikeSaId));
   const rank = rankOfExchange(node, ikeSaId, { kind: 'ikeSaRekey' });
   node.keying.ikeSaUp(ikeSaId, { freshPpks, quantum: ppkIdentity !== undefined, rekeyAt }, rank);
@@ -88,7 +89,13 @@ function confirmKeys(node: Node, keyIds: readonly string[]): void {
   for (const keyId of keyIds) void node.keys?.confirm?.(keyId);
 }
 
+/** Keys that nothing rests on any more. */
+function retireKeys(node: Node, keyIds: readonly string[]): void {
+  for (const keyId of keyIds) void node.keys?.retire?.(keyId);
+}
+
 function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): void {
+  node.keyUses.childSaUp(event.ikeSaId, event.child.id, keyIdOf(event.child.ppkIdentity));
   const ue = node.ues.ofIkeSa(event.ikeSaId);
   // What lost against the UE's own rekey is deleted at once: nothing is to be sent by it.
   if (ue === undefined || event.redundant === true) return;
@@ -106,9 +113,10 @@ function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): v
   } else {
     ue.childUses.set(child.id, { kind: 'signalling' });
     node.plane.installChildSa(ue.id, child, { kind: 'signalling' });
-    if (!ue.advance('signallingUp')) return;
-    node.journal.ueAttached(ue.id, ue.ikeSaId);
-    completeInitialContextSetup(node, ue);
+    if (ue.advance('signallingUp')) {
+      node.journal.ueAttached(ue.id, ue.ikeSaId);
+      completeInitialContextSetup(node, ue);
+    }
   }
   bookChildSa(node, ue, event);
 }
@@ -140,6 +148,7 @@ function ikeSaRekeyed(node: Node, { ikeSaId, suite, ppkIdentity, rekeyAt }: Even
   const keyId = keyIdOf(ppkIdentity);
   node.log.info({ ue, ikeSa: ikeSaId, suite, keyId }, 'IKE SA has new keys');
   if (keyId !== undefined) confirmKeys(node, [keyId]);
+  retireKeys(node, node.keyUses.ikeSaRekeyed(ikeSaId, keyId));
 }
 
 function keyIdOf(identity: { readonly data: Uint8Array } | undefined): string | undefined {
@@ -160,6 +169,7 @@ function replaceChildSa(node: Node, ue: UeContext, old: number, event: EventOf<'
 function childSaDeleted(node: Node, event: EventOf<'childSaDeleted'>): void {
   node.plane.removeChildSa(event.childSaId);
   node.keying.childSaGone(event.ikeSaId, event.childSaId);
+  retireKeys(node, node.keyUses.childSaGone(event.ikeSaId, event.childSaId));
   const ue = node.ues.ofIkeSa(event.ikeSaId);
   const use = ue?.childUses.get(event.childSaId);
   if (ue === undefined || use === undefined) return;
@@ -182,6 +192,6 @@ function ikeSaClosed(node: Node, event: EventOf<'ikeSaClosed'>): void {
   const level = event.cause === 'local' || (event.cause === 'peer' && event.established) ? 'info' : 'warn';
   node.log[level]({ ue: ue?.id, cause: event.cause, reason: event.reason }, 'IKE SA closed');
   node.keying.ikeSaGone(event.ikeSaId);
-  for (const keyId of node.keyUses.forget(event.ikeSaId)) void node.keys?.retire?.(keyId);
+  retireKeys(node, node.keyUses.forget(event.ikeSaId));
   if (ue !== undefined) node.ikeSaGone(ue, event.reason);
 }

@@ -25,7 +25,7 @@ function incidentsOf(more: Partial<IncidentStore> = {}): { incidents: Incidents;
     ...more,
   };
   const node = {
-    endSasOf: (keyIds: readonly string[], text: string) => {
+    rekeySasOf: (keyIds: readonly string[], text: string) => {
       asked.ended.push([keyIds, text]);
       return keyIds.length;
     },
@@ -44,7 +44,7 @@ describe('an incident', () => {
   it('distrusts keys by how long ago they came, in store time, and ends their SAs under its ID', async () => {
     const { incidents, asked } = incidentsOf();
     const report = await incidents.quarantine(WALL - 60_000, 'test', 'sae-ue');
-    expect(report).toEqual({ incident: 'i-1', usedKeys: 2, endedSas: 2 });
+    expect(report).toEqual({ incident: 'i-1', usedKeys: 2, rekeyedSas: 2, endedSas: 0 });
     expect(asked.quarantined).toEqual([[4_940_000, 5_000_001, 'incident i-1: test', 'sae-ue']]);
     expect(asked.ended).toEqual([[['k1', 'k2'], 'incident i-1: test']]);
   });
@@ -96,16 +96,67 @@ describe('the watch on the error rate', () => {
 });
 
 describe('the uses of keys', () => {
+  const affectedBy = (uses: KeyUses, ...keyIds: string[]) => {
+    uses.distrust(keyIds);
+    const found = uses.affected();
+    uses.endDistrust();
+    return found.map(({ ikeSaId, ikeSa, childSaIds }) => [ikeSaId, ikeSa, ...childSaIds]);
+  };
+
   it('find the SAs of a key, whatever the case of its ID, until they are gone', () => {
     const uses = new KeyUses();
     uses.note(1, 'AA');
     uses.note(1, 'bb');
     uses.note(2, 'cc');
-    expect(uses.sasOf(['aa'])).toEqual([1]);
-    expect(uses.sasOf(['BB', 'cc', 'dd'])).toEqual([1, 2]);
+    uses.ikeSaUp(1);
+    uses.childSaUp(1, 10, 'bb');
+    expect(affectedBy(uses, 'aa')).toEqual([[1, true, 10]]);
+    expect(affectedBy(uses, 'BB', 'cc', 'dd')).toEqual([
+      [1, true, 10],
+      [2, true],
+    ]);
     expect(uses.keysOf(1)).toEqual(['aa', 'bb']);
     expect(uses.forget(1)).toEqual(['aa', 'bb']);
     expect(uses.forget(1)).toEqual([]);
-    expect(uses.sasOf(['aa'])).toEqual([]);
+    expect(affectedBy(uses, 'aa')).toEqual([]);
+    expect(uses.total).toBe(3);
+  });
+
+  it('follow rekeys: a fresh key frees what it replaces, once nothing else rests on that', () => {
+    const uses = new KeyUses();
+    uses.note(1, 'first');
+    uses.ikeSaUp(1);
+    uses.childSaUp(1, 10, 'first');
+    uses.note(1, 'second');
+    uses.childSaUp(1, 11, 'second');
+    expect(affectedBy(uses, 'second')).toEqual([[1, false, 11]]);
+    uses.note(1, 'third');
+    expect(uses.ikeSaRekeyed(1, 'third')).toEqual([]);
+    expect(affectedBy(uses, 'first')).toEqual([[1, false, 10]]);
+    expect(uses.childSaGone(1, 10)).toEqual(['first']);
+    expect(uses.childSaGone(1, 10)).toEqual([]);
+    expect(uses.childSaGone(1, 11)).toEqual(['second']);
+    expect(uses.keysOf(1)).toEqual(['third']);
+  });
+
+  it('count a rekey without a fresh key as the end of distrusted keys, and of no others', () => {
+    const uses = new KeyUses();
+    uses.note(1, 'good');
+    uses.note(1, 'bad');
+    uses.ikeSaUp(1);
+    uses.distrust(['bad']);
+    expect(uses.ikeSaRekeyed(1, 'good')).toEqual(['bad']);
+    expect(uses.keysOf(1)).toEqual(['good']);
+  });
+
+  it('know of a distrusted key that an exchange has taken and no SA rests on yet', () => {
+    const uses = new KeyUses();
+    uses.ikeSaUp(1);
+    uses.note(1, 'late');
+    uses.distrust(['late']);
+    expect([uses.awaitsDistrusted, uses.affected()]).toEqual([true, []]);
+    uses.childSaUp(1, 10, 'late');
+    expect(uses.awaitsDistrusted).toBe(false);
+    expect(uses.affected()).toEqual([{ ikeSaId: 1, established: true, ikeSa: false, childSaIds: [10] }]);
   });
 });

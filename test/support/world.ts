@@ -302,7 +302,7 @@ export class World {
         identity,
         innerPool,
         locate: locator(this.n2),
-        ...(this.options.keying === undefined ? {} : { keying: this.options.keying }),
+        keying: this.options.keying ?? { policy },
         ...this.options.gateway,
       },
       {

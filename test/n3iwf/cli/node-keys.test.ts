@@ -60,7 +60,7 @@ beforeEach(async () => {
     watch.observe(monotonicMs(), { ...seen, usedKeys: 0 });
   const node = {
     lookAtSupply,
-    endSasOf: (ids: readonly string[]) => end(ids.join(' ')),
+    rekeySasOf: (ids: readonly string[]) => end(ids.join(' ')),
     endAllSas: () => end('all'),
   };
   supplies.length = 0;
@@ -112,7 +112,7 @@ it('tells each look at the link, and a KME that is gone, for the metrics', { tim
 });
 
 describe('an operator', () => {
-  it('distrusts keys of the running node by n3iwf keys quarantine, and its SAs end', async () => {
+  it('distrusts keys of the running node by n3iwf keys quarantine, and its SAs get others', async () => {
     const keyId = await usedKey();
     const [waiting = ''] = await drawnIds(1);
     await store.announce(UE, [waiting]);
@@ -127,7 +127,7 @@ describe('an operator', () => {
       UE,
     );
     expect(status).toBe(0);
-    expect(printed).toMatchObject({ usedKeys: 1, endedSas: 1, incident: expect.any(String) });
+    expect(printed).toMatchObject({ usedKeys: 1, rekeyedSas: 1, incident: expect.any(String) });
     expect(ended).toEqual([keyId]);
     expect(await store.fetch(UE, waiting)).toMatchObject({ status: 'refused', reason: 'quarantined' });
     const rows = await storage.auditRows(1, 100);
@@ -159,7 +159,7 @@ describe('an operator', () => {
     await stop();
     const { status, printed } = await command('keys', 'quarantine', '-c', configFile, '--since', '1h');
     expect(status).toBe(0);
-    expect(printed).toMatchObject({ usedKeys: 1, endedSas: 0 });
+    expect(printed).toMatchObject({ usedKeys: 1, rekeyedSas: 0, endedSas: 0 });
     expect((await store.counts()).quarantined).toBe(1);
   });
 
