@@ -244,6 +244,12 @@ export const configSchema = z.strictObject({
     .strictObject({
       attachMs: z.number().int().positive().default(30_000),
       livenessMs: z.number().int().min(0).default(120_000).describe('silence before a UE is asked; 0: never'),
+      drainSeconds: z
+        .number()
+        .min(0)
+        .max(3600)
+        .default(8)
+        .describe('seconds that an orderly end may take: releases, Deletes, NG Reset'),
     })
     .prefault({}),
   control: z

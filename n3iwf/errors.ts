@@ -17,6 +17,8 @@ export const exitCodes = {
   N3IWF_E_N2: 5,
   N3IWF_E_PLATFORM: 6,
   N3IWF_E_STORE: 7,
+  /** 8 is the doctor's, for warnings. */
+  N3IWF_E_CONTROL: 9,
 } as const;
 
 export type OperatorErrorCode = keyof typeof exitCodes;

@@ -23,7 +23,7 @@ import type { Amf } from './n2/amf/amf.ts';
 import { AmfTable } from './n2/amf/table.ts';
 import { type AwaitedAnswer, AwaitedAnswers } from './n2/awaited.ts';
 import { N2Counters } from './n2/counters.ts';
-import { dispatchN2 } from './n2/dispatch.ts';
+import { dispatchN2, ueNamedBy } from './n2/dispatch.ts';
 import { onN2Event } from './n2/events.ts';
 import { failInitialContextSetup } from './n2/procedures/initial-context-setup.ts';
 import { sendUplinkNas } from './n2/procedures/nas-transport.ts';
@@ -124,6 +124,8 @@ export class Gateway implements Node {
   readonly espSuites: Node['espSuites'];
   /** Another one takes its place when the node learns of another tracking area. */
   locate: Locate;
+  /** The node ends: it takes no more UEs. */
+  draining = false;
   private readonly engine: IkeEndpoint;
   private readonly usage: UsageWatch;
   private readonly ports: GatewayPorts;
@@ -223,7 +225,7 @@ export class Gateway implements Node {
 
   /** A fault of one procedure ends neither the association nor the process; the AMF learns that it was not obeyed. */
   receiveN2(pdu: DecodedPdu, amf: Amf = this.amfs.ofNumber(0)): void {
-    this.journal.ngap(pdu.message, pdu.ies, 'AMF', this.knownUe(pdu.ies));
+    this.journal.ngap(pdu.message, pdu.ies, 'AMF', ueNamedBy(this.ues, pdu.ies));
     try {
       dispatchN2(this, amf, pdu);
     } catch (error) {
@@ -418,16 +420,19 @@ export class Gateway implements Node {
     this.ues.remove(ue);
   }
 
-  /** Deletes every IKE SA, as an orderly end of the process, and resets the NG interfaces last [TS38413 8.7.4.2.2]. */
-  shutDown(): void {
-    for (const ue of [...this.ues]) {
-      ue.amfUeNgapId = undefined;
-      endIkeSa(this, ue);
-    }
+  /** From now on UEs that come are turned away. */
+  startDraining(): void {
+    this.draining = true;
+    this.journal.feed.add({ kind: 'node', name: 'draining' });
+  }
+
+  /** Makes every AMF forget what it still has of this node's UEs [TS38413 8.7.4.2.2]. */
+  resetInterfaces(): void {
     const cause = { choice: 'misc', value: 'om-intervention' } as const;
-    for (const { ready, number } of this.amfs) {
-      if (ready)
-        this.ports.resetN2({ cause, resetType: { choice: 'ngInterface', value: 'reset-all' } }, number);
+    for (const amf of this.amfs) {
+      if (!amf.ready) continue;
+      amf.resetting = true;
+      this.ports.resetN2({ cause, resetType: { choice: 'ngInterface', value: 'reset-all' } }, amf.number);
     }
   }
 
@@ -462,13 +467,6 @@ export class Gateway implements Node {
         this.carryOut(this.engine.deleteIkeSa(this.now(), ikeSaId));
       }
     }
-  }
-
-  /** The UE of ours that a message of the AMF names, by whichever number. */
-  private knownUe(ies: unknown): number | undefined {
-    const { ueNgapIds } = (ies ?? {}) as { ueNgapIds?: { value?: unknown } };
-    const { ranUeNgapId } = ueIdsOf(ueNgapIds === undefined ? ies : ueNgapIds.value);
-    return ranUeNgapId === undefined ? undefined : this.ues.ofId(ranUeNgapId)?.id;
   }
 
   private withUe(ueId: number, action: (ue: UeContext) => void): void {

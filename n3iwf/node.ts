@@ -48,6 +48,8 @@ export interface Node {
   readonly log: Log;
   /** Hears of what the node does, for its views. */
   readonly journal: Journal;
+  /** It takes no more UEs. */
+  readonly draining: boolean;
   readonly plane: UserspacePlane;
   readonly keys: KeySource | undefined;
   /** Which keys the live IKE SAs rest on. */

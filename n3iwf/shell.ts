@@ -110,6 +110,7 @@ export class GatewayShell {
    */
   connectN2(dial: (addresses: readonly string[] | undefined) => Promise<N2Transport>): Promise<void> {
     const number = this.amfs.length;
+    this.gateway.amfs.ofNumber(number); // it is one of ours before it answers for the first time
     const connection = new AmfConnection(
       this.n2Config,
       {

@@ -1,10 +1,18 @@
-/** What an operator may ask of a running N3IWF over its local control socket: keys announced, distrusted, destroyed. */
+/**
+ * What an operator may ask of a running N3IWF over its local control socket: views of it, UEs released and rekeyed, the
+ * node drained; and of its keys: announced, distrusted, destroyed.
+ */
 import { z } from 'zod';
 import type { KeyCounts, KeyingState } from '#qkd';
+import type { NodeActions } from '../admin/actions.ts';
+import type { NodeView } from '../admin/view.ts';
+import { OperatorError } from '../errors.ts';
 import type { IncidentReport } from '../incidents.ts';
+import { type ControlListener, type ControlPlace, listenControl } from '../io/control-http.ts';
+import { answerRoute, NotThere, type RouteRequest, type Routes } from './routes.ts';
 
-/** The parts of the running node that requests reach. */
-export interface ControlledNode {
+/** The parts of the running node that requests about keys reach. */
+export interface ControlledKeys {
   readonly incidents: {
     quarantine(sinceWallMs: number, reason: string, link?: string): Promise<IncidentReport>;
     tamper(reason: string): Promise<IncidentReport>;
@@ -16,48 +24,94 @@ export interface ControlledNode {
   readonly keying: { readonly state: KeyingState | undefined };
 }
 
-/** One answer: an HTTP status and a JSON value. */
-export interface NodeControlAnswer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
 const reason = z.string().min(1).max(200).default('by an operator');
 
-/** Each request by its method and path: what its body is, and what it does. */
-const REQUESTS: Readonly<Record<string, (node: ControlledNode, body: unknown) => Promise<unknown>>> = {
-  'GET /keys': (node) => node.store.counts(),
-  'GET /keys/supply': async (node) => node.keying.state ?? null,
-  'POST /keys/announce': async (node, body) => {
-    const { peer, keyIds } = z
-      .strictObject({ peer: z.string().min(1), keyIds: z.array(z.uuid()).min(1).max(10_000) })
-      .parse(body);
-    return { stored: await node.store.announce(peer, keyIds) };
-  },
-  'POST /keys/quarantine': (node, body) => {
-    const request = z
-      .strictObject({ sinceMs: z.number().min(0), link: z.string().min(1).optional(), reason })
-      .parse(body);
-    return node.incidents.quarantine(request.sinceMs, request.reason, request.link);
-  },
-  'POST /keys/zeroise': (node, body) =>
-    node.incidents.tamper(z.strictObject({ reason }).parse(body ?? {}).reason),
-};
+/** Requests about the keys of a node that has some. */
+export function keyRoutes({ incidents, store, keying }: ControlledKeys): Routes {
+  return {
+    'GET /keys': () => store.counts(),
+    'GET /keys/supply': () => keying.state ?? null,
+    'POST /keys/announce': async ({ body }) => {
+      const { peer, keyIds } = z
+        .strictObject({ peer: z.string().min(1), keyIds: z.array(z.uuid()).min(1).max(10_000) })
+        .parse(body);
+      return { stored: await store.announce(peer, keyIds) };
+    },
+    'POST /keys/quarantine': ({ body }) => {
+      const request = z
+        .strictObject({ sinceMs: z.number().min(0), link: z.string().min(1).optional(), reason })
+        .parse(body);
+      return incidents.quarantine(request.sinceMs, request.reason, request.link);
+    },
+    'POST /keys/zeroise': ({ body }) => incidents.tamper(z.strictObject({ reason }).parse(body ?? {}).reason),
+  };
+}
 
-/** Does one request; a fault of the store is told as 500, never thrown. */
-export async function handleNodeControl(
-  node: ControlledNode,
-  method: string,
-  path: string,
-  body: unknown,
-): Promise<NodeControlAnswer> {
-  const run = REQUESTS[`${method} ${path}`];
-  if (run === undefined) return { status: 404, body: { requests: Object.keys(REQUESTS) } };
-  try {
-    return { status: 200, body: await run(node, body) };
-  } catch (error) {
-    if (!(error instanceof z.ZodError)) return { status: 500, body: { message: String(error) } };
-    const faults = error.issues.map((issue) => `${issue.path.join('.') || '(body)'}: ${issue.message}`);
-    return { status: 400, body: { message: faults.join('; ') } };
+const count = (fallback: number) => z.coerce.number().int().min(0).max(1e15).default(fallback);
+
+/** Requests that any node takes: its views, and what an operator does with UEs and with the node itself. */
+export function nodeRoutes(view: NodeView, actions: NodeActions): Routes {
+  const ueOf = ({ parts }: RouteRequest) => {
+    const ue = view.find(parts.ue ?? '');
+    if (ue === undefined) throw new NotThere(`there is no UE "${parts.ue}"`);
+    return ue;
+  };
+  const textOf = ({ body }: RouteRequest) => z.strictObject({ reason }).parse(body ?? {}).reason;
+  return {
+    'GET /status': () => view.status(),
+    'GET /ues': () => view.ues(),
+    'GET /ues/:ue': (request) => view.ue(`#${ueOf(request).id}`),
+    'GET /ues/:ue/ladder': (request) => view.ladder(ueOf(request).id),
+    'GET /sessions': () => view.sessions(),
+    'GET /amfs': () => view.amfs(),
+    'GET /alarms': () => view.alarms(),
+    'GET /keys/view': () => view.keys(),
+    'GET /audit': async ({ query }) =>
+      (await view.audit(count(50).parse(query.get('limit') ?? undefined))) ?? null,
+    'GET /events': ({ query }) => {
+      const since = count(0).parse(query.get('since') ?? undefined);
+      return view.events(since, count(1000).parse(query.get('limit') ?? undefined));
+    },
+    'POST /ues/:ue/release': (request) => {
+      const ue = ueOf(request);
+      actions.release(ue.id, textOf(request));
+      return { released: ue.id };
+    },
+    'POST /ues/:ue/rekey': (request) => {
+      const ue = ueOf(request);
+      return { ue: ue.id, sas: actions.rekey(ue.id) };
+    },
+    'POST /drain': (request) => {
+      actions.drain(textOf(request));
+      return { draining: true };
+    },
+  };
+}
+
+/** The socket of a running node; what it serves grows as parts of the node come up. */
+export class NodeControl {
+  private routes: Routes = {};
+  private listener: ControlListener | undefined;
+
+  /** Listens. @throws OperatorError N3IWF_E_BIND when the socket cannot be made */
+  static async open(place: ControlPlace): Promise<NodeControl> {
+    const control = new NodeControl();
+    try {
+      control.listener = await listenControl(place, (method, path, body) =>
+        answerRoute(control.routes, method, path, body),
+      );
+      return control;
+    } catch (error) {
+      throw new OperatorError('N3IWF_E_BIND', error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** Takes requests of these kinds from now on, too. */
+  serve(routes: Routes): void {
+    this.routes = { ...this.routes, ...routes };
+  }
+
+  async close(): Promise<void> {
+    await this.listener?.close();
   }
 }

@@ -1,17 +1,15 @@
-/** The running node's keys: the watch on their link and supply, the tamper input, and the control socket of the operator. */
+/** The running node's keys: the watch on their link and supply, the tamper input, and what the operator asks of them. */
 import { randomUUID } from 'node:crypto';
 import type { Etsi014Client, KeyingState, KeyStore } from '#qkd';
 import type { KeySupply } from '../admin/metrics.ts';
 import type { Config } from '../config.ts';
-import { OperatorError } from '../errors.ts';
 import type { Gateway } from '../gateway.ts';
 import { type IncidentNode, Incidents, QberWatch } from '../incidents.ts';
-import { listenControl } from '../io/control-http.ts';
 import { watchTamper } from '../io/tamper.ts';
 import type { SupplySeen } from '../keying-watch.ts';
 import type { Log } from '../log.ts';
 import type { GatewayShell } from '../shell.ts';
-import { handleNodeControl } from './node-control.ts';
+import { keyRoutes, type NodeControl } from './node-control.ts';
 
 /** How often the KME is asked for the state of the link, ms. */
 const statusMs = 1000;
@@ -30,21 +28,13 @@ export interface KeyWatchParts {
   readonly node: KeyedNode;
   /** Told of each look at the link, for the metrics. */
   readonly looked?: (supply: KeySupply) => void;
+  /** Where operators ask; undefined for a node without a control socket. */
+  readonly control: NodeControl | undefined;
   readonly log: Log;
 }
 
-/**
- * Starts all three. @returns what ends them
- * @throws OperatorError N3IWF_E_BIND when the control socket cannot be made
- */
-export async function watchKeys({
-  config,
-  store,
-  client,
-  node,
-  looked,
-  log,
-}: KeyWatchParts): Promise<() => Promise<void>> {
+/** Starts all three. @returns what ends them */
+export function watchKeys({ config, store, client, node, looked, control, log }: KeyWatchParts): () => void {
   const incidents = new Incidents({ store, node, log, wallMs: Date.now, newId: randomUUID });
   const failed = (error: unknown) =>
     log.error({ error: String(error) }, 'the incident could not be written down');
@@ -76,20 +66,10 @@ export async function watchKeys({
     config.qkd?.tamperFile,
     (reason) => void incidents.tamper(reason).catch(failed),
   );
-  const control =
-    config.control === undefined
-      ? undefined
-      : await listenControl(config.control, (method, path, body) =>
-          handleNodeControl({ incidents, store, keying }, method, path, body),
-        ).catch((error: unknown) => {
-          clearInterval(timer);
-          stopTamper();
-          throw new OperatorError('N3IWF_E_BIND', error instanceof Error ? error.message : String(error));
-        });
-  return async () => {
+  control?.serve(keyRoutes({ incidents, store, keying }));
+  return () => {
     clearInterval(timer);
     stopTamper();
-    await control?.close();
   };
 }
 

@@ -9,6 +9,7 @@ import type { ProvisionOptions } from './keys-provision.ts';
 import type { QuarantineOptions } from './keys-quarantine.ts';
 import { type LabOptions, type LabSessionType, labFaults, labSessionTypes } from './lab-options.ts';
 import type { MigrateOptions } from './migrate.ts';
+import { addLiveKeys, addOperate } from './program-operate.ts';
 import type { ReplayOptions } from './replay.ts';
 
 function positiveInteger(text: string): number {
@@ -111,17 +112,13 @@ const fileCommands: readonly {
     description: 'the simulated AMF and UPF',
     run: async (path) => (await import('./core.ts')).runCore(path),
   },
-  {
-    name: 'ue',
-    description: 'the UE simulator, against any N3IWF',
-    run: async (path) => (await import('./ue.ts')).runUe(path),
-  },
 ];
 
 function buildProgram(done: Done): Command {
-  const program = new Command('n3iwf').description(
-    'A 5G N3IWF whose IPsec keys come from quantum key distribution',
-  );
+  const program = new Command('n3iwf')
+    .description('A 5G N3IWF whose IPsec keys come from quantum key distribution')
+    // `keys` and its subcommands have options of the same name.
+    .enablePositionalOptions();
   for (const { name, description, options = [], run } of fileCommands) {
     const command = program
       .command(name)
@@ -136,6 +133,7 @@ function buildProgram(done: Done): Command {
   addDoctor(program, done);
   addConfig(program, done);
   addKeys(program, done);
+  addOperate(program, done);
   addReplay(program, done);
   return program;
 }
@@ -216,7 +214,10 @@ function addDoctor(program: Command, done: Done): void {
 
 /** The operator's view of the key store; each of its commands is a row of its own here. */
 function addKeys(program: Command, done: Done): void {
-  const keys = program.command('keys').description('the key store, as its operator sees it');
+  const keys = program
+    .command('keys')
+    .description('the quantum keys of the running node; with a further word, its key store');
+  addLiveKeys(keys, done);
   keys
     .command('quarantine')
     .description('distrust keys, and end the SAs that rest on them')

@@ -1,6 +1,7 @@
 /** Local HTTP for operators: JSON in, JSON out, on loopback or on a Unix socket. It never listens on an outside address. */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 
 /** Where it listens. */
 export type ControlPlace = { readonly port: number } | { readonly path: string };
@@ -27,7 +28,7 @@ export interface ControlListener {
 
 const MAX_REQUEST_OCTETS = 16 * 1024;
 
-/** Rejects when the place is taken, naming it. A stale socket file is removed first; the new one is for its owner only. */
+/** Rejects when the place is taken, naming it. A stale socket is removed first; the new one is for its owner only. */
 export async function listenControl(place: ControlPlace, handler: ControlHandler): Promise<ControlListener> {
   const server = createServer((incoming, outgoing) => {
     answer(incoming, handler).then(
@@ -39,7 +40,7 @@ export async function listenControl(place: ControlPlace, handler: ControlHandler
     );
   });
   server.requestTimeout = 5000;
-  if ('path' in place) rmSync(place.path, { force: true });
+  if ('path' in place) await makeWay(place.path);
   await new Promise<void>((resolve, reject) => {
     const name = 'path' in place ? place.path : `127.0.0.1:${place.port}`;
     server.once('error', (error) => reject(new Error(`the control socket ${name}: ${error.message}`)));
@@ -56,6 +57,24 @@ export async function listenControl(place: ControlPlace, handler: ControlHandler
         server.closeAllConnections();
       }),
   };
+}
+
+/** Removes the socket that a process left behind that ended without a word; one that is served stays. */
+async function makeWay(path: string): Promise<void> {
+  if (await isServed(path)) throw new Error(`the control socket ${path}: another process serves it`);
+  rmSync(path, { force: true });
+}
+
+function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const done = (served: boolean) => {
+      socket.destroy();
+      resolve(served);
+    };
+    socket.once('connect', () => done(true));
+    socket.once('error', () => done(false));
+  });
 }
 
 /** A browser page must not reach it: a request with an Origin is refused, whatever it asks. */

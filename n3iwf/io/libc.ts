@@ -16,6 +16,14 @@ export interface Libc {
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
   getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
   sendmsg(fd: number, message: object, flags: number): number;
+  sendto(
+    fd: number,
+    octets: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ): number;
   /** `message` is a `struct msghdr` in place, with addresses by {@link Libc.addressOf}. */
   recvmsg(fd: number, message: Uint8Array, flags: number): number;
   /** Where octets lie. They stay there only if their buffer was made as an ArrayBuffer of its own. */
@@ -68,6 +76,7 @@ function load(): Libc {
       setsockopt: library.func('int setsockopt(int, int, int, void *, uint32_t)'),
       getsockopt: library.func('int getsockopt(int, int, int, _Out_ void *, _Inout_ void *)'),
       sendmsg: library.func('sendmsg', 'long', ['int', koffi.pointer(message), 'int']),
+      sendto: library.func('long sendto(int, void *, size_t, int, void *, uint32_t)'),
       recvmsg: library.func('long recvmsg(int, void *, int)'),
       addressOf: (octets) => koffi.address(octets),
       close: library.func('int close(int)'),

@@ -1,4 +1,4 @@
-import type { Cause, DecodedPdu, MessageIes, MessageName } from '#ngap';
+import { type Cause, type DecodedPdu, type MessageIes, type MessageName, ueIdsOf } from '#ngap';
 import type { Node } from '../node.ts';
 import type { UeContext } from '../ue/context.ts';
 import type { Amf } from './amf/amf.ts';
@@ -58,6 +58,13 @@ const causes = {
 
 /** Causes of an Error Indication that say that the AMF has no such UE, or another one under the number. */
 const ueIsGone: ReadonlySet<string> = new Set(Object.values(causes).map(({ value }) => value));
+
+/** Our number for the UE that a message of an AMF names by it; undefined for one that names none of ours so. */
+export function ueNamedBy(ues: Node['ues'], ies: unknown): number | undefined {
+  const { ueNgapIds } = (ies ?? {}) as { ueNgapIds?: { value?: unknown } };
+  const { ranUeNgapId } = ueIdsOf(ueNgapIds === undefined ? ies : ueNgapIds.value);
+  return ranUeNgapId === undefined ? undefined : ues.ofId(ranUeNgapId)?.id;
+}
 
 /** Gives one message of the AMF to its procedure; numbers that fit no UE are answered as the standard says [TS38413 10.6]. */
 export function dispatchN2(node: Node, amf: Amf, pdu: DecodedPdu): void {

@@ -16,6 +16,7 @@ const handlers: Handlers = {
   associationLost: (node, amf, event) => {
     node.journal.alarms.set('amfLost', true, `AMF ${amf.name}: ${event.reason}`, String(amf.number));
     node.journal.feed.add({ kind: 'node', name: 'amfLost', detail: amf.name });
+    amf.resetting = false;
     node.amfLost(amf);
   },
   messageReceived: (node, amf, event) => node.receiveN2(event.pdu, amf),
@@ -30,8 +31,13 @@ const handlers: Handlers = {
     node.log.info({ amf: amf.name }, 'the AMF is no longer overloaded');
   },
   amfStatusIndicated: (node, amf, event) => onAmfStatusIndication(node, amf, event.ies),
-  requestUnanswered: (node, amf, event) =>
-    node.log.warn({ amf: amf.name, request: event.request.message }, 'the AMF never answered'),
+  requestAnswered: (_, amf, event) => {
+    if (event.request.message === 'NGReset') amf.resetting = false;
+  },
+  requestUnanswered: (node, amf, event) => {
+    if (event.request.message === 'NGReset') amf.resetting = false;
+    node.log.warn({ amf: amf.name, request: event.request.message }, 'the AMF never answered');
+  },
 };
 
 /** Gives an event of one NG interface to its handler. */

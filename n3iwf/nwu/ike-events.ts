@@ -60,10 +60,11 @@ export function onIkeEvent(node: Node, event: IkeEvent): void {
 
 /** The first IKE_AUTH request without AUTH: the UE wants EAP, and EAP-5G begins with 5G-Start [TS24502 7.3.3]. */
 function eapStarted(node: Node, event: EventOf<'eapStarted'>): void {
-  const id = node.amfs.anyAvailable ? node.ues.allocateId() : undefined;
+  const id = node.amfs.anyAvailable && !node.draining ? node.ues.allocateId() : undefined;
   const identifier = node.random(1)[0] ?? 0;
   if (id === undefined) {
-    node.log.warn({ remote: event.remote.address }, 'UE refused: no AMF is connected');
+    const why = node.draining ? 'the node is ending' : 'no AMF is connected';
+    node.log.warn({ remote: event.remote.address }, `UE refused: ${why}`);
     refuseForCongestion(node, event.ikeSaId);
     return;
   }

@@ -105,7 +105,9 @@ describe('the systemd unit', () => {
     expect(service('Restart')).toEqual(['on-failure']);
     expect(service('RestartPreventExitStatus')).toEqual([String(exitCodes.N3IWF_E_CONFIG)]);
     expect(unit.get('Unit.StartLimitIntervalSec')).toEqual(['0']);
-    expect(Number(service('TimeoutStopSec')[0])).toBeGreaterThan(5);
+    expect(Number(service('TimeoutStopSec')[0])).toBeGreaterThan(example.timers.drainSeconds + 5);
+    expect(service('Type')).toEqual(['notify']);
+    expect(Number(service('WatchdogSec')[0])).toBeGreaterThan(0);
     expect(unit.get('Unit.After')![0]).toContain('modprobe@sctp.service');
   });
 

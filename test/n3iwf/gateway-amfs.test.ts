@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { IkeEndpoint } from '#ikev2';
 import { encodeNgap, type MessageIes } from '#ngap';
+import { endIkeSas } from '../../n3iwf/drain.ts';
 import { numberToBits } from '../../n3iwf/n2/amf/guami.ts';
 import { ngapGuami } from '../support/amf-facts.ts';
 import { World, type WorldOptions } from '../support/world.ts';
@@ -251,7 +252,8 @@ describe('NG Reset from this side', () => {
 
   it('[TS38413 8.7.4.2.2] for the whole interface at the end, to each AMF that is there', async () => {
     const world = await registered({ cores: [...twoOfOneSet, { refuse: 'ngSetup' }], ues: 3 });
-    world.gateway.shutDown();
+    endIkeSas(world.gateway);
+    world.gateway.resetInterfaces();
     await world.settle();
     expect(resets(world).map(({ ies }) => ies)).toMatchObject([
       { resetType: { choice: 'ngInterface' } },

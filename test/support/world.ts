@@ -456,7 +456,11 @@ export class World {
     const pdu = decodeNgap(data);
     if (!pdu.ok) throw pdu.error;
     this.toN3iwf.push(pdu.value);
-    if (pdu.value.message === 'NGResetAcknowledge') return;
+    if (pdu.value.message === 'NGResetAcknowledge') {
+      const request = this.toAmf.findLast((sent) => sent.message === 'NGReset');
+      if (request !== undefined) this.gateway.onN2Event(amf, { type: 'requestAnswered', request });
+      return;
+    }
     const passed = this.hooked(pdu.value, false);
     if (passed !== undefined)
       this.gateway.onN2Event(amf, { type: 'messageReceived', pdu: passed, stream: 1 });

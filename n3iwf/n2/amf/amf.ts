@@ -17,6 +17,8 @@ export class Amf {
   readonly number: number;
   /** NG Setup is done and an association is up. */
   ready = false;
+  /** A reset of the whole interface waits for its acknowledgement. */
+  resetting = false;
   name = '';
   /** Relative weight when one of several AMFs is chosen, 0 to 255 [TS38413 9.3.1.32]. */
   capacity = 255;
@@ -34,6 +36,7 @@ export class Amf {
   /** NG Setup: whatever was known before is void [TS38413 8.7.1.2]. */
   accept(facts: SetupFacts): void {
     this.ready = true;
+    this.resetting = false;
     this.overload = undefined;
     this.unavailable = [];
     this.learn(facts);

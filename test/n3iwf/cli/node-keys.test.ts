@@ -9,6 +9,7 @@ import type { KeySupply } from '../../../n3iwf/admin/metrics.ts';
 import { readMoment } from '../../../n3iwf/cli/keys-quarantine.ts';
 import { type RunningKmes, startKmes } from '../../../n3iwf/cli/kme.ts';
 import { readKmeConfig } from '../../../n3iwf/cli/kme-config.ts';
+import { NodeControl } from '../../../n3iwf/cli/node-control.ts';
 import { watchKeys } from '../../../n3iwf/cli/node-keys.ts';
 import { runCli } from '../../../n3iwf/cli/program.ts';
 import { readConfig } from '../../../n3iwf/config.ts';
@@ -65,7 +66,12 @@ beforeEach(async () => {
   };
   supplies.length = 0;
   const looked = (supply: KeySupply) => void supplies.push(supply);
-  stop = await watchKeys({ config, store, client, node, looked, log: silentLog });
+  const control = await NodeControl.open({ path: socket });
+  const endWatch = watchKeys({ config, store, client, node, looked, control, log: silentLog });
+  stop = async () => {
+    endWatch();
+    await control.close();
+  };
 });
 
 afterEach(async () => {

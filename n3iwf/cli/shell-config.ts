@@ -1,0 +1,118 @@
+/** What the shell and its gateway are told, made of the configuration: files are read, proposals parsed. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { type EndpointConfig, ID_TYPE, parseEspProposal, parseIkeProposal, type Result } from '#ikev2';
+import { type Config, innerConfigOf, lifetimesOf } from '../config.ts';
+import { OperatorError } from '../errors.ts';
+import { keyingSettingsOf } from '../keying-settings.ts';
+import { defaultPathTimers } from '../n3/paths.ts';
+import { applyKeyPolicy } from '../nwu/key-policy.ts';
+import type { ShellConfig } from '../shell.ts';
+import { readNamedFile } from './configuration-file.ts';
+
+const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
+
+/**
+ * The whole of it.
+ *
+ * @throws OperatorError N3IWF_E_CONFIG for a proposal, certificate or key that cannot be used
+ */
+export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
+  const { ike, inner, n2, n3, qkd } = config;
+  const { replayWindow, childSas, dscp, gre, ...limits } = config.userPlane;
+  const { preSharedKeyFile } = ike;
+  const preSharedKey =
+    preSharedKeyFile === undefined ? undefined : readNamedFile('ike.preSharedKeyFile', preSharedKeyFile);
+  return {
+    gateway: {
+      ike: { ...endpointConfig(config), exposeKeys },
+      identity: {
+        innerAddress: inner.address,
+        nasPort: inner.nasPort,
+        n3Address: n3.address,
+        moreN3Addresses: n3.moreAddresses,
+        ueSaeId: qkd?.ueSaeId ?? '',
+        preSharedKey: () => preSharedKey,
+      },
+      innerPool: inner.pool,
+      inner: innerConfigOf(config),
+      sessions: { childSas, dscp: codePoints(dscp) },
+      keying: keyingSettingsOf(ike.policy, qkd?.keying),
+      userPlane: {
+        espWindow: replayWindow,
+        greVariant: gre,
+        ...limits,
+        pathTimers: { ...defaultPathTimers, intervalMs: n3.echoSeconds * 1000 },
+      },
+    },
+    address: ike.address,
+    ikePort: ike.port,
+    natTraversalPort: ike.natTraversalPort,
+    n3Address: n3.address,
+    moreN3Addresses: n3.moreAddresses,
+    n3Port: n3.port,
+    n2,
+  };
+}
+
+/** By 5QI, as numbers. */
+function codePoints(dscp: Config['userPlane']['dscp']): Map<number, number> {
+  return new Map(Object.entries(dscp).map(([fiveQi, code]) => [Number(fiveQi), code]));
+}
+
+export function endpointConfig({ ike, timers }: Config): EndpointConfig {
+  const certificate = ike.certificate === undefined ? undefined : readCertificate(ike.certificate);
+  return {
+    ikePort: ike.port,
+    natTraversalPort: ike.natTraversalPort,
+    ...keysByPolicy(ike),
+    childProposals: ike.espProposals.map((words) =>
+      usable('ike.espProposals', words, parseEspProposal(words)),
+    ),
+    childOffer: ike.childOffer,
+    localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(ike.identity) },
+    responderAuth: ike.auth,
+    initiatorAuth: 'eap',
+    ...(certificate === undefined ? {} : { certificate }),
+    forceUdpEncapsulation: ike.forceUdpEncapsulation,
+    timers: { setUp: timers.attachMs, liveness: timers.livenessMs },
+    lifetimes: lifetimesOf(ike),
+    halfOpen: { cookiesAbove: ike.cookiesAbove },
+    datagramSize: ike.datagramSize,
+    exposeKeys: false,
+  };
+}
+
+/** @throws OperatorError N3IWF_E_CONFIG when the policy leaves no proposal */
+function keysByPolicy({ policy, ppk, proposals }: Config['ike']) {
+  const parsed = proposals.map((words) => usable('ike.proposals', words, parseIkeProposal(words)));
+  const keys = applyKeyPolicy(policy, ppk, parsed);
+  if (keys.proposals.length > 0) return keys;
+  throw new OperatorError('N3IWF_E_CONFIG', `ike.policy: ${policy} leaves none of ike.proposals`);
+}
+
+function usable<T>(key: string, words: string, parsed: Result<T, string>): T {
+  if (parsed.ok) return parsed.value;
+  throw new OperatorError('N3IWF_E_CONFIG', `${key}: "${words}" is not usable: ${parsed.error}`);
+}
+
+const pemCertificate = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+function readCertificate(
+  files: NonNullable<Config['ike']['certificate']>,
+): NonNullable<EndpointConfig['certificate']> {
+  const pems = text(readNamedFile('ike.certificate.chain', files.chain)).match(pemCertificate) ?? [];
+  const keyPem = text(readNamedFile('ike.certificate.key', files.key));
+  try {
+    const chain = pems.map((pem) => new X509Certificate(pem));
+    const privateKey = createPrivateKey(keyPem);
+    if (chain[0]?.checkPrivateKey(privateKey) !== true)
+      throw new Error('the key is not that of the first certificate');
+    return { chain: chain.map((certificate) => new Uint8Array(certificate.raw)), privateKey };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new OperatorError(
+      'N3IWF_E_CONFIG',
+      `ike.certificate: must be PEM files of a chain and its key: ${reason}`,
+    );
+  }
+}
