@@ -39,7 +39,10 @@ const INFORMATIONAL = { any: { Delete: ANY, CP: OPTIONAL, ...OPEN } } as const;
 const KEY_EXCHANGE = { any: { KE: OPTIONAL, ...OPEN } } as const;
 
 /** Exchange type -> direction -> form name -> rows. [RFC7296 1.2] [RFC7296 1.3] [RFC7296 1.4] */
-const RULES: ReadonlyMap<number, Readonly<Record<Direction, Forms>>> = new Map([
+const RULES: ReadonlyMap<number, Readonly<Record<Direction, Forms>>> = new Map<
+  number,
+  Readonly<Record<Direction, Forms>>
+>([
   [EXCHANGE.IKE_SA_INIT, { request: { any: INIT }, response: { any: INIT } }],
   [
     EXCHANGE.IKE_AUTH,

@@ -21,6 +21,9 @@ export interface KeySupply {
   readonly storedKeys: number | undefined;
   /** Error rate of the link, 0 to 0.5; undefined when the KME does not tell it. */
   readonly qber: number | undefined;
+  /** Photon detections per second of the link, and the part of the time for which it gave key; undefined likewise. */
+  readonly countsPerSecond?: number | undefined;
+  readonly availability?: number | undefined;
   /** Keys that come from the link, by the pool's growth. */
   readonly keysPerSecond: number;
   /** Quantum keys are too few for what is asked, by the policy's forecast. */

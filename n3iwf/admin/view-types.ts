@@ -176,6 +176,10 @@ export interface SupplyView {
   readonly storedKeys?: number;
   /** Error rate of the link, 0 to 0.5. */
   readonly qber?: number;
+  /** Photon detections per second. */
+  readonly countsPerSecond?: number;
+  /** Part of the time for which the link gave key, 0 to 1. */
+  readonly availability?: number;
   readonly keysPerSecond: number;
   readonly mode: 'qkd' | 'fallback';
   /** Why it is in this mode, in a word. */

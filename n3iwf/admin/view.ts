@@ -225,11 +225,14 @@ function amfState(amf: Amf): AmfView['state'] {
 const keyingOf = ({ fallback }: KeySupply): 'qkd' | 'fallback' => (fallback ? 'fallback' : 'qkd');
 
 function supplyView(supply: KeySupply): SupplyView {
-  const { reachable, storedKeys, qber, keysPerSecond, reason, needKeys, supplyKeys } = supply;
+  const { reachable, storedKeys, qber, countsPerSecond, availability, keysPerSecond } = supply;
+  const { reason, needKeys, supplyKeys } = supply;
   return {
     reachable,
     ...(storedKeys === undefined ? {} : { storedKeys }),
     ...(qber === undefined ? {} : { qber }),
+    ...(countsPerSecond === undefined ? {} : { countsPerSecond }),
+    ...(availability === undefined ? {} : { availability }),
     keysPerSecond,
     mode: keyingOf(supply),
     ...(reason === undefined ? {} : { reason }),

@@ -53,6 +53,8 @@ export function watchKeys({ config, store, client, node, looked, control, log }:
       reachable: status.ok,
       storedKeys,
       qber: status.ok ? status.value.linkQber : undefined,
+      countsPerSecond: status.ok ? status.value.linkCountsPerSecond : undefined,
+      availability: status.ok ? status.value.linkAvailability : undefined,
       keysPerSecond: state.keysPerSecond,
       fallback: state.mode === 'fallback',
       reason: state.reason,

@@ -6,7 +6,14 @@ import { decodeBase64 } from '../codec/base64.ts';
 import { isJsonObject, isSecretText, type JsonObject, type JsonValue, parseJson } from '../codec/json.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { Secret } from '../secret.ts';
-import { type DeliveredKey, isKeyId, type KeyRequest, QBER_EXTENSION, type Status } from './types.ts';
+import {
+  type DeliveredKey,
+  isKeyId,
+  type KeyRequest,
+  LINK_EXTENSIONS,
+  type LinkFigures,
+  type Status,
+} from './types.ts';
 
 const SECRET_MEMBERS: ReadonlySet<string> = new Set(['key']);
 
@@ -58,15 +65,17 @@ export function decodeStatus(body: Uint8Array): Decoded<Status> {
     maxKeySizeBits: count('max_key_size'),
     minKeySizeBits: count('min_key_size'),
     maxSaeIdCount: count('max_SAE_ID_count'),
-    ...linkQberOf(object.value),
+    ...linkFiguresOf(object.value),
   });
 }
 
-/** Our own extension; anything else there is left aside. */
-function linkQberOf(status: JsonObject): Pick<Status, 'linkQber'> {
+/** Our own extensions; anything else there is left aside, and so is a value that cannot be. */
+function linkFiguresOf(status: JsonObject): LinkFigures {
   const extension = status.get('status_extension');
-  const qber = isJsonObject(extension) ? extension.get(QBER_EXTENSION) : undefined;
-  return typeof qber === 'number' && qber >= 0 && qber <= 0.5 ? { linkQber: qber } : {};
+  if (!isJsonObject(extension)) return {};
+  const read = LINK_EXTENSIONS.map(({ member, name, most }) => [member, extension.get(name), most] as const);
+  const usable = read.filter(([, value, most]) => typeof value === 'number' && value >= 0 && value <= most);
+  return Object.fromEntries(usable.map(([member, value]) => [member, value]));
 }
 
 /** Key request; an empty body asks for the defaults. [ETSI014 6.2] */

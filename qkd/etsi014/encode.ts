@@ -1,7 +1,7 @@
 /** Encoders of the bodies of ETSI GS QKD 014 clause 6. Only the key container carries secrets and is built as octets. */
 import { base64Length, encodeBase64Into } from '../codec/base64.ts';
 import type { JsonObject, JsonValue } from '../codec/json.ts';
-import { type DeliveredKey, type KeyRequest, QBER_EXTENSION, type Status } from './types.ts';
+import { type DeliveredKey, type KeyRequest, LINK_EXTENSIONS, type Status } from './types.ts';
 
 const utf8 = new TextEncoder();
 
@@ -20,9 +20,18 @@ export function encodeStatus(status: Status): Uint8Array {
       max_key_size: status.maxKeySizeBits,
       min_key_size: status.minKeySizeBits,
       max_SAE_ID_count: status.maxSaeIdCount,
-      status_extension: status.linkQber === undefined ? undefined : { [QBER_EXTENSION]: status.linkQber },
+      status_extension: linkExtension(status),
     }),
   );
+}
+
+/** What is known of the link; undefined when nothing is. */
+function linkExtension(status: Status): Record<string, number> | undefined {
+  const known = LINK_EXTENSIONS.flatMap(({ member, name }) => {
+    const value = status[member];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return known.length === 0 ? undefined : Object.fromEntries(known);
 }
 
 /** [ETSI014 6.2] */

@@ -2,6 +2,8 @@
  * The KME's side of ETSI GS QKD 014 V1.1.1: a pure function from an authenticated SAE's request to an answer. HTTPS, the
  * client certificate and the clock are the shell's. Every answer's body is wiped by the shell after it is sent.
  */
+
+import type { LinkState } from '../link/link-simulator.ts';
 import { decodeKeyIds, decodeKeyRequest } from './decode.ts';
 import { encodeError, encodeKeyContainer, encodeStatus } from './encode.ts';
 import type { KmeNetwork, NetworkError } from './kme-network.ts';
@@ -101,6 +103,8 @@ export class KmeServer {
         slaveSaeId,
         storedKeyCount: Math.min(limits.maxKeyCount, stored),
         linkQber: Math.max(...states.map((state) => state.qber)),
+        linkCountsPerSecond: Math.min(...states.map((state) => state.countsPerSecond)),
+        linkAvailability: Math.min(...states.map(availabilityOf)),
       }),
     );
   }
@@ -219,4 +223,9 @@ function networkAnswer(error: NetworkError): ServerAnswer {
   if (error === 'unknown-sae') return bad('no such SAE');
   if (error === 'no-link') return bad('no quantum link leads to the KME of that SAE');
   return answer(503, encodeError('not enough key material at the moment'));
+}
+
+/** Part of the time for which a link gave key; of one that has just begun, all of it. */
+function availabilityOf({ availableMs, observedMs }: LinkState): number {
+  return observedMs === 0 ? 1 : availableMs / observedMs;
 }

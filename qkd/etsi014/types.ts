@@ -16,12 +16,23 @@ export interface Status {
   readonly minKeySizeBits: number;
   /** 0: the KME hands no key to more than one slave. */
   readonly maxSaeIdCount: number;
-  /** Error rate of the worst hop, 0 to 0.5: our own member of `status_extension`, absent from other KMEs. */
+  /** Error rate of the worst hop, 0 to 0.5. Like the two below, our own member of `status_extension`, absent from other KMEs. */
   readonly linkQber?: number;
+  /** Photon detections per second of the darkest hop. */
+  readonly linkCountsPerSecond?: number;
+  /** Part of the time since its start for which the worst hop gave key, 0 to 1. */
+  readonly linkAvailability?: number;
 }
 
-/** Name of that member. */
-export const QBER_EXTENSION = 'qn3iwf_qber';
+/** Our own members of `status_extension`: what they are called here and there, and the most that each may be. */
+export const LINK_EXTENSIONS = [
+  { member: 'linkQber', name: 'qn3iwf_qber', most: 0.5 },
+  { member: 'linkCountsPerSecond', name: 'qn3iwf_counts_per_second', most: Number.MAX_VALUE },
+  { member: 'linkAvailability', name: 'qn3iwf_availability', most: 1 },
+] as const satisfies readonly { member: keyof Status; name: string; most: number }[];
+
+/** What a KME of ours tells of the link behind it. */
+export type LinkFigures = Pick<Status, (typeof LINK_EXTENSIONS)[number]['member']>;
 
 /** Key request [ETSI014 6.2]; a member left out takes the KME's default. */
 export interface KeyRequest {

@@ -70,6 +70,12 @@ describe('bodies of ETSI GS QKD 014', () => {
       const status = decodeStatus(body);
       expect(status.ok && status.value.linkQber).toBe(read);
     }
+    const link = { qn3iwf_counts_per_second: 1200.5, qn3iwf_availability: 0.75 };
+    const told = decodeStatus(utf8.encode(JSON.stringify({ ...value, status_extension: link })));
+    expect(told).toMatchObject({ ok: true, value: { linkCountsPerSecond: 1200.5, linkAvailability: 0.75 } });
+    const beyond = { qn3iwf_counts_per_second: -1, qn3iwf_availability: 1.1 };
+    const strange = decodeStatus(utf8.encode(JSON.stringify({ ...value, status_extension: beyond })));
+    expect(strange.ok && Object.keys(strange.value)).not.toContain('linkAvailability');
     for (const name of Object.keys(value)) {
       const without = JSON.stringify({ ...value, [name]: undefined });
       expect(decodeStatus(utf8.encode(without))).toMatchObject({
