@@ -7,6 +7,7 @@ export interface AdminPage {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What the pages stand on. */
@@ -20,6 +21,13 @@ export const plain = (status: number, text: string): AdminPage => ({
   status,
   contentType: 'text/plain; charset=utf-8',
   body: `${text}\n`,
+});
+
+/** A page that carries a JSON value. */
+export const json = (status: number, value: unknown): AdminPage => ({
+  status,
+  contentType: 'application/json',
+  body: `${JSON.stringify(value)}\n`,
 });
 
 /** Why the node would turn a new UE away now, in words; undefined when it takes one. */

@@ -1,7 +1,10 @@
-/** HTTP for monitoring: a few fixed pages, GET only, with small limits on everything that a client may send. */
+/**
+ * HTTP for operators: a few fixed pages, and under `/api` JSON requests of the console, with small limits on everything that
+ * a client may send. What changes something needs a token; pages of other sites reach nothing.
+ */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { isIP } from 'node:net';
-import { type AdminPage, plain } from '../admin/pages.ts';
+import { type AdminPage, json, plain } from '../admin/pages.ts';
+import { type AccessRule, apiPrefix, brokenRule } from './admin-access.ts';
 
 /** Where it listens. */
 export interface AdminPlace {
@@ -29,10 +32,23 @@ export interface Refused {
   readonly from: string;
 }
 
+/** JSON requests, and who may make them. */
+export interface AdminApi {
+  /** Does one; `url` is what follows `/api`, query included. Never rejects. */
+  answer(
+    method: string,
+    url: string,
+    body: unknown,
+  ): Promise<{ readonly status: number; readonly body: unknown }>;
+  /** What a client has to show; without one, there are no actions, and reading is for the loopback alone. */
+  readonly token: string | undefined;
+}
+
 /** What the listener serves and whom it tells. */
 export interface AdminHandlers {
   /** By the exact path; a path that is not there does not exist. */
   readonly pages: ReadonlyMap<string, () => Promise<AdminPage>>;
+  readonly api?: AdminApi;
   refused(request: Refused): void;
 }
 
@@ -91,70 +107,61 @@ const clientFaults: ReadonlyMap<string, number> = new Map([
   ['ERR_HTTP_REQUEST_TIMEOUT', 408],
 ]);
 
-/** Rules that a request must keep, the first broken one counts. */
-const rules: readonly {
-  readonly status: number;
-  readonly text: string;
-  readonly broken: (request: IncomingMessage, onLoopback: boolean) => boolean;
-}[] = [
-  { status: 405, text: 'only GET', broken: ({ method }) => method !== 'GET' },
-  {
-    status: 403,
-    text: 'not for pages of other sites',
-    broken: ({ headers }) =>
-      headers.origin !== undefined ||
-      (headers['sec-fetch-site'] !== undefined &&
-        !/^(?:none|same-origin)$/.test(String(headers['sec-fetch-site']))),
-  },
-  {
-    // A name that a stranger's DNS leads here would make the port his own origin in a browser.
-    status: 403,
-    text: 'not by that name',
-    broken: ({ headers }, onLoopback) => onLoopback && !isLocalHost(headers.host ?? ''),
-  },
-  {
-    status: 413,
-    text: 'no body is taken',
-    broken: ({ headers }) =>
-      headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0,
-  },
-];
-
-function isLocalHost(host: string): boolean {
-  const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-  return name === 'localhost' || isIP(name) !== 0;
-}
-
 async function answer(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  { pages, refused }: AdminHandlers,
+  handlers: AdminHandlers,
   onLoopback: boolean,
 ): Promise<void> {
   outgoing.on('error', () => {}); // the client left; there is nobody to tell
   const { method = '', url = '' } = incoming;
-  const refuse = (status: number, text: string): void => {
-    refused({ method, path: url.slice(0, 100), status, from: incoming.socket.remoteAddress ?? '' });
+  const refuse = ({ status, text, headers = {} }: Pick<AccessRule, 'status' | 'text' | 'headers'>): void => {
+    handlers.refused({ method, path: url.slice(0, 100), status, from: incoming.socket.remoteAddress ?? '' });
     // Whatever else the client sends on this connection is not read.
-    reply(outgoing, plain(status, text), {
-      connection: 'close',
-      ...(status === 405 ? { allow: 'GET' } : {}),
-    });
+    reply(outgoing, plain(status, text), { connection: 'close', ...headers });
   };
-  const broken = rules.find((rule) => rule.broken(incoming, onLoopback));
-  if (broken !== undefined) return refuse(broken.status, broken.text);
-  const page = pages.get(url.split('?', 1)[0] ?? '');
-  if (page === undefined) return refuse(404, 'there is no such page');
+  const broken = brokenRule(incoming, { onLoopback, token: handlers.api?.token });
+  if (broken !== undefined) return refuse(broken);
   try {
-    reply(outgoing, await page());
+    const page = await pageOf(incoming, handlers);
+    if (page === undefined) refuse({ status: 404, text: 'there is no such page' });
+    else if (page === unreadable) refuse({ status: 400, text: 'the body is no JSON' });
+    else reply(outgoing, page);
   } catch {
-    refuse(500, 'the page could not be made');
+    refuse({ status: 500, text: 'the page could not be made' });
+  }
+}
+
+const unreadable = Symbol('a body that is no JSON');
+
+/** A page of the table, or the answer to a JSON request. */
+async function pageOf(
+  incoming: IncomingMessage,
+  { pages, api }: AdminHandlers,
+): Promise<AdminPage | typeof unreadable | undefined> {
+  const { method = '', url = '' } = incoming;
+  if (!url.startsWith(apiPrefix)) return await pages.get(url.split('?', 1)[0] ?? '')?.();
+  if (api === undefined) return undefined;
+  const body = method === 'POST' ? await bodyOf(incoming) : undefined;
+  if (body === unreadable) return unreadable;
+  const answered = await api.answer(method, url.slice(apiPrefix.length - 1), body);
+  return json(answered.status, answered.body);
+}
+
+/** The JSON of a request whose length the rules have bounded. */
+async function bodyOf(incoming: IncomingMessage): Promise<unknown> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of incoming) if (piece instanceof Uint8Array) pieces.push(piece);
+  try {
+    return JSON.parse(Buffer.concat(pieces).toString('utf8'));
+  } catch {
+    return unreadable;
   }
 }
 
 function reply(
   outgoing: ServerResponse,
-  { status, contentType, body }: AdminPage,
+  { status, contentType, body, headers = {} }: AdminPage,
   more: Readonly<Record<string, string>> = {},
 ): void {
   outgoing.writeHead(status, {
@@ -162,6 +169,7 @@ function reply(
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    ...headers,
     ...more,
   });
   outgoing.end(body);

@@ -77,7 +77,11 @@ describe('the KME', () => {
         max_key_size: 1024,
         min_key_size: 64,
         max_SAE_ID_count: 2,
-        status_extension: { qn3iwf_qber: 0.02 },
+        status_extension: {
+          qn3iwf_qber: 0.02,
+          qn3iwf_counts_per_second: expect.any(Number),
+          qn3iwf_availability: expect.closeTo(1, 1),
+        },
       },
     });
   });

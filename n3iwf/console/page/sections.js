@@ -1,0 +1,198 @@
+/** What each section of the page shows of a view; all of it is drawn anew from values, nothing is kept here. */
+import { byId, fill, make, modeText, octetsText, spanText, table } from './dom.js';
+
+/** @typedef {import('../../admin/view-types.ts').StatusView} StatusView */
+/** @typedef {import('../../admin/view-types.ts').UeView} UeView */
+/** @typedef {import('../../admin/view-types.ts').UeDetailView} UeDetailView */
+/** @typedef {import('../../admin/view-types.ts').KeysView} KeysView */
+/** @typedef {import('../../admin/view-types.ts').AlarmView} AlarmView */
+/** @typedef {import('../../admin/view-types.ts').AmfView} AmfView */
+/** @typedef {import('../../admin/view-types.ts').AuditView} AuditView */
+
+/** @param {StatusView} status */
+export function drawStatus(status) {
+  byId('name').textContent = `${status.name} — qn3iwf ${status.version}`;
+  const state = status.draining ? 'draining' : status.obstacle === undefined ? 'takes UEs' : status.obstacle;
+  const text = `${state}, up for ${spanText(Math.floor(status.uptimeSeconds / 60) * 60)}`;
+  if (byId('state').textContent !== text) byId('state').textContent = text;
+  const { counts, keyModes, packets } = status;
+  const figures = {
+    'UEs attached': String(status.ues.attached ?? counts.ues),
+    'UEs in all': String(counts.ues),
+    'PDU sessions': String(counts.sessions),
+    'IKE SAs': String(counts.ikeSas),
+    'Child SAs': String(counts.childSas),
+    'Packets up': String(packets.uplink),
+    'Packets down': String(packets.downlink),
+    'Packets dropped': String(packets.dropped),
+    Policy: status.policy,
+    ...Object.fromEntries(Object.entries(keyModes).map(([mode, count]) => [`SAs on ${mode}`, String(count)])),
+  };
+  fill(
+    byId('figures'),
+    ...Object.entries(figures).map(([name, value]) =>
+      make('div', {}, make('dt', {}, name), make('dd', {}, value)),
+    ),
+  );
+}
+
+/** @param {readonly AlarmView[]} alarms */
+export function drawAlarms(alarms) {
+  const none = make('p', { class: 'quiet' }, 'None stands.');
+  const shown = alarms.map(({ name, severity, subject, detail, since }) =>
+    make(
+      'p',
+      { class: `alarm ${severity}` },
+      make('strong', {}, `${name} ${subject}`),
+      ` ${detail}, since ${timeOf(since)} (${severity})`,
+    ),
+  );
+  fill(byId('alarm-list'), ...(shown.length === 0 ? [none] : shown));
+}
+
+/**
+ * @param {readonly UeView[]} ues
+ * @param {(id: number) => void} choose called with the number of a UE whose button was pressed
+ */
+export function drawUes(ues, choose) {
+  const rows = ues.map((ue) => [
+    make('button', { type: 'button', 'data-ue': String(ue.id) }, `${ue.id} ${ue.name}`),
+    ue.state,
+    ue.mode === undefined ? '' : modeText(ue.mode),
+    ue.peer,
+    ue.innerAddress ?? '',
+    ue.amf ?? '',
+    ue.sessions.join(' '),
+    spanText(ue.ageSeconds),
+  ]);
+  const heads = ['UE', 'State', 'Keys', 'Reached at', 'Inner address', 'AMF', 'Sessions', 'For'];
+  fill(byId('ue-table'), table(`${ues.length} UEs`, heads, rows));
+  for (const button of byId('ue-table').querySelectorAll('button'))
+    button.onclick = () => choose(Number(button.dataset.ue));
+}
+
+/** @param {UeDetailView} ue */
+function saRows(ue) {
+  const rows = ue.childSas.map((sa) => [
+    sa.use === 'session' ? `session ${sa.session ?? ''}` : sa.use,
+    `${sa.spiIn} / ${sa.spiOut}`,
+    modeText(sa.mode),
+    sa.keyId ?? '',
+    spanText(sa.keyAgeSeconds),
+    String(sa.rekeys),
+    sa.suite,
+    `${sa.packetsIn} / ${sa.packetsOut}`,
+  ]);
+  const { ikeSa } = ue;
+  if (ikeSa === undefined) return rows;
+  const spis = `${ikeSa.spiInitiator} / ${ikeSa.spiResponder}`;
+  const age = spanText(ikeSa.keyAgeSeconds);
+  const first = [
+    'IKE',
+    spis,
+    modeText(ikeSa.mode),
+    ikeSa.keyId ?? '',
+    age,
+    String(ikeSa.rekeys),
+    ikeSa.suite,
+    '',
+  ];
+  return [first, ...rows];
+}
+
+/**
+ * @param {UeDetailView | undefined} ue
+ * @param {{ rekey: () => void, release: () => void }} actions
+ */
+export function drawUe(ue, actions) {
+  const place = byId('ue-detail');
+  if (ue === undefined) return fill(place);
+  const saHeads = ['SA', 'SPIs', 'Keys', 'Key ID', 'Key age', 'Rekeys', 'Suite', 'Packets in / out'];
+  const sessions = ue.sessionDetails.map((session) => [
+    String(session.session),
+    session.type,
+    `${session.dlTeid} at ${session.n3Address}`,
+    `${session.ulTeid} at ${session.upf}`,
+    session.flows
+      .map(({ qfi, fiveQi }) => `${qfi}${fiveQi === undefined ? '' : ` (5QI ${fiveQi})`}`)
+      .join(', '),
+    `${octetsText(session.uplinkOctets)} / ${octetsText(session.downlinkOctets)}`,
+  ]);
+  const drops = Object.entries(ue.drops).map(([cause, count]) => `${cause} ${count}`);
+  fill(
+    place,
+    make('h3', {}, `UE ${ue.id} ${ue.name}`),
+    table('Security associations', saHeads, saRows(ue)),
+    table('PDU sessions', ['Session', 'Type', 'Our tunnel end', 'UPF', 'Flows', 'Up / down'], sessions),
+    make(
+      'p',
+      { class: 'quiet' },
+      drops.length === 0 ? 'No packet of it was dropped.' : `Dropped: ${drops.join(', ')}`,
+    ),
+    make(
+      'p',
+      {},
+      make('button', { type: 'button', 'data-act': 'rekey' }, 'Rekey its SAs'),
+      ' ',
+      make('button', { type: 'button', 'data-act': 'release' }, 'Release it'),
+    ),
+  );
+  for (const button of place.querySelectorAll('button'))
+    button.onclick = () => actions[button.dataset.act === 'rekey' ? 'rekey' : 'release']();
+}
+
+/** @param {KeysView} keys */
+export function drawKeys({ policy, supply, pool, handed }) {
+  const words =
+    supply === undefined
+      ? `Policy ${policy}; this node has no KME.`
+      : `Policy ${policy}; ${supply.mode === 'qkd' ? 'quantum keys are used' : 'fallback to ML-KEM'}` +
+        `${supply.reason === undefined ? '' : ` (${supply.reason})`}; the KME is ${supply.reachable ? 'reachable' : 'not reachable'}; ` +
+        `${handed} keys went to SAs.`;
+  if (byId('keying').textContent !== words) byId('keying').textContent = words;
+  const rows = Object.entries(pool ?? {}).map(([state, count]) => [state, String(count)]);
+  fill(byId('pool'), ...(rows.length === 0 ? [] : [table("The key store's books", ['State', 'Keys'], rows)]));
+}
+
+/** @param {readonly AmfView[]} amfs */
+export function drawAmfs(amfs) {
+  const rows = amfs.map((amf) => [
+    String(amf.number),
+    amf.name,
+    amf.state,
+    String(amf.capacity),
+    String(amf.ues),
+  ]);
+  const heads = ['Number', 'Name', 'State', 'Capacity', 'UEs'];
+  fill(byId('amf-table'), table(`${amfs.length} AMFs`, heads, rows));
+}
+
+/** @param {AuditView | null} audit */
+export function drawAudit(audit) {
+  if (audit === null) {
+    byId('audit-chain').textContent = 'This node keeps none: it has no key store.';
+    return;
+  }
+  const chain =
+    audit.chain === 'ok'
+      ? 'each row shown follows from the one before'
+      : `broken at row ${audit.brokenAt ?? '?'}`;
+  byId('audit-chain').textContent = `${audit.length} rows; ${chain}.`;
+  const rows = [...audit.rows]
+    .reverse()
+    .map(({ sequence, at, event, hash }) => [
+      String(sequence),
+      timeOf(at),
+      JSON.stringify(event),
+      hash.slice(0, 16),
+    ]);
+  fill(
+    byId('audit-table'),
+    table('Its end, newest first', ['Row', 'At', 'Event', 'Hash'], rows, new Set([2])),
+  );
+}
+
+/** @param {string} iso */
+function timeOf(iso) {
+  return iso.slice(0, 19).replace('T', ' ');
+}
