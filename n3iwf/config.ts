@@ -5,6 +5,7 @@ import { OperatorError } from './errors.ts';
 import { keyingSchema } from './keying-settings.ts';
 import { cellIdentityBits, n2ProfileNames } from './n2/profile.ts';
 import { childSaPolicies } from './nwu/child-sa-policy.ts';
+import { greVariants } from './nwu/gre.ts';
 import { keyPolicies, ppkUses } from './nwu/key-policy.ts';
 import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
 import { parseAddress } from './userplane/address.ts';
@@ -84,11 +85,15 @@ const userPlane = z.strictObject({
     .default({})
     .describe('code points of outer packets by 5QI'),
   gre: z
-    .enum(['standard', 'free5gc'])
+    .enum(greVariants)
     .default('standard')
     .describe(
       "GRE header to UEs: of the standard, or with IPv4 as protocol type, which free5GC's UE insists on",
     ),
+  greOf: z
+    .record(z.string(), z.enum(greVariants))
+    .default({})
+    .describe('the same for single UEs, by their IKE identity'),
   clampMss: z.boolean().default(true).describe('lower the TCP segment size that peers offer to what fits'),
 });
 
@@ -250,6 +255,12 @@ export const configSchema = z.strictObject({
         .max(3600)
         .default(8)
         .describe('seconds that an orderly end may take: releases, Deletes, NG Reset'),
+      inactivityMs: z
+        .number()
+        .int()
+        .min(0)
+        .default(0)
+        .describe('without a packet, before the AMF is asked to release a UE; 0: never'),
     })
     .prefault({}),
   control: z

@@ -25,17 +25,17 @@ import { type AwaitedAnswer, AwaitedAnswers } from './n2/awaited.ts';
 import { N2Counters } from './n2/counters.ts';
 import { dispatchN2, ueNamedBy } from './n2/dispatch.ts';
 import { onN2Event } from './n2/events.ts';
-import { failInitialContextSetup } from './n2/procedures/initial-context-setup.ts';
 import { sendUplinkNas } from './n2/procedures/nas-transport.ts';
 import {
   keepDownlinkTunnels,
   moveDownlinkTunnel,
 } from './n2/procedures/pdu-session-resource-modify-indication.ts';
-import { releaseSession } from './n2/procedures/pdu-session-resource-notify.ts';
+import { tunnelLost } from './n2/procedures/pdu-session-resource-notify.ts';
 import { closeSession } from './n2/procedures/pdu-session-resource-release.ts';
-import { abandonSetup, setupCauses } from './n2/procedures/pdu-session-resource-setup.ts';
+import { answerPending } from './n2/procedures/pending.ts';
 import {
   endIkeSa,
+  releaseIdleUes,
   sendUeContextReleaseComplete,
   sendUeContextReleaseRequest,
 } from './n2/procedures/ue-context-release.ts';
@@ -48,10 +48,10 @@ import { onIkeEvent } from './nwu/ike-events.ts';
 import { KeyUses } from './nwu/key-uses.ts';
 import { onNasOpened } from './nwu/nas-delivery.ts';
 import { NasEnvelopeReader } from './nwu/nas-envelope.ts';
-import { endSessionChange } from './nwu/session-change.ts';
 import { type RecordEntry, recordingEngine } from './replay/engine-record.ts';
 import { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
+import { InactivityWatch } from './ue/inactivity-watch.ts';
 import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
 import { UeRegistry } from './ue/registry.ts';
 import { UsageWatch } from './ue/usage-watch.ts';
@@ -98,6 +98,8 @@ export interface GatewayConfig {
   readonly locate: Locate;
   /** How sessions are laid on Child SAs; without it each has one. */
   readonly sessions?: SessionPolicy;
+  /** How long a UE may send and get nothing before it is released, in ms; without it, or with 0, for ever. */
+  readonly inactivityMs?: number;
   /** Who gets quantum keys and when there are too few; it takes effect with the first look at the supply. */
   readonly keying?: KeyingSettings;
 }
@@ -128,6 +130,7 @@ export class Gateway implements Node {
   draining = false;
   private readonly engine: IkeEndpoint;
   private readonly usage: UsageWatch;
+  private readonly inactivity: InactivityWatch;
   private readonly ports: GatewayPorts;
   private readonly envelopes = new Map<number, NasEnvelopeReader>();
   private readonly awaited = new AwaitedAnswers();
@@ -165,7 +168,7 @@ export class Gateway implements Node {
         random: (length) => ports.random(length),
         sendEsp: (packet, local, remote, udp, tos) => ports.sendEsp(packet, local, remote, udp, tos),
         sendGtpu: (datagram, remote, tos, local) => ports.sendGtpu(datagram, remote, tos, local),
-        tunnelLost: (ueId, pduSession) => this.withUe(ueId, (ue) => this.onTunnelLost(ue, pduSession)),
+        tunnelLost: (ueId, pduSession) => this.withUe(ueId, (ue) => tunnelLost(this, ue, pduSession)),
         ...(ports.createCipher === undefined ? {} : { createCipher: ports.createCipher }),
         pathChanged: (upf, isUp) => {
           const text = isUp ? 'the UPF answers again' : 'the UPF does not answer';
@@ -179,6 +182,7 @@ export class Gateway implements Node {
       },
     );
     this.usage = new UsageWatch(config.ike.lifetimes);
+    this.inactivity = new InactivityWatch(config.inactivityMs);
     const { recordIke } = ports;
     const enginePorts: EndpointPorts = {
       random: (length) => ports.random(length),
@@ -304,6 +308,7 @@ export class Gateway implements Node {
     this.plane.tick(now);
     this.forcedRekeys.tick();
     if (this.usage.due(now)) this.tellUsage(now);
+    if (this.inactivity.due(now)) releaseIdleUes(this, now, this.inactivity);
     for (const { ue, answer } of this.awaited.expire(now)) {
       if (this.ues.ofId(ue.id) !== ue) continue;
       if (answer === 'UEContextReleaseCommand') this.releaseTimedOut(ue);
@@ -358,12 +363,14 @@ export class Gateway implements Node {
   /** When `tick` must be called next, in ms of the clock, or undefined when nothing waits. */
   deadline(): number | undefined {
     const usage = this.usage.deadline(this.now(), this.ues.size);
+    const idle = this.inactivity.deadline(this.now(), this.ues.size);
     const candidates = [
       this.engine.deadline(),
       this.plane.deadline(),
       this.awaited.deadline(),
       this.forcedRekeys.deadline(),
       usage,
+      idle,
     ];
     return candidates.reduce(
       (least, at) => (least === undefined || (at !== undefined && at < least) ? at : least),
@@ -395,9 +402,10 @@ export class Gateway implements Node {
   /** Takes the UE out of the user plane, then settles with the AMF: complete what it commanded, or ask it to. */
   ikeSaGone(ue: UeContext, reason: string): void {
     const sessionIds = [...ue.sessions.keys()];
-    this.answerPending(ue);
+    answerPending(this, ue);
     for (const id of sessionIds) closeSession(this, ue, id, false);
     this.plane.removeUe(ue.id);
+    this.inactivity.forget(ue.id);
     this.envelopes.delete(ue.id);
     if (ue.innerAddress !== undefined) this.innerAddresses.release(ue.innerAddress);
     ue.innerAddress = undefined;
@@ -434,13 +442,6 @@ export class Gateway implements Node {
       amf.resetting = true;
       this.ports.resetN2({ cause, resetType: { choice: 'ngInterface', value: 'reset-all' } }, amf.number);
     }
-  }
-
-  /** Whatever waited for the UE has failed, and the AMF is told before the UE's release is spoken of. */
-  private answerPending(ue: UeContext): void {
-    for (const id of [...ue.sessionSetups.keys()]) abandonSetup(this, ue, id, setupCauses.released);
-    for (const tag of [...ue.sessionChanges.keys()]) endSessionChange(ue, tag, false);
-    failInitialContextSetup(this, ue, setupCauses.released);
   }
 
   private carryOut(outputs: readonly Output[]): void {
@@ -485,12 +486,6 @@ export class Gateway implements Node {
       this.journal.nas(ue.id, nasPdu, 'UE');
       sendUplinkNas(this, ue, nasPdu);
     }
-  }
-
-  /** What the UPF has forgotten, the SMF must set up anew: the session ends here and the AMF is told. */
-  private onTunnelLost(ue: UeContext, pduSession: number): void {
-    this.log.error({ ue: ue.id, pduSession }, 'the UPF has lost the tunnel of a session');
-    releaseSession(this, ue, pduSession, { choice: 'transport', value: 'transport-resource-unavailable' });
   }
 
   private onNasClosed(ue: UeContext): void {

@@ -18,7 +18,7 @@ const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
  */
 export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
   const { ike, inner, n2, n3, qkd } = config;
-  const { replayWindow, childSas, dscp, gre, ...limits } = config.userPlane;
+  const { replayWindow, childSas, dscp, gre, greOf, ...limits } = config.userPlane;
   const { preSharedKeyFile } = ike;
   const preSharedKey =
     preSharedKeyFile === undefined ? undefined : readNamedFile('ike.preSharedKeyFile', preSharedKeyFile);
@@ -35,7 +35,8 @@ export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig 
       },
       innerPool: inner.pool,
       inner: innerConfigOf(config),
-      sessions: { childSas, dscp: codePoints(dscp) },
+      sessions: { childSas, dscp: codePoints(dscp), greVariants: new Map(Object.entries(greOf)) },
+      inactivityMs: config.timers.inactivityMs,
       keying: keyingSettingsOf(ike.policy, qkd?.keying),
       userPlane: {
         espWindow: replayWindow,

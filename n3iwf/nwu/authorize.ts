@@ -11,7 +11,8 @@ import { hostSelector } from './selectors.ts';
 export function authorizeUe(node: Node, request: AuthorizeRequest): AuthorizeAnswer {
   const ue = node.ues.ofIkeSa(request.ikeSaId);
   if (ue === undefined || ue.state !== 'securing') return { refuse: NOTIFY.AUTHENTICATION_FAILED };
-  const assigned = node.innerAddresses.assign(request.attributes, identityText(request.peerId.data));
+  const identity = identityText(request.peerId.data);
+  const assigned = node.innerAddresses.assign(request.attributes, identity);
   if (assigned === 'notAsked') return { refuse: NOTIFY.FAILED_CP_REQUIRED };
   if (assigned === 'exhausted') {
     node.log.error({ ue: ue.id, used: node.innerAddresses.used }, 'no inner address is left for the UE');
@@ -19,7 +20,8 @@ export function authorizeUe(node: Node, request: AuthorizeRequest): AuthorizeAns
   }
   const { inner, own, attributes } = assigned;
   ue.innerAddress = inner;
-  node.plane.addUe(ue.id, formatAddress(inner));
+  const greVariant = node.sessionPolicy.greVariants?.get(identity);
+  node.plane.addUe(ue.id, formatAddress(inner), greVariant && { greVariant });
   return {
     attributes,
     trafficSelectorsInitiator: [hostSelector(inner)],

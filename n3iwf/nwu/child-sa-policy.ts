@@ -1,5 +1,6 @@
 import type { QosFlowLevelQosParameters } from '#ngap';
 import { type Flows, isGuaranteed } from '../n2/qos-flows.ts';
+import type { GreVariant } from './gre.ts';
 
 /** Which flows of a session get a Child SA of their own: none, those with a guaranteed bit rate, or each. */
 export const childSaPolicies = ['session', 'gbr', 'flow'] as const;
@@ -11,6 +12,8 @@ export interface SessionPolicy {
   readonly childSas: ChildSaPolicy;
   /** Differentiated services code points (0 to 63) by 5QI; flows of others keep that of their packets. */
   readonly dscp: ReadonlyMap<number, number>;
+  /** GRE headers of single UEs by their IKE identity; the others have that of the plane. */
+  readonly greVariants?: ReadonlyMap<string, GreVariant>;
 }
 
 export const defaultSessionPolicy: SessionPolicy = { childSas: 'session', dscp: new Map() };

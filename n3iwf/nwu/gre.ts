@@ -12,7 +12,9 @@ export interface GrePacket {
 }
 
 /** The header variants UEs understand: of the standard, or of free5GC's UE (IPv4 as protocol type, no RQI). */
-export type GreVariant = 'standard' | 'free5gc';
+export const greVariants = ['standard', 'free5gc'] as const;
+
+export type GreVariant = (typeof greVariants)[number];
 
 const keyPresent = 0x2000;
 const unsupportedFlags = 0xdfff; // checksum, routing, sequence, recursion, version other than 0

@@ -128,7 +128,7 @@ describe('configuration', () => {
     expect(innerConfigOf(config)).toMatchObject({ address6: '2001:db8:45::1', dns: ['2001:db8::53'] });
     expect(config.userPlane).toEqual({
       ...{ replayWindow: 1024, nwuMtu: 1500, n3Mtu: 1500, clampMss: true },
-      ...{ childSas: 'session', dscp: {}, gre: 'standard' },
+      ...{ childSas: 'session', dscp: {}, gre: 'standard', greOf: {} },
     });
   });
 

@@ -164,3 +164,23 @@ describe('sessions of the other types', () => {
     expect(world.core.upf.counters.spoofed).toBe(1);
   });
 });
+
+describe('GRE header towards UEs', () => {
+  it("[TS24502 9.3.3] is the standard's, or that of free5GC's UE where the configuration says so of its identity", async () => {
+    const greVariants = new Map([['ue-0002', 'free5gc']] as const);
+    const sessions = { childSas: 'session', dscp: new Map(), greVariants } as const;
+    const world = new World({ ues: 2, gateway: { sessions } });
+    const headers: string[] = [];
+    for (const who of world.ues) {
+      const onPacket = who.ue.sessions.onPacket.bind(who.ue.sessions);
+      who.ue.sessions.onPacket = (id, gre) => {
+        headers.push(Buffer.from(gre.subarray(0, 8)).toString('hex'));
+        onPacket(id, gre);
+      };
+      await world.register(who);
+      await world.openSession(who);
+      expect(await world.ping(who)).toBe(true);
+    }
+    expect(headers).toEqual(['2000000001000000', '2000080001000000']);
+  });
+});

@@ -21,6 +21,12 @@ export function releaseSession(node: Node, ue: UeContext, pduSessionId: number, 
   });
 }
 
+/** What the UPF has forgotten, the SMF must set up anew: the session ends here and the AMF is told [TS29281 7.3.1]. */
+export function tunnelLost(node: Node, ue: UeContext, pduSession: number): void {
+  node.log.error({ ue: ue.id, pduSession }, 'the UPF has lost the tunnel of a session');
+  releaseSession(node, ue, pduSession, { choice: 'transport', value: 'transport-resource-unavailable' });
+}
+
 /** The UE took a Child SA away that carried flows of its own: those end, and with the last of them the session [TS38413 8.2.4]. */
 export function releaseFlows(
   node: Node,

@@ -3,6 +3,7 @@ import type { Node } from '../../node.ts';
 import { sendEapToUe } from '../../nwu/eap-send.ts';
 import { eapFailure } from '../../nwu/eap5g.ts';
 import type { ReleaseReason, UeContext } from '../../ue/context.ts';
+import type { InactivityWatch } from '../../ue/inactivity-watch.ts';
 import type { Report } from '../report.ts';
 
 /** The AMF ends the UE: the IKE SA goes first, the answer follows when it is gone [TS38413 8.3.3]. */
@@ -68,4 +69,14 @@ export function sendUeContextReleaseRequest(
       cause: { choice: reason.group, value: reason.cause } as Cause,
     },
   });
+}
+
+/** UEs of whose Child SAs none carried a packet for long: the AMF is asked to release them [TS38413 8.3.2]. */
+export function releaseIdleUes(node: Node, now: number, watch: InactivityWatch): void {
+  for (const ue of [...node.ues]) {
+    const report = node.plane.report(ue.id);
+    if (report === undefined || !watch.isIdle(now, report)) continue;
+    const text = 'no packet of the UE for long';
+    node.release(ue, { group: 'radioNetwork', cause: 'user-inactivity', text });
+  }
 }
