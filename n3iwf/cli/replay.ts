@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperatorError } from '../errors.ts';
 import { type CapturedFrame, readCapture } from '../replay/capture-file.ts';
-import { CaptureReader, faultVerdicts, type Report } from '../replay/capture-reader.ts';
+import { CaptureReader, faultVerdicts, type IkeReport, type Report } from '../replay/capture-reader.ts';
 import { datagramsOf } from '../replay/datagrams.ts';
 import { decodeEntry, type RecordEntry } from '../replay/engine-record.ts';
 import { replayEngine, sidesOf } from '../replay/engine-replay.ts';
@@ -18,6 +18,7 @@ export interface ReplayOptions {
   readonly againstEngine?: string;
 }
 
+const isZero = /^0+$/;
 const tableName = 'ikev2_decryption_table';
 
 /**
@@ -88,18 +89,24 @@ function countsOf(reports: readonly Report[]) {
   const ike = reports.filter((report) => report.kind === 'ike');
   return {
     ikeMessages: ike.length,
-    ikeSas: new Set(
-      ike.map(
-        ({ spiInitiator, from, to }) => `${spiInitiator} ${[from, to].map(addressOf).sort().join(' ')}`,
-      ),
-    ).size,
+    ikeSas: countSas(ike),
     sealed: ike.filter(({ verdict }) => verdict === 'sealed').length,
     espPackets: reports.length - ike.length,
   };
 }
 
-function addressOf(end: string): string {
-  return end.replace(/:\d+$/, '');
+/** IKE SAs by both SPIs, as UEs may share the initiator's; requests that nobody answered count by that one and their sender. */
+function countSas(ike: readonly IkeReport[]): number {
+  const named = ike.filter(({ spiResponder }) => !isZero.test(spiResponder));
+  const answered = new Set(named.map(({ spiInitiator }) => spiInitiator));
+  const alone = ike.filter(
+    ({ spiInitiator, spiResponder }) => isZero.test(spiResponder) && !answered.has(spiInitiator),
+  );
+  const keys = [
+    ...named.map(({ spiInitiator, spiResponder }) => `${spiInitiator} ${spiResponder}`),
+    ...alone.map(({ spiInitiator, from }) => `${spiInitiator} ${from}`),
+  ];
+  return new Set(keys).size;
 }
 
 function readKeys(path: string): KeyTable {

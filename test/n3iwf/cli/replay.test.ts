@@ -46,6 +46,22 @@ describe('n3iwf replay', () => {
     expect(lines.at(-1)).toMatch(/[1-9]\d* without keys, 0 faulty/);
   });
 
+  it('counts SAs by both SPIs, and one that nobody answered as well', () => {
+    const path = join(folder, 'unanswered.pcap');
+    const octets = readFileSync(join(captures, 'free5gc', 'n3iwue.pcap'));
+    const first = JSON.parse(
+      run(join(captures, 'free5gc', 'n3iwue.pcap'), { json: true }).lines.join(''),
+    ) as {
+      ikeSas: number;
+      messages: { frame: number }[];
+    };
+    expect(first.ikeSas).toBe(5); // of two addresses and one SPI of the initiator
+    let at = 24;
+    for (let number = 1; number <= first.messages[0]!.frame; number++) at += 16 + octets.readUInt32LE(at + 8);
+    writeFileSync(path, octets.subarray(0, at));
+    expect(run(path, {}).lines.at(-1)).toContain('1 IKE messages of 1 SAs');
+  });
+
   it('a changed octet is a fault, and the status says so', () => {
     const octets = readFileSync(matrix);
     const sealed = run(matrix, { keys, json: true }).lines.join('');

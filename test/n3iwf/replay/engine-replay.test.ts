@@ -5,7 +5,7 @@ import { replayEngine, sidesOf } from '../../../n3iwf/replay/engine-replay.ts';
 import { type Datagram, World, type WorldOptions } from '../../support/world.ts';
 
 /** An attach with a session, a rekey and a detach; the lines of its record and the datagrams that crossed NWu. */
-async function recorded(options: WorldOptions = {}) {
+async function recorded({ idleMs = 0, ...options }: WorldOptions & { readonly idleMs?: number } = {}) {
   const lines: string[] = [];
   const wire: Datagram[] = [];
   const world = new World({
@@ -21,6 +21,7 @@ async function recorded(options: WorldOptions = {}) {
     await world.openSession(ue);
   }
   expect(world.ue.events.at(-1)?.type).not.toBe('failed');
+  await world.pass(idleMs);
   world.gateway.ike((engine, now) => engine.rekeyIkeSa(now, world.gateway.ues.ofId(1)!.ikeSaId));
   await world.settle();
   const captured = (): CapturedDatagram[] =>
@@ -43,6 +44,24 @@ describe('an engine replayed', () => {
     const result = replayEngine(entriesOf(lines), sidesOf(captured()));
     expect(result.difference).toBeUndefined();
     expect(result.compared).toBeGreaterThan(8);
+  });
+
+  it('takes an SPI that begins with zeros for an SPI, not for the marker of NAT traversal [RFC3948 2.2]', async () => {
+    const spi = Uint8Array.of(0, 0, 0, 0, 0, 6, 0xf7, 8);
+    const { lines, captured } = await recorded({ ue: { spi } });
+    const sides = sidesOf(captured());
+    expect([...sides.toResponder.values()][0]?.[0]?.subarray(0, 8)).toEqual(spi);
+    const result = replayEngine(entriesOf(lines), sides);
+    expect(result.difference).toBeUndefined();
+    expect(result.compared).toBeGreaterThan(8);
+  });
+
+  it('compares keepalives with the record, and messages after them with the capture', async () => {
+    const { lines, captured } = await recorded({ idleMs: 60_000 });
+    expect(lines).toContain('{"kind":"sent","data":[{"$hex":"ff"}]}');
+    expect(replayEngine(entriesOf(lines), sidesOf(captured())).difference).toBeUndefined();
+    const changed = lines.map((line) => line.replace('"data":[{"$hex":"ff"}]', '"data":[{"$hex":"fe"}]'));
+    expect(replayEngine(entriesOf(changed), sidesOf(captured())).difference).toContain('ff instead of fe');
   });
 
   it('names the first message that differs, and how', async () => {
