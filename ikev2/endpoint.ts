@@ -364,7 +364,7 @@ export class IkeEndpoint {
   private fire(sa: IkeSa, timer: TimerName): void {
     switch (timer) {
       case 'retransmit':
-        sa.retransmit();
+        sa.requests.retransmit();
         return;
       case 'halfOpen':
         expireHalfOpen(sa);

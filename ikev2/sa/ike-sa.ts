@@ -19,7 +19,7 @@ import type {
 import { type Channel, isZero, NO_SPI, spiKey } from './channel.ts';
 import type { ChildRecord } from './child-sa.ts';
 import { readContents } from './contents.ts';
-import { answerDivided, collectFragment, narrow } from './fragments.ts';
+import { answerDivided, collectFragment } from './fragments.ts';
 import { dueOf, type Life, startIkeLife } from './lifetimes.ts';
 import { armKeepalive, heard, type Path } from './mobility.ts';
 import type { Node } from './node.ts';
@@ -27,6 +27,7 @@ import { leastRoom } from './path-mtu.ts';
 import { notify } from './payloads.ts';
 import { PpkRequests } from './ppk-requests.ts';
 import type { Opened } from './reassembly.ts';
+import { Requests } from './requests.ts';
 import { SideChannels } from './retired.ts';
 import { advance, type SaInput, type SaState } from './states.ts';
 import type { Task } from './task.ts';
@@ -58,6 +59,8 @@ export class IkeSa {
   channel: Channel;
   /** Predecessors of the channel, and what collisions leave. */
   readonly beside = new SideChannels(this);
+  /** What this side asks of the peer. */
+  readonly requests = new Requests(this);
   state: SaState = 'created';
   local: SocketAddress;
   remote: SocketAddress;
@@ -91,8 +94,6 @@ export class IkeSa {
   lastHeard = 0;
   now = 0;
   private readonly handler: RequestHandler;
-  private readonly queue: Task[] = [];
-  private active: Task | undefined;
   private waiting: Waiting | undefined;
   private outputs: Output[] = [];
 
@@ -158,12 +159,12 @@ export class IkeSa {
 
   /** A request of ours is under way or waits. */
   get busy(): boolean {
-    return this.active !== undefined || this.queue.length > 0;
+    return this.requests.busy;
   }
 
   /** We are about to replace the IKE SA. */
   get replacing(): boolean {
-    return this.active?.replacesIkeSa === true;
+    return this.requests.current?.replacesIkeSa === true;
   }
 
   /** The new channel of a rekeyed SA takes over; gives the old one, of which the caller has to dispose. */
@@ -201,9 +202,7 @@ export class IkeSa {
 
   /** Queues a request; it goes out when those before it are answered. */
   request(task: Task, first = false): void {
-    if (first) this.queue.unshift(task);
-    else this.queue.push(task);
-    this.startNext();
+    this.requests.add(task, first);
   }
 
   /** Answers the request that is open; gives the first datagram, which is the whole of IKE_SA_INIT. */
@@ -217,7 +216,7 @@ export class IkeSa {
   }
 
   /** A message of ours, in fragments where it has to be; it can be cut shorter later if that may help. */
-  private seal(exchange: number, response: boolean, messageId: number, payloads: readonly Payload[]): Sent {
+  seal(exchange: number, response: boolean, messageId: number, payloads: readonly Payload[]): Sent {
     const { channel, node } = this;
     const random = (length: number) => node.random(length);
     const cipher = channel.outgoing;
@@ -311,10 +310,7 @@ export class IkeSa {
     this.handler.onSetUpEnded(this);
     this.waiting = undefined;
     this.ppks.clear();
-    const tasks = this.active === undefined ? this.queue : [this.active, ...this.queue];
-    for (const task of tasks.splice(0)) task.abandon?.(this, reason);
-    this.active = undefined;
-    this.queue.length = 0;
+    this.requests.abandon(reason);
     for (const child of this.children.values()) {
       this.node.releaseEspSpi(child.spiIn);
       this.emit({ type: 'childSaDeleted', ikeSaId: this.id, childSaId: child.id, reason, withIkeSa: true });
@@ -332,29 +328,6 @@ export class IkeSa {
       ...(notifyType === undefined ? {} : { notifyType }),
       established,
     });
-  }
-
-  /** The request in flight again, or the end of an SA whose peer is silent. [RFC7296 2.4] */
-  retransmit(): void {
-    const { own } = this.channel;
-    const least = leastRoom(this.remote.address);
-    const datagrams = own.again(this.node.timers, least);
-    if (datagrams === undefined) {
-      const deleting = this.state === 'deleting';
-      this.close(
-        deleting ? 'local' : 'timeout',
-        deleting ? 'deleted; the peer did not confirm' : 'the peer does not answer',
-      );
-      return;
-    }
-    if (own.refitted) narrow(this, least);
-    this.armRetransmit();
-    this.transmit(datagrams);
-  }
-
-  /** The request in flight once more, out of turn. */
-  repeat(): void {
-    this.transmit(this.channel.own.datagrams);
   }
 
   /** Ends an SA that is not established; a peer whose request is open is told so. */
@@ -414,33 +387,25 @@ export class IkeSa {
   /** Only what answers the request in flight is looked at. */
   private receiveResponse(datagram: Uint8Array, message: DecodedMessage, remote: SocketAddress): void {
     const { messageId, exchange } = message.header;
-    const { own } = this.channel;
-    const task = this.active;
-    if (task === undefined || !own.matches(messageId, exchange)) {
+    const task = this.requests.answeredBy(messageId, exchange);
+    if (task === undefined) {
       this.reject(`response ${messageId} answers nothing`, remote);
       return;
     }
     if (exchange === EXCHANGE.IKE_SA_INIT) {
       task.processInit?.(this, datagram, message);
-      this.startNext();
+      this.requests.startNext();
       return;
     }
     const opened = this.open(datagram, message, remote);
     if (opened === undefined) return;
     this.lastHeard = this.now;
-    this.finish();
+    this.requests.finish();
     this.guarded(exchange, false, () => {
       task.process(this, readContents(opened, exchange, 'response'), opened);
     });
     this.deletedEarly.clear();
-    this.startNext();
-  }
-
-  /** The request in flight is done with; `sameMessageId` when its successor takes its number. */
-  finish(sameMessageId = false): void {
-    this.channel.own.finish(sameMessageId);
-    this.active = undefined;
-    this.timers.clear('retransmit');
+    this.requests.startNext();
   }
 
   /** What stands inside; of fragments only once all are there. */
@@ -456,44 +421,12 @@ export class IkeSa {
     if (answering && this.channel.window.openRequest !== undefined) {
       this.respond(exchange, [notify(error.notifyType, error.notifyData)]);
     }
-    if (!answering && exchange === EXCHANGE.IKE_AUTH) this.reportFailure();
+    if (!answering && exchange === EXCHANGE.IKE_AUTH) this.requests.reportFailure();
     const setUp = exchange === EXCHANGE.IKE_AUTH || exchange === EXCHANGE.IKE_INTERMEDIATE;
     const fatal = error.notifyType === NOTIFY.INVALID_SYNTAX || setUp;
     if (fatal) {
       const cause = error.notifyType === NOTIFY.AUTHENTICATION_FAILED ? 'authentication' : 'protocol';
       this.close(cause, error.message, error.notifyType);
     }
-  }
-
-  /**
-   * An initiator that does not accept the responder says so once, unasked for an answer: the responder may believe
-   * that the SA stands. [RFC7296 2.21.2]
-   */
-  private reportFailure(): void {
-    const { channel } = this;
-    if (channel.keymat === undefined || !channel.own.idle) return;
-    const payloads = [notify(NOTIFY.AUTHENTICATION_FAILED)];
-    this.transmit(this.seal(EXCHANGE.INFORMATIONAL, false, channel.own.nextMessageId, payloads).datagrams);
-  }
-
-  /** Sends the oldest waiting request when none is in flight: the window is one. [RFC7296 2.3] */
-  startNext(): void {
-    while (this.active === undefined && this.channel.own.idle && this.state !== 'closed') {
-      const task = this.queue.shift();
-      if (task === undefined) return;
-      const payloads = task.build(this);
-      if (payloads === undefined) continue;
-      const { own } = this.channel;
-      const sent = this.seal(task.exchange, false, own.nextMessageId, payloads);
-      this.active = task;
-      if (sent.datagrams[0] !== undefined) task.sent?.(sent.datagrams[0]);
-      own.start(task.exchange, sent);
-      this.armRetransmit();
-      this.transmit(sent.datagrams);
-    }
-  }
-
-  private armRetransmit(): void {
-    this.timers.set('retransmit', this.now + this.channel.own.backOff(this.node.timers));
   }
 }

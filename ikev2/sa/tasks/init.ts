@@ -194,7 +194,7 @@ export class InitTask implements Task {
 
   /** The same request under the same message ID, as the responder has kept nothing of the first. */
   private again(sa: IkeSa): void {
-    sa.finish(true);
+    sa.requests.finish(true);
     sa.request(this, true);
   }
 
@@ -243,7 +243,7 @@ export class InitTask implements Task {
     agreeFragments(sa, payloads);
     const ppk = agreePpk(sa.profile ?? { ppk: 'off' }, payloads);
     sa.freshPpks = ppk.ppkIntermediate;
-    sa.finish();
+    sa.requests.finish();
     const result = {
       requestOctets: this.requestOctets,
       responseOctets: Uint8Array.from(datagram),

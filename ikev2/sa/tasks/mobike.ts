@@ -37,7 +37,7 @@ export function updateAddressesTask(path: Path): Task {
 export function changeAddress(sa: IkeSa, path: Path): void {
   move(sa, path);
   armKeepalive(sa);
-  sa.repeat();
+  sa.requests.repeat();
   sa.request(updateAddressesTask(path), true);
 }
 

@@ -193,10 +193,10 @@ export function adoptRival(sa: IkeSa): boolean {
     sa.beside.retire(rival.channel);
     return false;
   }
-  if (sa.replacing) sa.finish();
+  if (sa.replacing) sa.requests.finish();
   sa.beside.retire(replaceChannel(sa, rival.channel));
   // What waited for our rekey goes on under the new SPIs.
-  sa.startNext();
+  sa.requests.startNext();
   return true;
 }
 
