@@ -387,6 +387,9 @@ export class IkeEndpoint {
       case 'reassembly':
         dropIncomplete(sa);
         return;
+      case 'followUp':
+        sa.series.expire();
+        return;
       case 'linger':
         this.remove(sa);
         return;

@@ -56,6 +56,8 @@ export type TimerName =
   | 'lifetime'
   /** A message in fragments that never became whole is forgotten. */
   | 'reassembly'
+  /** The peer began key exchanges and does not go on with them: they are forgotten. [RFC9370 2.2.4] */
+  | 'followUp'
   /** A closed SA stays long enough to answer a repeated last request. */
   | 'linger';
 
@@ -75,6 +77,8 @@ export interface TimerConfig {
   readonly keepalive: number;
   /** As long as a peer may go on repeating the rekey whose answer it missed. */
   readonly retired: number;
+  /** Between two key exchanges of one series, before the peer's is forgotten: 5 to 20 s are advised. [RFC9370 2.2.4] */
+  readonly followUp: number;
 }
 
 /** Bounds for IKE SAs that peers opened and whose set-up is not over. [RFC7296 2.6] */
@@ -198,7 +202,7 @@ export interface InitiatorProfile {
   readonly notifies?: readonly Notify[];
 }
 
-/** What a fresh PPK is wanted for: a new Child SA, or the successor of a Child SA or of the IKE SA. */
+/** What a fresh PPK, or a QKD key to be exchanged, is wanted for: a new Child SA, or the successor of a Child SA or of the IKE SA. */
 export type PpkPurpose =
   | { readonly kind: 'newChildSa'; readonly tag?: string }
   | { readonly kind: 'childSaRekey'; readonly childSaId: number }

@@ -84,12 +84,21 @@ export class Keymat {
     return new Keymat(suite, inputs, keys);
   }
 
-  /** Keys of the IKE SA that replaces this one: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr). [RFC7296 2.18] */
-  deriveRekeyed(suite: IkeSuite, inputs: KeyInputs, sharedSecret: Uint8Array): Keymat {
+  /**
+   * Keys of the IKE SA that replaces this one: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr). [RFC7296 2.18] With
+   * further key exchanges, prf(SK_d, SK(0) | Ni | Nr | SK(1) | ... SK(n)). [RFC9370 2.2.4] The secrets are wiped.
+   */
+  deriveRekeyed(
+    suite: IkeSuite,
+    inputs: KeyInputs,
+    sharedSecret: Uint8Array,
+    further: readonly Uint8Array[] = [],
+  ): Keymat {
     const { nonceInitiator, nonceResponder } = inputs;
-    const plain = prf(this.suite.prf, this.#keys.d, sharedSecret, nonceInitiator, nonceResponder);
+    const { prf: name } = this.suite;
+    const plain = prf(name, this.#keys.d, sharedSecret, nonceInitiator, nonceResponder, ...further);
     const seed = this.#freshen(plain);
-    return Keymat.fromSeed(suite, inputs, seed, sharedSecret);
+    return Keymat.fromSeed(suite, inputs, seed, sharedSecret, ...further);
   }
 
   /** The keys after one more key exchange: SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr). [RFC9370 2.2.2] */
@@ -177,22 +186,24 @@ export class Keymat {
   /**
    * KEYMAT of a Child SA, prf+(SK_d, [g^ir (new) |] Ni | Nr), cut in order: encryption then integrity key, from the
    * exchange's initiator to its responder first. [RFC7296 2.17] Nonces and secret are those of the exchange that
-   * makes the Child SA; the secret is wiped.
+   * makes the Child SA. With further key exchanges the seed is SK(0) | Ni | Nr | SK(1) | ... SK(n). [RFC9370 2.2.4]
+   * The secrets are wiped.
    */
   childKeys(
     suite: { readonly encr: EncrName; readonly integ: IntegName },
     nonceInitiator: Uint8Array,
     nonceResponder: Uint8Array,
     sharedSecret: Uint8Array = new Uint8Array(0),
+    further: readonly Uint8Array[] = [],
   ): { readonly fromInitiator: ChildKeys; readonly fromResponder: ChildKeys } {
     const encr = encrKeyLength(suite.encr);
     const integ = integKeyLength(suite);
-    const seed = concatOctets(sharedSecret, nonceInitiator, nonceResponder);
+    const seed = concatOctets(sharedSecret, nonceInitiator, nonceResponder, ...further);
     const octets = this.#freshen(prfPlus(this.suite.prf, this.#keys.d, seed, 2 * (encr + integ)));
     const cut = cutter(octets);
     const fromInitiator = { encr: cut(encr), integ: cut(integ) };
     const fromResponder = { encr: cut(encr), integ: cut(integ) };
-    for (const used of [octets, seed, sharedSecret]) used.fill(0);
+    for (const used of [octets, seed, sharedSecret, ...further]) used.fill(0);
     return { fromInitiator, fromResponder };
   }
 

@@ -75,7 +75,7 @@ interface Parsed {
   readonly encr: EncrName[];
   readonly integ: IntegName[];
   readonly prf: PrfName[];
-  readonly ke: KeName[];
+  readonly ke: AdditionalKeName[];
   readonly esn: boolean[];
   /** By slot, ADDKE1 first; slots that nothing names stay empty. */
   readonly additional: (AdditionalKeName | 'none')[][];
@@ -90,14 +90,16 @@ export function parseIkeProposal(text: string): Result<IkeProposalConfig, string
   if (!parsed.ok) return parsed;
   const { encr, integ, ke, esn } = parsed.value;
   const prf = parsed.value.prf.length > 0 ? parsed.value.prf : integ.map(prfOfInteg);
+  const own = ke.filter((name) => name !== 'qkd');
   const complaint =
     cipherComplaint(parsed.value) ??
     (encr.includes('null') ? 'null encrypts nothing' : undefined) ??
     (prf.length === 0 ? 'names no prf, e.g. prfsha256' : undefined) ??
+    (ke.length > own.length ? 'qkd is for Child SAs, or one of ke1_qkd to ke7_qkd' : undefined) ??
     (ke.length === 0 ? 'names no key exchange, e.g. x25519' : undefined) ??
     (esn.length > 0 ? 'esn is for ESP only' : undefined);
   if (complaint !== undefined) return { ok: false, error: `IKE proposal "${text}": ${complaint}` };
-  return { ok: true, value: { encr, integ, prf, ke, ...additionalOf(parsed.value) } };
+  return { ok: true, value: { encr, integ, prf, ke: own, ...additionalOf(parsed.value) } };
 }
 
 /** An ESP proposal; without `esn` or `noesn` extended sequence numbers are off. */
@@ -137,7 +139,7 @@ export function formatEspProposal(config: ChildProposalConfig): string {
   const words = [
     ...config.encr.map((name) => wordOf(ENCR_WORDS, name)),
     ...config.integ.map((name) => wordOf(INTEG_WORDS, name)),
-    ...config.ke.map((name) => wordOf(KE_WORDS, name)),
+    ...config.ke.map((name) => wordOf(ADDITIONAL_WORDS, name)),
     ...additionalWords(config.additional),
     ...(plain ? [] : config.esn.map((esn) => wordOf(ESN_WORDS, esn))),
   ];
@@ -163,7 +165,7 @@ function placeWord(parsed: Parsed, word: string): boolean {
     place(parsed.encr, ENCR_WORDS, word) ||
     place(parsed.integ, INTEG_WORDS, word) ||
     place(parsed.prf, PRF_WORDS, word) ||
-    place(parsed.ke, KE_WORDS, word) ||
+    place(parsed.ke, ADDITIONAL_WORDS, word) ||
     place(parsed.esn, ESN_WORDS, word) ||
     placeAdditional(parsed.additional, word)
   );

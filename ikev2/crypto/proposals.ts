@@ -127,8 +127,26 @@ function espTransforms(config: ChildProposalConfig, withKe: boolean): Transform[
   ];
 }
 
-/** The same proposals with one key exchange each, for exchanges that have no room for more. */
-export function withoutAdditional<C extends IkeProposalConfig | ChildProposalConfig>(
+/** Whether a QKD key may be called for. */
+export function offersQkd(configs: readonly (IkeProposalConfig | ChildProposalConfig)[]): boolean {
+  return configs.some(({ ke, additional = [] }) => [ke, ...additional].flat().includes('qkd'));
+}
+
+/** What can be offered without a QKD key: the method goes, and with it each proposal that insists on it. */
+export function withoutQkd<C extends IkeProposalConfig | ChildProposalConfig>(
+  configs: readonly C[],
+): readonly C[] {
+  const rest = (choices: readonly string[]) => choices.filter((name) => name !== 'qkd');
+  return configs.flatMap((config) => {
+    const slots = [config.ke, ...(config.additional ?? [])];
+    if (slots.some((choices) => choices.length > 0 && rest(choices).length === 0)) return [];
+    const [ke, ...additional] = slots.map(rest);
+    return [{ ...config, ke, ...(config.additional === undefined ? {} : { additional }) }];
+  });
+}
+
+/** The same proposals with one key exchange each, for peers that can do no more. */
+function withoutAdditional<C extends IkeProposalConfig | ChildProposalConfig>(
   configs: readonly C[],
 ): readonly C[] {
   return configs.map((config) => (config.additional === undefined ? config : { ...config, additional: [] }));
@@ -174,8 +192,8 @@ function integTransforms(names: readonly IntegName[]): Transform[] {
     .map((name) => ({ type: TRANSFORM.INTEG, id: INTEG_ALGORITHMS[name].id }));
 }
 
-function keTransforms(names: readonly KeName[]): Transform[] {
-  return names.map((name) => ({ type: TRANSFORM.KE, id: KE_ALGORITHMS[name].id }));
+function keTransforms(names: readonly AdditionalKeName[]): Transform[] {
+  return names.map((name) => ({ type: TRANSFORM.KE, id: ADDITIONAL_KE[name].id }));
 }
 
 /** ADDKE1 for the first slot and so on. NONE is said aloud there: it makes the slot optional. [RFC9370 2.2.1] */
@@ -250,7 +268,7 @@ function ikeSuiteOf(transforms: readonly Transform[]): IkeSuite {
 
 function espSuiteOf(transforms: readonly Transform[]): EspSuite {
   const esn = transforms.some(({ type, id }) => type === TRANSFORM.ESN && id === ESN.YES);
-  const ke = nameOfId(KE_ALGORITHMS, transforms, TRANSFORM.KE);
+  const ke = nameOfId(ADDITIONAL_KE, transforms, TRANSFORM.KE);
   return { ...cipherOf(transforms), esn, ...(ke === undefined ? {} : { ke }), ...additionalOf(transforms) };
 }
 

@@ -127,9 +127,9 @@ export function isAead(encr: EncrName): boolean {
   return ENCR_ALGORITHMS[encr].icvLength > 0;
 }
 
-/** Name of a key exchange by its transform id; undefined if this engine cannot compute it. */
-export function keNameOf(method: number): KeName | undefined {
-  return (Object.keys(KE_ALGORITHMS) as KeName[]).find((name) => KE_ALGORITHMS[name].id === method);
+/** Name of a key exchange by its transform id; undefined if this engine does not know it. */
+export function keNameOf(method: number): AdditionalKeName | undefined {
+  return (Object.keys(ADDITIONAL_KE) as AdditionalKeName[]).find((name) => ADDITIONAL_KE[name].id === method);
 }
 
 /** One line for logs and events, e.g. `aes256-gcm16/hmac-sha2-256/x25519/ke1_mlkem768`. */

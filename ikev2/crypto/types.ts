@@ -21,7 +21,7 @@ export type PrfName = 'hmac-sha1' | 'hmac-sha2-256' | 'hmac-sha2-384' | 'hmac-sh
 export type DhName = 'x25519' | 'ecp256' | 'ecp384' | 'modp2048' | 'modp3072';
 export type MlKemName = 'mlkem512' | 'mlkem768' | 'mlkem1024';
 export type KeName = DhName | MlKemName;
-/** What may stand in a further slot: 'qkd' takes its secret from the owner. */
+/** What may stand in a further slot, or be a Child SA's own: 'qkd' takes its secret from the owner. */
 export type AdditionalKeName = KeName | 'qkd';
 
 /** A slot of additional key exchanges: transform type 6 to 12, and the method agreed on for it. [RFC9370 2.2.1] */
@@ -45,7 +45,7 @@ export interface EspSuite {
   readonly encr: EncrName;
   readonly integ: IntegName;
   readonly esn: boolean;
-  readonly ke?: KeName;
+  readonly ke?: AdditionalKeName;
   /** Key exchanges after the first, in the order of their slots. */
   readonly additional?: readonly AdditionalKe[];
 }
@@ -66,7 +66,7 @@ export interface IkeProposalConfig {
 export interface ChildProposalConfig {
   readonly encr: readonly EncrName[];
   readonly integ: readonly IntegName[];
-  readonly ke: readonly KeName[];
+  readonly ke: readonly AdditionalKeName[];
   readonly esn: readonly boolean[];
   readonly additional?: AdditionalChoices;
 }

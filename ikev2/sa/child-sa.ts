@@ -47,6 +47,10 @@ export interface ChildParameters {
   readonly nonceResponder: Uint8Array;
   /** Of the exchange's own key exchange, when it had one. */
   readonly sharedSecret?: Uint8Array | undefined;
+  /** Of the key exchanges after it. [RFC9370 2.2.4] */
+  readonly further?: readonly Uint8Array[];
+  /** The QKD key that was one of these key exchanges. */
+  readonly key?: PpkIdentity | undefined;
   /** Of the exchange that makes it; without one it depends on that of the IKE SA. */
   readonly ppk?: NamedPpk | undefined;
   readonly rekeyed?: number | undefined;
@@ -61,9 +65,9 @@ export interface ChildParameters {
 export function establishChild(sa: IkeSa, child: ChildParameters): ChildRecord {
   const keymat = sa.channel.keymat;
   if (keymat === undefined) throw new Error('a Child SA needs the keys of its IKE SA');
-  const { nonceInitiator, nonceResponder, sharedSecret, suite } = child;
+  const { nonceInitiator, nonceResponder, sharedSecret, further, suite } = child;
   const freshened = child.ppk === undefined ? keymat : freshKeys(sa, child.ppk.secret);
-  const keys = freshened.childKeys(suite, nonceInitiator, nonceResponder, sharedSecret);
+  const keys = freshened.childKeys(suite, nonceInitiator, nonceResponder, sharedSecret, further);
   if (freshened !== keymat) freshened.wipe();
   const record: ChildRecord = {
     id: sa.node.nextChildSaId(),
@@ -78,7 +82,7 @@ export function establishChild(sa: IkeSa, child: ChildParameters): ChildRecord {
   };
   sa.children.set(record.id, record);
   startChildLife(sa, record);
-  const ppkIdentity = child.ppk?.identity ?? sa.ppkIdentity;
+  const ppkIdentity = child.key ?? child.ppk?.identity ?? sa.ppkIdentity;
   const ppk: { ppkIdentity?: PpkIdentity } = ppkIdentity === undefined ? {} : { ppkIdentity };
   const childSa: ChildSa = {
     id: record.id,

@@ -6,13 +6,14 @@ import type { Payload } from '../wire/types.ts';
 import type { IkeSa, RequestHandler } from './ike-sa.ts';
 import { find } from './payloads.ts';
 import type { Opened } from './reassembly.ts';
+import { answerCreateChild } from './tasks/answer-child.ts';
+import { answerRekeyIke } from './tasks/answer-rekey.ts';
 import type { InitiatorAuthentication } from './tasks/auth-initiator.ts';
 import type { ResponderAuthentication } from './tasks/auth-responder.ts';
-import { answerCreateChild } from './tasks/create-child.ts';
+import { answerFollowUp } from './tasks/follow-up.ts';
 import { answerFresh } from './tasks/fresh-ppk.ts';
 import { answerInformational, outOfPlace } from './tasks/informational.ts';
 import type { InitiatorIntermediate, ResponderIntermediate } from './tasks/intermediate.ts';
-import { answerRekeyIke } from './tasks/rekey-ike.ts';
 
 /** Requests of the peer, by exchange type and state; the same for both roles but for IKE_AUTH. */
 export class Exchanges implements RequestHandler {
@@ -44,6 +45,10 @@ export class Exchanges implements RequestHandler {
         return;
       case EXCHANGE.CREATE_CHILD_SA:
         onCreateChild(sa, payloads);
+        return;
+      case EXCHANGE.IKE_FOLLOWUP_KE:
+        if (!sa.established) throw outOfPlace('IKE_FOLLOWUP_KE');
+        answerFollowUp(sa, payloads);
         return;
       case EXCHANGE.INFORMATIONAL:
         answerInformational(sa, payloads);

@@ -1,6 +1,7 @@
 /** Fragments that come in for one IKE SA. [RFC7383 2.6] */
 
 import type { DecodedMessage, SocketAddress } from '../wire/types.ts';
+import type { Channel } from './channel.ts';
 import type { IkeSa } from './ike-sa.ts';
 import { leastRoom } from './path-mtu.ts';
 import type { Opened } from './reassembly.ts';
@@ -34,14 +35,15 @@ export function narrow(sa: IkeSa, room: number): void {
  */
 export function answerDivided(
   sa: IkeSa,
+  channel: Channel,
   datagram: Uint8Array,
   message: DecodedMessage,
   { local, remote }: { readonly local: SocketAddress; readonly remote: SocketAddress },
 ): void {
-  if (!sa.fragments || !sa.channel.authenticates(datagram, message)) return;
+  if (!sa.fragments || !channel.authenticates(datagram, message)) return;
   const room = Math.max(datagram.length, leastRoom(remote.address));
   narrow(sa, room);
-  sa.transmit(sa.channel.window.answerWithin(room), local, remote);
+  sa.transmit(channel.window.answerWithin(room), local, remote);
 }
 
 /** Gives up messages that never came to an end. */

@@ -29,6 +29,7 @@ import { PpkRequests } from './ppk-requests.ts';
 import type { Opened } from './reassembly.ts';
 import { Requests } from './requests.ts';
 import { SideChannels } from './retired.ts';
+import { PeerSeries } from './series.ts';
 import { advance, type SaInput, type SaState } from './states.ts';
 import type { Task } from './task.ts';
 import { TimerTable } from './timers.ts';
@@ -59,6 +60,10 @@ export class IkeSa {
   channel: Channel;
   /** Predecessors of the channel, and what collisions leave. */
   readonly beside = new SideChannels(this);
+  /** SAs whose keys the peer has not finished exchanging. */
+  readonly series = new PeerSeries(this);
+  /** Key exchanges of ours in a row that the peer forgot midway. */
+  statesLost = 0;
   /** What this side asks of the peer. */
   readonly requests = new Requests(this);
   state: SaState = 'created';
@@ -170,6 +175,8 @@ export class IkeSa {
   /** The new channel of a rekeyed SA takes over; gives the old one, of which the caller has to dispose. */
   adopt(channel: Channel): Channel {
     this.advance('rekeyed');
+    // [RFC9370 2.2.4] keys derive from the SK_d of the SA on which the exchange began.
+    this.series.clear();
     const old = this.channel;
     this.channel = channel;
     this.node.byLocalSpi.set(spiKey(channel.localSpi), this);
@@ -310,6 +317,7 @@ export class IkeSa {
     this.handler.onSetUpEnded(this);
     this.waiting = undefined;
     this.ppks.clear();
+    this.series.clear();
     this.requests.abandon(reason);
     for (const child of this.children.values()) {
       this.node.releaseEspSpi(child.spiIn);
@@ -358,7 +366,7 @@ export class IkeSa {
       return;
     }
     if (verdict.kind === 'divided') {
-      answerDivided(this, datagram, message, { local, remote });
+      answerDivided(this, this.channel, datagram, message, { local, remote });
       return;
     }
     if (verdict.kind !== 'new') {

@@ -37,10 +37,14 @@ export class Requests {
     this.startNext();
   }
 
-  /** Sends the oldest waiting request when none is in flight. */
+  /**
+   * Sends the oldest waiting request when none is in flight. Those that can wait do while the peer replaces the IKE SA:
+   * it would refuse them, and they would not survive the change of SPIs. [RFC7296 2.25.2]
+   */
   startNext(): void {
     const { sa } = this;
     while (this.active === undefined && sa.channel.own.idle && sa.state !== 'closed') {
+      if (sa.series.ike !== undefined && this.queue[0]?.atOnce !== true) return;
       const task = this.queue.shift();
       if (task === undefined) return;
       const payloads = task.build(sa);

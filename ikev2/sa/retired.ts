@@ -7,6 +7,7 @@ import { decodePayloads } from '../wire/chain.ts';
 import { EXCHANGE, NOTIFY, PROTOCOL } from '../wire/registry.ts';
 import type { DecodedMessage, Payload, SocketAddress } from '../wire/types.ts';
 import { type Channel, spiKey } from './channel.ts';
+import { answerDivided } from './fragments.ts';
 import type { IkeSa } from './ike-sa.ts';
 import { find, notify } from './payloads.ts';
 import type { Opened } from './reassembly.ts';
@@ -18,6 +19,7 @@ const MOST_LEAVING = 4;
 const LATE_ANSWERS: ReadonlyMap<number, () => Payload[]> = new Map([
   [EXCHANGE.INFORMATIONAL, () => []],
   [EXCHANGE.CREATE_CHILD_SA, () => [notify(NOTIFY.TEMPORARY_FAILURE)]],
+  [EXCHANGE.IKE_FOLLOWUP_KE, () => [notify(NOTIFY.STATE_NOT_FOUND)]],
 ]);
 
 interface Leaving {
@@ -164,7 +166,9 @@ export class SideChannels {
   ): void {
     const { sa } = this;
     const { messageId, exchange } = message.header;
-    const verdict = channel.window.judge(messageId, datagram);
+    const verdict = channel.window.judge(messageId, datagram, message.encrypted?.fragment?.number);
+    // The last request on it may have been long, with a KEM's key in it, and be cut shorter for its repetition.
+    if (verdict.kind === 'divided') answerDivided(sa, channel, datagram, message, { local, remote });
     if (verdict.kind === 'repeated') sa.transmit(verdict.answer.datagrams, local, remote);
     if (verdict.kind !== 'new') return;
     const opened = channel.open(datagram, message);

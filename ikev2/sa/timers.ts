@@ -13,6 +13,7 @@ export const DEFAULT_TIMERS: TimerConfig = {
   linger: 30_000,
   retired: 180_000,
   keepalive: 20_000,
+  followUp: 20_000,
 };
 
 /** Which timers of one SA run, and when each is due. */

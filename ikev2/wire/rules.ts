@@ -37,6 +37,7 @@ const CREATE = {
 } as const;
 const INFORMATIONAL = { any: { Delete: ANY, CP: OPTIONAL, ...OPEN } } as const;
 const KEY_EXCHANGE = { any: { KE: OPTIONAL, ...OPEN } } as const;
+const FOLLOW_UP = { any: { KE: ONE, ...OPEN } } as const;
 
 /** Exchange type -> direction -> form name -> rows. [RFC7296 1.2] [RFC7296 1.3] [RFC7296 1.4] */
 const RULES: ReadonlyMap<number, Readonly<Record<Direction, Forms>>> = new Map<
@@ -66,7 +67,7 @@ const RULES: ReadonlyMap<number, Readonly<Record<Direction, Forms>>> = new Map<
   [EXCHANGE.CREATE_CHILD_SA, { request: CREATE, response: CREATE }],
   [EXCHANGE.INFORMATIONAL, { request: INFORMATIONAL, response: INFORMATIONAL }],
   [EXCHANGE.IKE_INTERMEDIATE, { request: KEY_EXCHANGE, response: KEY_EXCHANGE }],
-  [EXCHANGE.IKE_FOLLOWUP_KE, { request: KEY_EXCHANGE, response: KEY_EXCHANGE }],
+  [EXCHANGE.IKE_FOLLOWUP_KE, { request: FOLLOW_UP, response: FOLLOW_UP }],
 ]);
 
 /**

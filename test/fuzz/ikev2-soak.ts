@@ -9,7 +9,7 @@ export async function run(limits: { minutes?: number; count?: number; seed?: num
   const first = limits.seed ?? 1;
   const count = limits.count ?? (limits.minutes === undefined ? 10_000 : Number.POSITIVE_INFINITY);
   const end = performance.now() + (limits.minutes ?? Number.POSITIVE_INFINITY) * 60_000;
-  const sum = { childRekeys: 0, ikeRekeys: 0, redundant: 0, lost: 0, delivered: 0 };
+  const sum = { childRekeys: 0, ikeRekeys: 0, redundant: 0, multiple: 0, lost: 0, delivered: 0 };
   let done = 0;
   for (; done < count && performance.now() < end; done++) {
     try {
@@ -19,6 +19,6 @@ export async function run(limits: { minutes?: number; count?: number; seed?: num
       throw new Error(`seed ${first + done} ended in disagreement`, { cause: error });
     }
   }
-  const { childRekeys, ikeRekeys, redundant, lost, delivered } = sum;
-  return `${done} schedules agree: ${childRekeys} rekeys of Child SAs (${redundant} lost a collision), ${ikeRekeys} of IKE SAs, ${lost} of ${lost + delivered} datagrams lost`;
+  const { childRekeys, ikeRekeys, redundant, multiple, lost, delivered } = sum;
+  return `${done} schedules agree: ${childRekeys} rekeys of Child SAs (${redundant} lost a collision), ${ikeRekeys} of IKE SAs, ${multiple} SAs by several key exchanges, ${lost} of ${lost + delivered} datagrams lost`;
 }

@@ -10,6 +10,7 @@ function total(reports: readonly SoakReport[]): SoakReport {
     childRekeys: sum('childRekeys'),
     ikeRekeys: sum('ikeRekeys'),
     redundant: sum('redundant'),
+    multiple: sum('multiple'),
     lost: sum('lost'),
     delivered: sum('delivered'),
   };
@@ -29,11 +30,14 @@ describe('random schedules', () => {
     timeout: 180_000,
   }, () => {
     const seeds = Array.from({ length: 300 }, (_, i) => i + 1);
-    const { childRekeys, ikeRekeys, redundant, lost, delivered } = total([...once, ...seeds].map(named));
+    const { childRekeys, ikeRekeys, redundant, multiple, lost, delivered } = total(
+      [...once, ...seeds].map(named),
+    );
     // Without collisions and loss the runs would prove little.
     expect(childRekeys).toBeGreaterThan(600);
     expect(ikeRekeys).toBeGreaterThan(300);
     expect(redundant).toBeGreaterThan(20);
+    expect(multiple).toBeGreaterThan(500);
     expect(lost / (lost + delivered)).toBeGreaterThan(0.1);
   });
 

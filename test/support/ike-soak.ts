@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ChildSa, IkeEvent, KeName } from '#ikev2';
+import type { AdditionalChoices, ChildSa, IkeEvent, KeName } from '#ikev2';
 import {
   espProposal,
   hostSelector,
@@ -15,6 +15,8 @@ export interface SoakReport {
   readonly childRekeys: number;
   readonly ikeRekeys: number;
   readonly redundant: number;
+  /** SAs made by several key exchanges. */
+  readonly multiple: number;
   readonly lost: number;
   readonly delivered: number;
 }
@@ -39,9 +41,37 @@ export function soak(seed: number): SoakReport {
   return new Soak(seed).run();
 }
 
-/** Proposals of IKE and ESP with these groups, the best first. */
-function groups(...ke: KeName[]) {
-  return { proposals: [{ ...ikeProposal, ke }], childProposals: [{ ...espProposal, ke }] };
+/** Proposals of IKE and ESP with these groups, the best first, and what is exchanged after them. */
+function groups(ke: readonly KeName[], additional: AdditionalChoices = []) {
+  return {
+    proposals: [{ ...ikeProposal, ke, additional }],
+    childProposals: [{ ...espProposal, ke, additional }],
+  };
+}
+
+/** What the UE and the node propose, by the seed: the kinds of rekey that cross one another differ with it. */
+function proposalsOf(seed: number): [ReturnType<typeof groups> | object, ReturnType<typeof groups> | object] {
+  const [none, further] = [
+    ['none', 'ecp384'],
+    ['ecp384', 'none'],
+  ] as const;
+  switch (seed % 6) {
+    // They disagree on the best group, so that rekeys are repeated with another one.
+    case 0:
+      return [groups(['x25519', 'ecp256']), groups(['ecp256', 'x25519'])];
+    // One more key exchange in every rekey; two; one in those that the node begins, the other side leaving it out.
+    case 1:
+      return [groups(['x25519'], [['ecp256']]), groups(['x25519'], [['ecp256']])];
+    case 3:
+      return [
+        groups(['x25519'], [['ecp256'], [], ['mlkem512']]),
+        groups(['x25519'], [['ecp256'], [], ['mlkem512']]),
+      ];
+    case 5:
+      return [groups(['x25519'], [further]), groups(['x25519'], [none])];
+    default:
+      return [{}, {}];
+  }
 }
 
 class Soak {
@@ -62,11 +92,10 @@ class Soak {
       retransmitTries: 100,
       retired: 400_000,
       liveness: 0,
+      followUp: 60_000,
     };
     const admitChildSa = <T>(asked: T) => asked;
-    // Every third pair disagrees on the best group, so that rekeys are repeated with another one.
-    const [atUe, atNode] =
-      seed % 3 === 0 ? [groups('x25519', 'ecp256'), groups('ecp256', 'x25519')] : [{}, {}];
+    const [atUe, atNode] = proposalsOf(seed);
     // Every fourth has to cut its messages.
     const datagramSize = seed % 4 === 0 ? 200 : 1_280;
     this.pair = new Pair({
@@ -223,6 +252,9 @@ class Soak {
       childRekeys: established.filter(({ rekeyed }) => rekeyed !== undefined).length,
       ikeRekeys: pair.events('ue', 'ikeSaRekeyed').length,
       redundant: established.filter(({ redundant }) => redundant === true).length,
+      multiple:
+        established.filter(({ child }) => child.suite.additional !== undefined).length +
+        pair.events('ue', 'ikeSaRekeyed').filter(({ suite }) => suite.includes('/ke1_')).length,
       lost,
       delivered,
     };

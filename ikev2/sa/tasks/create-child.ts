@@ -1,46 +1,57 @@
-/** CREATE_CHILD_SA for Child SAs, new or in place of an old one, started by either side. [RFC7296 1.3] */
+/** CREATE_CHILD_SA of ours for Child SAs, new or in place of an old one. [RFC7296 1.3] */
 
-import { createKeyExchange } from '../../crypto/dh.ts';
-import { acceptEsp, chooseEsp, likeSuite, offerEsp, withoutAdditional } from '../../crypto/proposals.ts';
-import { KE_ALGORITHMS, keNameOf } from '../../crypto/suites.ts';
-import type { ChildProposalConfig, EspSuite, KeName, KeyAnswer, KeyExchange } from '../../crypto/types.ts';
-import type { AuthorizeAnswer, ChildSaRequest, PpkPurpose } from '../../output.ts';
-import { IkeError } from '../../wire/errors.ts';
+import { acceptEsp, likeSuite, offerEsp } from '../../crypto/proposals.ts';
+import type { ChildProposalConfig, EspSuite } from '../../crypto/types.ts';
+import type { ChildSaRequest, PpkPurpose } from '../../output.ts';
 import { EXCHANGE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
-import type { NotifyPayload, Payload, Proposal } from '../../wire/types.ts';
+import type { Notify, NotifyPayload, Payload, TrafficSelector } from '../../wire/types.ts';
 import {
   type ChildRecord,
-  childByPeerSpi,
   disownTask,
   establishChild,
   isNarrowed,
+  type Replacement,
   reportChildFailure,
 } from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { fromUint32, toUint32 } from '../node.ts';
 import { isLower, lowestNonce } from '../nonces.ts';
-import { asPayloads, find, findAll, findError, findNotify } from '../payloads.ts';
+import { asPayloads, find, findAll, findError } from '../payloads.ts';
 import { type FreshTask, PpkOffer } from './fresh-ppk.ts';
 import { deleteChildTask } from './informational.ts';
-import { ppkIdentityNotify } from './ppk.ts';
+import { KeyRounds } from './key-rounds.ts';
 import type { NamedPpk } from './ppk-candidates.ts';
+import { noteLostState } from './state-lost.ts';
 
 const NONCE_LENGTH = 32;
 const NO_OCTETS = new Uint8Array(0);
 
-/** One CREATE_CHILD_SA of ours. With `rekeyed` the new SA takes that one's place, which is deleted afterwards. */
+/** What the answer to CREATE_CHILD_SA settled; only keys may be missing yet. */
+interface Agreed {
+  readonly suite: EspSuite;
+  readonly spiOut: number;
+  readonly nonceResponder: Uint8Array;
+  readonly trafficSelectorsLocal: readonly TrafficSelector[];
+  readonly trafficSelectorsRemote: readonly TrafficSelector[];
+  readonly ppk: NamedPpk | undefined;
+  readonly notifies: readonly Notify[];
+}
+
+/**
+ * One Child SA that we begin: CREATE_CHILD_SA, then an IKE_FOLLOWUP_KE for each additional key exchange. With `rekeyed` the
+ * new SA takes that one's place, which is deleted afterwards.
+ */
 export class CreateChildTask implements FreshTask {
-  readonly exchange = EXCHANGE.CREATE_CHILD_SA;
+  /** The key exchanges that it offers, and what they have agreed on so far. */
+  readonly rounds: KeyRounds<ChildProposalConfig>;
+  /** Fresh PPKs that the request offers. */
+  readonly ppks = new PpkOffer();
+  readonly purpose: PpkPurpose;
   private readonly request: ChildSaRequest;
   private readonly rekeyed: ChildRecord | undefined;
   private readonly nonce: Uint8Array;
   private readonly spiIn: number;
-  private readonly offered: readonly ChildProposalConfig[];
-  private keyExchange: KeyExchange | undefined;
-  /** Fresh PPKs that the request offers. */
-  readonly ppks = new PpkOffer();
-  readonly purpose: PpkPurpose;
-  private retried = false;
+  private agreed: Agreed | undefined;
 
   constructor(sa: IkeSa, request: ChildSaRequest, rekeyed?: ChildRecord) {
     this.request = request;
@@ -49,23 +60,32 @@ export class CreateChildTask implements FreshTask {
     this.purpose = purposeOf(request, rekeyed);
     this.nonce = Uint8Array.from(sa.node.random(NONCE_LENGTH));
     this.spiIn = sa.node.reserveEspSpi();
-    this.offered = offeredConfigs(sa);
-    const ke = this.offered[0]?.ke[0];
-    this.keyExchange = ke === undefined ? undefined : this.newKeyExchange(sa, ke);
+    this.rounds = new KeyRounds(offeredConfigs(sa));
+  }
+
+  get exchange(): number {
+    return this.rounds.underWay ? EXCHANGE.IKE_FOLLOWUP_KE : EXCHANGE.CREATE_CHILD_SA;
+  }
+
+  /** The peer's own rekey of this Child SA is refused while we exchange keys for ours. [RFC9370 2.2.4] */
+  isRekeying(child: ChildRecord): boolean {
+    return this.rounds.underWay && this.rekeyed === child;
   }
 
   build(sa: IkeSa): Payload[] | undefined {
     const { rekeyed, request } = this;
-    if (rekeyed !== undefined && !mayRekey(sa, rekeyed)) {
+    const isGone = rekeyed !== undefined && sa.children.get(rekeyed.id) !== rekeyed;
+    if (isGone || (!this.rounds.underWay && rekeyed?.replaced !== undefined)) {
       this.fail(sa, 'the Child SA is gone');
       return undefined;
     }
+    if (this.rounds.underWay) return this.rounds.build(sa);
     return [
       ...(rekeyed === undefined ? [] : [rekeyNotify(rekeyed)]),
       ...asPayloads(request.notifies),
-      { type: 'SA', proposals: offerEsp(this.offered, fromUint32(this.spiIn), true) },
+      { type: 'SA', proposals: offerEsp(this.rounds.configs, fromUint32(this.spiIn), true) },
       { type: 'Nonce', data: this.nonce },
-      ...kePayload(this.keyExchange),
+      ...this.rounds.payloads(sa),
       { type: 'TSi', selectors: request.trafficSelectorsLocal },
       { type: 'TSr', selectors: request.trafficSelectorsRemote },
       ...this.ppks.notifies(sa, this.nonce),
@@ -74,130 +94,158 @@ export class CreateChildTask implements FreshTask {
 
   process(sa: IkeSa, payloads: readonly Payload[]): void {
     const error = findError(payloads);
-    if (error?.notifyType === NOTIFY.INVALID_KE_PAYLOAD && this.retry(sa, error)) return;
     if (error !== undefined) {
       this.refused(sa, error);
       return;
     }
-    const answer = find(payloads, 'SA')?.proposals ?? [];
-    const suite = acceptEsp(this.offered, answer, true);
-    const spiOut = toUint32(answer[0]?.spi ?? NO_OCTETS);
-    const nonce = find(payloads, 'Nonce')?.data ?? NO_OCTETS;
-    const { trafficSelectorsLocal, trafficSelectorsRemote } = this.request;
-    const narrowed =
-      isNarrowed(find(payloads, 'TSi')?.selectors ?? [], trafficSelectorsLocal) &&
-      isNarrowed(find(payloads, 'TSr')?.selectors ?? [], trafficSelectorsRemote);
-    if (suite === undefined || spiOut === 0 || nonce.length < 16 || !narrowed) {
-      this.fail(sa, 'the peer’s answer fits nothing that we asked for');
-      sa.request(disownTask(this.spiIn), true);
-      return;
-    }
-    if (sa.deletedEarly.has(spiOut)) {
+    const isFirst = this.agreed === undefined;
+    const agreed = isFirst ? this.open(sa, payloads) : this.goOn(payloads);
+    if (agreed instanceof Error) {
+      const isMade = !this.rounds.underWay;
+      this.fail(sa, agreed.message);
+      // Without further rounds to come the peer has it already.
+      if (isMade) sa.request(disownTask(this.spiIn), true);
+    } else if (sa.deletedEarly.has(agreed.spiOut)) {
       this.fail(sa, 'the peer deleted it at once');
-      return;
+    } else if (this.rounds.underWay) {
+      if (!isFirst || this.winsCollision(sa, agreed)) sa.request(this, true);
+      else this.release(sa);
+    } else {
+      this.complete(sa, agreed);
+      this.ppks.wipe();
     }
-    const secret = this.computeSecret(suite, payloads);
-    const ppk = this.ppks.taken(sa, payloads);
-    if (secret instanceof Error || ppk instanceof Error) {
-      this.fail(sa, [secret, ppk].find((each) => each instanceof Error)?.message ?? '');
-      sa.request(disownTask(this.spiIn), true);
-      return;
-    }
-    this.complete(sa, suite, spiOut, nonce, secret, payloads, ppk);
-    this.ppks.wipe();
   }
 
   abandon(sa: IkeSa, reason: string): void {
     this.fail(sa, reason);
   }
 
+  /** The answer to CREATE_CHILD_SA; an error for one that fits nothing of ours. */
+  private open(sa: IkeSa, payloads: readonly Payload[]): Agreed | Error {
+    const answer = find(payloads, 'SA')?.proposals ?? [];
+    const suite = acceptEsp(this.rounds.configs, answer, true);
+    const spiOut = toUint32(answer[0]?.spi ?? NO_OCTETS);
+    const nonceResponder = Uint8Array.from(find(payloads, 'Nonce')?.data ?? NO_OCTETS);
+    const trafficSelectorsLocal = find(payloads, 'TSi')?.selectors ?? [];
+    const trafficSelectorsRemote = find(payloads, 'TSr')?.selectors ?? [];
+    const narrowed =
+      isNarrowed(trafficSelectorsLocal, this.request.trafficSelectorsLocal) &&
+      isNarrowed(trafficSelectorsRemote, this.request.trafficSelectorsRemote);
+    if (suite === undefined || spiOut === 0 || nonceResponder.length < 16 || !narrowed) {
+      return new Error('the peer’s answer fits nothing that we asked for');
+    }
+    const breach = this.rounds.open(suite, payloads);
+    const ppk = this.ppks.taken(sa, payloads);
+    if (breach !== undefined) return breach;
+    if (ppk instanceof Error) return ppk;
+    const notifies = findAll(payloads, 'Notify');
+    const selectors = { trafficSelectorsLocal, trafficSelectorsRemote };
+    this.agreed = { suite, spiOut, nonceResponder, ...selectors, ppk, notifies };
+    return this.agreed;
+  }
+
+  private goOn(payloads: readonly Payload[]): Agreed | Error {
+    return this.rounds.take(payloads) ?? this.agreed ?? new Error('nothing was agreed on');
+  }
+
+  /**
+   * The peer rekeys it, too. Of two exchanges whose SAs are not made yet the one with the lowest nonce simply stops.
+   * [RFC9370 2.2.4]
+   */
+  private winsCollision(sa: IkeSa, { nonceResponder }: Agreed): boolean {
+    const { rekeyed } = this;
+    if (rekeyed === undefined) return true;
+    const series = sa.series.of(rekeyed);
+    const theirs = series?.agreement.nonce ?? rekeyed.replaced?.nonce;
+    if (theirs !== undefined && isLower(lowestNonce(this.nonce, nonceResponder), theirs)) return false;
+    if (series !== undefined) sa.series.drop(series);
+    return true;
+  }
+
   /** Keys the new SA, then sees the old one off. */
-  private complete(
-    sa: IkeSa,
-    suite: EspSuite,
-    spiOut: number,
-    nonceResponder: Uint8Array,
-    sharedSecret: Uint8Array | undefined,
-    payloads: readonly Payload[],
-    ppk: NamedPpk | undefined,
-  ): void {
+  private complete(sa: IkeSa, agreed: Agreed): void {
     const { rekeyed, request } = this;
-    const replaced = rekeyed?.replaced;
-    const redundant =
-      replaced !== undefined && isLower(lowestNonce(this.nonce, nonceResponder), replaced.nonce);
+    const { nonceResponder } = agreed;
+    const lowest = lowestNonce(this.nonce, nonceResponder);
+    const rival = this.rival(sa);
+    const redundant = rival !== undefined && isLower(lowest, rival.nonce);
+    const { first, further, key } = this.rounds.secrets;
     const made = establishChild(sa, {
-      suite,
+      ...agreed,
       spiIn: this.spiIn,
-      spiOut,
-      trafficSelectorsLocal: find(payloads, 'TSi')?.selectors ?? [],
-      trafficSelectorsRemote: find(payloads, 'TSr')?.selectors ?? [],
       started: true,
       nonceInitiator: this.nonce,
-      nonceResponder,
-      sharedSecret,
-      ppk,
+      sharedSecret: first,
+      further,
+      key,
       rekeyed: rekeyed?.id,
       redundant,
       tag: request.tag,
-      notifies: findAll(payloads, 'Notify'),
     });
+    sa.statesLost = 0;
     if (rekeyed === undefined) return;
     rekeyed.busy = 'no';
     // [RFC7296 2.8.1] the peer rekeyed it, too: the one made with the lowest nonce goes, by the side that made it.
     const loser = redundant ? made : rekeyed;
+    const { replaced } = rekeyed;
     if (redundant) made.replaced = replaced;
     else if (replaced !== undefined) replaced.by.replaced = { by: made, nonce: this.nonce };
     // [RFC7296 2.8] make before break: whoever made the one that stays deletes the old one.
     sa.request(deleteChildTask(loser, 'rekeyed'), true);
   }
 
-  /** The secret of the exchange's own key exchange, undefined without PFS. */
-  private computeSecret(suite: EspSuite, payloads: readonly Payload[]): Uint8Array | undefined | Error {
-    if (suite.ke === undefined) return undefined;
-    const ke = find(payloads, 'KE');
-    const { keyExchange } = this;
-    if (ke === undefined || suite.ke !== keyExchange?.name || ke.method !== keyExchange.method) {
-      return new Error('the peer answered with another key exchange');
-    }
-    const secret = keyExchange.computeSecret(ke.data);
-    return secret.ok ? secret.value : secret.error;
-  }
-
-  /** [RFC7296 1.3] the peer prefers another group of our proposals: once more, under a new message ID. */
-  private retry(sa: IkeSa, { data }: NotifyPayload): boolean {
-    const name = keNameOf(((data[0] ?? 0) << 8) | (data[1] ?? 0));
-    const ours = name !== undefined && childConfigs(sa).some(({ ke }) => ke.includes(name));
-    if (!ours || this.retried) return false;
-    this.retried = true;
-    this.keyExchange = this.newKeyExchange(sa, name);
-    sa.request(this, true);
-    return true;
-  }
-
-  private newKeyExchange(sa: IkeSa, name: KeName): KeyExchange {
-    return createKeyExchange(name, (length) => sa.node.random(length));
+  /** The peer's rekey of the same Child SA, done or not; one that is not done and loses is forgotten. */
+  private rival(sa: IkeSa): Pick<Replacement, 'nonce'> | undefined {
+    const { rekeyed, agreed } = this;
+    const series = rekeyed === undefined ? undefined : sa.series.of(rekeyed);
+    if (series === undefined || agreed === undefined) return rekeyed?.replaced;
+    const { nonce } = series.agreement;
+    if (!isLower(lowestNonce(this.nonce, agreed.nonceResponder), nonce)) sa.series.drop(series);
+    return { nonce };
   }
 
   /** The IKE SA lives on whatever the refusal is. */
-  private refused(sa: IkeSa, { notifyType }: NotifyPayload): void {
+  private refused(sa: IkeSa, { notifyType, data }: NotifyPayload): void {
+    const isFirst = this.agreed === undefined;
+    if (isFirst && notifyType === NOTIFY.INVALID_KE_PAYLOAD && this.rounds.retry(sa, data)) {
+      sa.request(this, true);
+      return;
+    }
     this.fail(sa, 'the peer refused the Child SA', notifyType);
     const { rekeyed } = this;
     // [RFC7296 2.25] the peer has lost it, so it is of no use to us; unless its own rekey of it had just ended.
     if (notifyType === NOTIFY.CHILD_SA_NOT_FOUND && rekeyed !== undefined && rekeyed.replaced === undefined) {
       sa.request(deleteChildTask(rekeyed, 'the peer does not know it'), true);
     }
+    noteLostState(sa, notifyType);
   }
 
   /** Leaves everything as it was before the request. */
   private fail(sa: IkeSa, reason: string, notifyType?: number): void {
-    this.ppks.wipe();
-    sa.node.releaseEspSpi(this.spiIn);
+    this.release(sa);
     const { rekeyed, request } = this;
-    if (rekeyed !== undefined) rekeyed.busy = 'no';
     // [RFC7296 2.8.1] the peer's own rekey of it succeeded, so nothing failed.
-    if (rekeyed?.replaced !== undefined) return;
+    if (rekeyed?.replaced !== undefined && sa.children.has(rekeyed.replaced.by.id)) return;
+    // The peer's own is gone again, as it lost: the old one serves on.
+    if (rekeyed !== undefined) rekeyed.replaced = undefined;
     reportChildFailure(sa, reason, request.tag, notifyType, rekeyed?.id);
   }
+
+  private release(sa: IkeSa): void {
+    this.ppks.wipe();
+    this.rounds.wipe();
+    sa.node.releaseEspSpi(this.spiIn);
+    if (this.rekeyed !== undefined) this.rekeyed.busy = 'no';
+  }
+}
+
+/** What we offer for a Child SA that we start: something at least, whatever the oldest one has. */
+function offeredConfigs(sa: IkeSa): readonly ChildProposalConfig[] {
+  const configs = sa.profile?.childProposals ?? sa.node.config.childProposals;
+  const [oldest] = sa.children.values();
+  if (sa.node.config.childOffer !== 'as-first' || oldest === undefined) return configs;
+  const like = likeSuite(configs, oldest.suite);
+  return like.length === 0 ? configs : like;
 }
 
 /** What the owner is told when it is asked for a key. */
@@ -218,117 +266,6 @@ export function rekeyChildTask(sa: IkeSa, child: ChildRecord): CreateChildTask {
   return new CreateChildTask(sa, request, child);
 }
 
-/** Answers the peer's request, or throws the refusal that the standard prescribes. */
-export function answerCreateChild(sa: IkeSa, payloads: readonly Payload[], ppk?: NamedPpk): void {
-  const offered = find(payloads, 'SA')?.proposals ?? [];
-  const old = rekeyedChild(sa, payloads);
-  const admission = old === undefined ? admit(sa, payloads) : rekeyAdmission(old);
-  if ('refuse' in admission) throw new IkeError('the Child SA is not admitted', admission.refuse);
-  const chosen = chooseEsp(childConfigs(sa), offered, true);
-  if (chosen === undefined) throw new IkeError('no common ESP proposal', NOTIFY.NO_PROPOSAL_CHOSEN);
-  const { suite } = chosen;
-  const nonceInitiator = Uint8Array.from(find(payloads, 'Nonce')?.data ?? NO_OCTETS);
-  if (nonceInitiator.length < 16) throw new IkeError('the nonce is too short');
-  const exchange = answerOwnExchange(sa, suite, payloads);
-  const spiIn = sa.node.reserveEspSpi();
-  const nonceResponder = Uint8Array.from(sa.node.random(NONCE_LENGTH));
-  const { trafficSelectorsInitiator, trafficSelectorsResponder } = admission;
-  sa.respond(EXCHANGE.CREATE_CHILD_SA, [
-    { type: 'SA', proposals: [withSpi(chosen.proposal, spiIn)] },
-    { type: 'Nonce', data: nonceResponder },
-    ...kePayload(exchange),
-    { type: 'TSi', selectors: trafficSelectorsInitiator },
-    { type: 'TSr', selectors: trafficSelectorsResponder },
-    ...(ppk === undefined ? [] : [ppkIdentityNotify(ppk.identity)]),
-    ...asPayloads(admission.notifies),
-  ]);
-  const made = establishChild(sa, {
-    suite,
-    spiIn,
-    spiOut: toUint32(chosen.proposal.spi),
-    trafficSelectorsLocal: trafficSelectorsResponder,
-    trafficSelectorsRemote: trafficSelectorsInitiator,
-    started: false,
-    nonceInitiator,
-    nonceResponder,
-    sharedSecret: exchange?.secret,
-    ppk,
-    rekeyed: old?.id,
-    tag: old?.tag,
-    notifies: findAll(payloads, 'Notify'),
-  });
-  if (old !== undefined) old.replaced = { by: made, nonce: lowestNonce(nonceInitiator, nonceResponder) };
-}
-
-/** The Child SA that REKEY_SA names; throws when it is unknown or on its way out. */
-function rekeyedChild(sa: IkeSa, payloads: readonly Payload[]): ChildRecord | undefined {
-  const named = findNotify(payloads, NOTIFY.REKEY_SA);
-  if (named === undefined) return undefined;
-  const child = childByPeerSpi(sa, toUint32(named.spi));
-  if (child === undefined) throw new IkeError('REKEY_SA names no Child SA', NOTIFY.CHILD_SA_NOT_FOUND);
-  // [RFC7296 2.25.1] one that we rekey, too, is rekeyed as usual, and the nonces decide later.
-  const replacement = child.replaced?.by;
-  const leaving = replacement !== undefined && sa.children.has(replacement.id);
-  if (child.busy === 'deleting' || leaving)
-    throw new IkeError('the Child SA is going', NOTIFY.TEMPORARY_FAILURE);
-  return child;
-}
-
-/** A new Child SA is the owner's decision. */
-function admit(sa: IkeSa, payloads: readonly Payload[]): AuthorizeAnswer {
-  const { admitChildSa } = sa.node.ports;
-  if (admitChildSa === undefined) return { refuse: NOTIFY.NO_ADDITIONAL_SAS };
-  return admitChildSa({
-    ikeSaId: sa.id,
-    trafficSelectorsInitiator: find(payloads, 'TSi')?.selectors ?? [],
-    trafficSelectorsResponder: find(payloads, 'TSr')?.selectors ?? [],
-    notifies: findAll(payloads, 'Notify'),
-  });
-}
-
-/** [RFC7296 2.8] a rekeyed Child SA keeps its traffic selectors. */
-function rekeyAdmission(old: ChildRecord): Exclude<AuthorizeAnswer, { refuse: number }> {
-  return {
-    trafficSelectorsInitiator: old.trafficSelectorsRemote,
-    trafficSelectorsResponder: old.trafficSelectorsLocal,
-  };
-}
-
-/** Our half of a PFS key exchange, or INVALID_KE_PAYLOAD when the peer guessed another group. */
-function answerOwnExchange(sa: IkeSa, suite: EspSuite, payloads: readonly Payload[]): KeyAnswer | undefined {
-  if (suite.ke === undefined) return undefined;
-  const { id } = KE_ALGORITHMS[suite.ke];
-  const peer = find(payloads, 'KE');
-  if (peer?.method !== id) {
-    throw new IkeError(
-      'the KE payload is of another group',
-      NOTIFY.INVALID_KE_PAYLOAD,
-      Uint8Array.of(id >> 8, id),
-    );
-  }
-  const answer = sa.node.answerKeyExchange(suite.ke, peer.data);
-  if (!answer.ok) throw new IkeError(answer.error.message);
-  return answer.value;
-}
-
-/** An SA that we started has its own proposals, for what either side begins on it. */
-function childConfigs(sa: IkeSa): readonly ChildProposalConfig[] {
-  return withoutAdditional(sa.profile?.childProposals ?? sa.node.config.childProposals);
-}
-
-/** What we offer for a Child SA that we start: something at least, whatever the oldest one has. */
-function offeredConfigs(sa: IkeSa): readonly ChildProposalConfig[] {
-  const configs = childConfigs(sa);
-  const [oldest] = sa.children.values();
-  if (sa.node.config.childOffer !== 'as-first' || oldest === undefined) return configs;
-  const like = likeSuite(configs, oldest.suite);
-  return like.length === 0 ? configs : like;
-}
-
-function kePayload(exchange: Pick<KeyExchange, 'method' | 'publicValue'> | undefined): Payload[] {
-  return exchange === undefined ? [] : [{ type: 'KE', method: exchange.method, data: exchange.publicValue }];
-}
-
 /** [RFC7296 1.3.3] the SPI is the one at which the sender receives. */
 function rekeyNotify({ spiIn }: ChildRecord): NotifyPayload {
   return {
@@ -338,8 +275,4 @@ function rekeyNotify({ spiIn }: ChildRecord): NotifyPayload {
     notifyType: NOTIFY.REKEY_SA,
     data: NO_OCTETS,
   };
-}
-
-function withSpi(proposal: Proposal, spi: number): Proposal {
-  return { ...proposal, spi: fromUint32(spi) };
 }

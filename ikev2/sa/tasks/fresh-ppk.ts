@@ -56,23 +56,45 @@ export class PpkOffer {
   }
 }
 
-/** A CREATE_CHILD_SA of ours, which may take a fresh PPK. */
+/** A CREATE_CHILD_SA of ours and the keys of the owner on which it may depend. */
 export interface FreshTask extends Task {
   readonly ppks: PpkOffer;
   readonly purpose: PpkPurpose;
+  /** Its key exchanges, of which a QKD key may be one. */
+  readonly rounds: {
+    readonly wantsKey: boolean;
+    settleKey(keys: readonly NamedPpk[]): boolean;
+  };
 }
 
-/** Sends a CREATE_CHILD_SA of ours, where fresh keys were agreed on as soon as the owner has handed some in. */
+/**
+ * Sends a CREATE_CHILD_SA of ours as soon as the owner has handed in what it depends on: a QKD key where one is to be
+ * exchanged, then fresh PPKs where they were agreed on.
+ */
 export function requestFresh(sa: IkeSa, task: FreshTask): void {
+  if (!task.rounds.wantsKey) {
+    obtainPpks(sa, task);
+    return;
+  }
+  ask(sa, task, (answers) => {
+    if (task.rounds.settleKey(namedPpks(answers))) obtainPpks(sa, task);
+    else task.abandon?.(sa, 'there is no QKD key');
+  });
+}
+
+function obtainPpks(sa: IkeSa, task: FreshTask): void {
   if (!sa.freshPpks) {
     sa.request(task);
     return;
   }
-  const resume = (answers: readonly PpkAnswer[]) => {
+  ask(sa, task, (answers) => {
     if (task.ppks.fill(sa, answers)) sa.request(task);
     else task.abandon?.(sa, 'there is no fresh PPK');
-  };
-  const cancel = () => task.abandon?.(sa, 'the IKE SA closed before there was a PPK');
+  });
+}
+
+function ask(sa: IkeSa, task: FreshTask, resume: (answers: readonly PpkAnswer[]) => void): void {
+  const cancel = () => task.abandon?.(sa, 'the IKE SA closed before there was a key');
   sa.ppks.ask(EXCHANGE.CREATE_CHILD_SA, undefined, resume, cancel, task.purpose);
 }
 

@@ -11,7 +11,7 @@ import { asPayloads, findAll, findNotify } from '../payloads.ts';
 import type { Task } from '../task.ts';
 import { answerMobility, followUpdate, mappingQuestion, noteMapping } from './mobike.ts';
 import { noteRedirect } from './redirect.ts';
-import { adoptRival } from './rekey-ike.ts';
+import { adoptRival } from './take-over.ts';
 
 /** Answers a request of the peer: an empty one by an empty one. */
 export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): void {
@@ -62,6 +62,7 @@ export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): vo
 export function deleteIkeTask(reason: string): Task {
   return {
     exchange: EXCHANGE.INFORMATIONAL,
+    atOnce: true,
     build: (sa) => {
       if (sa.state !== 'established') return undefined;
       sa.advance('deleteSent');

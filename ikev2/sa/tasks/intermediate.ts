@@ -4,18 +4,19 @@
  */
 
 import { createKeyExchange } from '../../crypto/dh.ts';
-import { keyIdText, qkdExchange } from '../../crypto/qkd-method.ts';
-import { ADDITIONAL_KE, describeIkeSuite, QKD_METHOD } from '../../crypto/suites.ts';
+import { qkdExchange } from '../../crypto/qkd-method.ts';
+import { ADDITIONAL_KE, describeIkeSuite } from '../../crypto/suites.ts';
 import type { AdditionalKe, KeyAnswer, KeyExchange } from '../../crypto/types.ts';
 import type { PpkIdentity } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
-import { EXCHANGE, nameOf, PPK_ID_TYPE } from '../../wire/registry.ts';
+import { EXCHANGE, nameOf } from '../../wire/registry.ts';
 import type { Payload } from '../../wire/types.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { find, findError } from '../payloads.ts';
 import type { Opened } from '../reassembly.ts';
 import { authenticationFailed } from './auth.ts';
 import { type InitResult, reportKeys } from './init.ts';
+import { answerKey } from './key-answer.ts';
 import { ppkIdentityNotify } from './ppk.ts';
 import {
   chooseCandidate,
@@ -197,24 +198,12 @@ export class ResponderIntermediate {
     }
     if (step === undefined || ke === undefined) {
       this.settlePpk(sa, payloads, opened, undefined);
-    } else if (step.ke === 'qkd') {
-      this.takeKeyId(sa, ke.data, (answer) => this.settlePpk(sa, payloads, opened, answer));
-    } else {
-      const answer = sa.node.answerKeyExchange(step.ke, ke.data);
-      if (!answer.ok) throw new IkeError(answer.error.message);
-      this.settlePpk(sa, payloads, opened, answer.value);
+      return;
     }
-  }
-
-  /** The peer's half is the ID of a key that the owner has to find; ours is empty. */
-  private takeKeyId(sa: IkeSa, keyId: Uint8Array, goOn: (answer: KeyAnswer) => void): void {
-    const data = keyIdText(keyId);
-    if (data === undefined) throw new IkeError('the KE payload has no key ID');
-    const identity = { type: PPK_ID_TYPE.FIXED, data };
-    sa.ppks.ask(EXCHANGE_TYPE, identity, ([found]) => {
-      if (found === undefined) throw authenticationFailed('the QKD key that the peer names is not known');
-      sa.ppkIdentity = identity;
-      goOn({ method: QKD_METHOD, publicValue: new Uint8Array(0), secret: Uint8Array.from(found.secret) });
+    const unknown = () => authenticationFailed('the QKD key that the peer names is not known');
+    answerKey(sa, EXCHANGE_TYPE, step.ke, ke.data, unknown, (answer, key) => {
+      sa.ppkIdentity = key ?? sa.ppkIdentity;
+      this.settlePpk(sa, payloads, opened, answer);
     });
   }
 
@@ -234,9 +223,7 @@ export class ResponderIntermediate {
   private respond(
     sa: IkeSa,
     { firstPayload, inner }: Opened,
-    answer:
-      | { readonly method: number; readonly publicValue: Uint8Array; readonly secret: Uint8Array }
-      | undefined,
+    answer: KeyAnswer | undefined,
     ppk: NamedPpk | undefined,
   ): void {
     if (

@@ -74,6 +74,25 @@ describe('keys of an IKE SA', () => {
     expect(rekeyed.expose()).toEqual(Keymat.fromSeed(suite, INPUTS, seed).expose());
   });
 
+  it('[RFC9370 2.2.4] of a rekeyed SA take SK(1) to SK(n) after the nonces', () => {
+    const [first, second, third] = [hex('0708'), hex('090a0b'), hex('0c')];
+    const seed = prf(PRF, SK_D, first, INPUTS.nonceInitiator, INPUTS.nonceResponder, second, third);
+    const expected = Keymat.fromSeed(GCM, INPUTS, seed).expose();
+    const rekeyed = derive().deriveRekeyed(GCM, INPUTS, first, [second, third]);
+    expect(rekeyed.expose()).toEqual(expected);
+    expect([first, second, third].flatMap((secret) => [...secret]).every((octet) => octet === 0)).toBe(true);
+  });
+
+  it('[RFC9370 2.2.4] of a Child SA come from SK(0) | Ni | Nr | SK(1) | ... SK(n)', () => {
+    const [first, second, third] = [hex('0708'), hex('090a0b'), hex('0c')];
+    const seed = hex('07080102030405090a0b0c');
+    const octets = prfPlus(PRF, SK_D, seed, 128);
+    const keys = derive().childKeys(CBC, hex('0102'), hex('030405'), first, [second, third]);
+    expect(keys.fromInitiator.encr).toEqual(octets.subarray(0, 32));
+    expect(keys.fromResponder.integ).toEqual(octets.subarray(96, 128));
+    expect([first, second, third].flatMap((secret) => [...secret]).every((octet) => octet === 0)).toBe(true);
+  });
+
   it('[RFC9370 2.2.2] after one more key exchange keep nonces and SPIs', () => {
     const seed = prf(PRF, SK_D, hex('0708'), INPUTS.nonceInitiator, INPUTS.nonceResponder);
     const additional = derive().deriveAdditional(hex('0708'));

@@ -13,7 +13,8 @@ import {
   chooseIke,
   offerEsp,
   offerIke,
-  withoutAdditional,
+  offersQkd,
+  withoutQkd,
 } from '../../../ikev2/crypto/proposals.ts';
 import { describeEspSuite, describeIkeSuite } from '../../../ikev2/crypto/suites.ts';
 import type { ChildProposalConfig, IkeProposalConfig } from '../../../ikev2/crypto/types.ts';
@@ -270,6 +271,29 @@ describe('additional key exchanges', () => {
     expect(chosen && describeEspSuite(chosen.suite)).toBe('aes256-gcm16');
     const whole = chooseEsp([parsed.value], offered, true);
     expect(whole && describeEspSuite(whole.suite)).toBe('aes256-gcm16/x25519/ke1_mlkem768');
-    expect(withoutAdditional([parsed.value])[0]?.additional).toEqual([]);
+  });
+
+  it('[RFC9370 2.2.1] without a QKD key its method goes, and with it what insists on it', () => {
+    const esp = (text: string) => {
+      const parsed = parseEspProposal(text);
+      if (!parsed.ok) throw new Error(parsed.error);
+      return parsed.value;
+    };
+    const left = (...texts: string[]) => withoutQkd(texts.map(esp)).map(formatEspProposal);
+    expect(left('aes256gcm16-qkd', 'aes128gcm16')).toEqual(['aes128gcm16']);
+    expect(left('aes256gcm16-qkd-x25519')).toEqual(['aes256gcm16-x25519']);
+    expect(left('aes256gcm16-x25519-ke1_qkd')).toEqual([]);
+    expect(left('aes256gcm16-x25519-ke1_qkd-ke1_none')).toEqual(['aes256gcm16-x25519-ke1_none']);
+    expect(offersQkd([esp('aes256gcm16-qkd')])).toBe(true);
+    expect(offersQkd([esp('aes256gcm16-x25519-ke1_qkd')])).toBe(true);
+    expect(offersQkd([esp('aes256gcm16-x25519-ke1_mlkem768')])).toBe(false);
+  });
+
+  it('takes qkd as the key exchange of a Child SA, of an IKE SA only as one more', () => {
+    const esp = parseEspProposal('aes256gcm16-qkd');
+    expect(esp.ok && esp.value.ke).toEqual(['qkd']);
+    expect(esp.ok && formatEspProposal(esp.value)).toBe('aes256gcm16-qkd');
+    const refused = parseIkeProposal('aes256gcm16-prfsha256-qkd');
+    expect(refused).toMatchObject({ ok: false, error: expect.stringContaining('ke1_qkd') });
   });
 });
