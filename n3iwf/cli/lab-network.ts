@@ -9,7 +9,7 @@ import { UdpSocket } from '../io/udp.ts';
 import { WakeTimer } from '../io/wake-timer.ts';
 import type { Log } from '../log.ts';
 import { certificateVerifier } from '../nwu/certificate-trust.ts';
-import { applyKeyPolicy } from '../nwu/key-policy.ts';
+import { applyChildKeyPolicy, applyKeyPolicy } from '../nwu/key-policy.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
 import { LabNat } from './lab-nat.ts';
 import type { LabFault, LabOptions } from './lab-options.ts';
@@ -300,7 +300,11 @@ async function gatewayConfig(options: LabOptions, authority: TestAuthority): Pro
         options.ppk,
         ikeProposals.map((text) => must(parseIkeProposal(text))),
       ),
-      childProposals: espProposals.map((text) => must(parseEspProposal(text))),
+      childProposals: applyChildKeyPolicy(
+        'qkd-required',
+        options.ppk,
+        espProposals.map((text) => must(parseEspProposal(text))),
+      ),
       localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(n3iwfName) },
       responderAuth: options.auth satisfies ResponderAuth,
       initiatorAuth: 'eap',

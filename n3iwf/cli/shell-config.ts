@@ -5,7 +5,7 @@ import { type Config, innerConfigOf, lifetimesOf } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { keyingSettingsOf } from '../keying-settings.ts';
 import { defaultPathTimers } from '../n3/paths.ts';
-import { applyKeyPolicy } from '../nwu/key-policy.ts';
+import { applyChildKeyPolicy, applyKeyPolicy } from '../nwu/key-policy.ts';
 import type { ShellConfig } from '../shell.ts';
 import { readNamedFile } from './configuration-file.ts';
 
@@ -66,8 +66,10 @@ export function endpointConfig({ ike, timers }: Config): EndpointConfig {
     ikePort: ike.port,
     natTraversalPort: ike.natTraversalPort,
     ...keysByPolicy(ike),
-    childProposals: ike.espProposals.map((words) =>
-      usable('ike.espProposals', words, parseEspProposal(words)),
+    childProposals: applyChildKeyPolicy(
+      ike.policy,
+      ike.ppk,
+      ike.espProposals.map((words) => usable('ike.espProposals', words, parseEspProposal(words))),
     ),
     childOffer: ike.childOffer,
     localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(ike.identity) },

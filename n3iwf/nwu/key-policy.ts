@@ -1,4 +1,4 @@
-import type { EndpointConfig, IkeProposalConfig } from '#ikev2';
+import type { ChildProposalConfig, EndpointConfig, IkeProposalConfig } from '#ikev2';
 
 /** How a QKD key enters the keys of the SAs. */
 export const ppkUses = ['rfc9867', 'rfc8784', 'qkd-ke', 'none'] as const;
@@ -50,6 +50,26 @@ export function applyKeyPolicy(
     ppkExchange: use === 'rfc9867' ? 'any' : 'auth',
     proposals: use === 'qkd-ke' && row.ppk !== 'off' ? chosen.map(withQkdMethod(row.ppk)) : chosen,
   };
+}
+
+/**
+ * ESP proposals: with `qkd-ke` each new Child SA and each rekey takes a QKD key of its own, which is its key exchange, or
+ * follows the one that the proposal names. [RFC9370 2.2.4]
+ */
+export function applyChildKeyPolicy(
+  policy: KeyPolicy,
+  use: PpkUse,
+  proposals: readonly ChildProposalConfig[],
+): readonly ChildProposalConfig[] {
+  const { ppk } = table[policy];
+  if (use !== 'qkd-ke' || ppk === 'off') return proposals;
+  const keyed = proposals.map(withChildKey);
+  return ppk === 'required' ? keyed : [...keyed, ...proposals];
+}
+
+function withChildKey({ ke, additional = [], ...proposal }: ChildProposalConfig): ChildProposalConfig {
+  if (ke.length === 0) return { ...proposal, ke: ['qkd'] };
+  return { ...proposal, ke, additional: [...additional, ['qkd']] };
 }
 
 /** The key ID goes in the slot after those of the proposal. */

@@ -35,7 +35,7 @@ describe('n3iwf lab', () => {
     ['certificate', 'rfc8784', 1],
     ['certificate', 'rfc9867', 4],
     ['qkd', 'rfc9867', 5],
-    ['qkd', 'qkd-ke', 2],
+    ['qkd', 'qkd-ke', 5],
   ])('works with --auth %s --ppk %s, which takes %i keys', async (auth, ppk, keys) => {
     const { status, summary } = await runLab('--auth', auth, '--ppk', ppk);
     expect(summary.errors).toEqual([]);
@@ -58,6 +58,20 @@ describe('n3iwf lab', () => {
       expect([stream.lost, rekeys.child]).toEqual([0, 4]);
     }
   });
+
+  test.each(['rfc9867', 'qkd-ke'])(
+    'with --ppk %s each Child SA and each rekey takes a fresh key',
+    async (ppk) => {
+      const { summary } = await runLab('--ppk', ppk);
+      const keys = summary.ues[0]?.saKeys ?? [];
+      expect(keys.map(({ sa }) => sa)).toEqual(['ike', 'child', 'child', 'child-rekeyed', 'ike-rekeyed']);
+      const [ike, signalling, ...fresh] = keys.map(({ keyId }) => keyId);
+      // Nothing is exchanged for the first Child SA: it rests on the key of its IKE SA.
+      expect(signalling).toBe(ike);
+      expect(new Set([ike, ...fresh]).size).toBe(4);
+      for (const keyId of fresh) expect(keyId).toMatch(uuid);
+    },
+  );
 
   test('two UEs with the same initiator SPI stand side by side', async () => {
     const { status, summary } = await runLab('--ues', '2', '--same-spi');

@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { formatIkeProposal, type IkeProposalConfig, parseIkeProposal } from '#ikev2';
-import { applyKeyPolicy, type KeyPolicy, keyPolicies, ppkUses } from '../../../n3iwf/nwu/key-policy.ts';
+import {
+  formatEspProposal,
+  formatIkeProposal,
+  type IkeProposalConfig,
+  parseEspProposal,
+  parseIkeProposal,
+} from '#ikev2';
+import {
+  applyChildKeyPolicy,
+  applyKeyPolicy,
+  type KeyPolicy,
+  keyPolicies,
+  ppkUses,
+} from '../../../n3iwf/nwu/key-policy.ts';
 import { World, type WorldOptions } from '../../support/world.ts';
 
 const CLASSICAL = 'aes256gcm16-prfsha256-x25519';
@@ -53,6 +65,23 @@ describe('what follows from a policy', () => {
     expect(words('qkd-preferred')[0]).toBe(`${HYBRID}-ke2_qkd-ke2_none`);
     expect(words('pqc-only')).toEqual([HYBRID]);
     expect(applyKeyPolicy('qkd-required', 'qkd-ke', parsed(HYBRID)).ppk).toBe('off');
+  });
+
+  it('[RFC9370 2.2.4] with qkd-ke each Child SA takes a key ID as its key exchange, or as one more', () => {
+    const words = (policy: KeyPolicy, use: 'qkd-ke' | 'rfc9867', ...texts: string[]) => {
+      const proposals = texts.map((text) => {
+        const proposal = parseEspProposal(text);
+        if (!proposal.ok) throw new Error(proposal.error);
+        return proposal.value;
+      });
+      return applyChildKeyPolicy(policy, use, proposals).map(formatEspProposal);
+    };
+    const plain = ['aes256gcm16', 'aes128gcm16-x25519'];
+    const keyed = ['aes256gcm16-qkd', 'aes128gcm16-x25519-ke1_qkd'];
+    expect(words('qkd-required', 'qkd-ke', ...plain)).toEqual(keyed);
+    expect(words('qkd-preferred', 'qkd-ke', ...plain)).toEqual([...keyed, ...plain]);
+    expect(words('pqc-only', 'qkd-ke', ...plain)).toEqual(plain);
+    expect(words('qkd-required', 'rfc9867', ...plain)).toEqual(plain);
   });
 
   it('without QKD keys no policy asks for any, and RFC 8784 is spoken with those who know no other', () => {

@@ -226,12 +226,19 @@ export class SimulatedUe {
     return proposals.map((each) => ({ ...each, additional: [...(each.additional ?? []), ['qkd'] as const] }));
   }
 
+  /** And the key exchange of every new or rekeyed Child SA. */
+  private espProposals() {
+    const proposals = this.config.espProposals.map(proposal(parseEspProposal));
+    if (this.config.ppk !== 'qkd-ke') return proposals;
+    return proposals.map((each) => ({ ...each, ke: ['qkd'] as const }));
+  }
+
   private endpointConfig() {
     return {
       ikePort: this.at.local.port,
       natTraversalPort: this.at.localNat.port,
       proposals: this.ikeProposals(),
-      childProposals: this.config.espProposals.map(proposal(parseEspProposal)),
+      childProposals: this.espProposals(),
       localId: this.identity(),
       responderAuth: 'eap-only',
       initiatorAuth: 'eap',
