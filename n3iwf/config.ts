@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Lifetimes } from '#ikev2';
 import { KME_QUIRKS, type KmeQuirkName } from '#qkd';
 import { OperatorError } from './errors.ts';
+import { mostReplayWindow } from './kernel/xfrm.ts';
 import { keyingSchema } from './keying-settings.ts';
 import { cellIdentityBits, n2ProfileNames } from './n2/profile.ts';
 import { childSaPolicies } from './nwu/child-sa-policy.ts';
@@ -63,8 +64,28 @@ const gnb = z.strictObject({
 
 const mtu = z.number().int().min(1280).max(65535);
 
-/** Limits of the user plane. */
+/** Which plane it is and its limits. */
 const userPlane = z.strictObject({
+  plane: z
+    .enum(['userspace', 'kernel'])
+    .default('userspace')
+    .describe('where ESP and NAS over TCP are: in process, or in the kernel, which needs CAP_NET_ADMIN'),
+  interface: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9_.-]{0,14}$/, 'must be a name of up to 15 letters and digits')
+    .default('n3iwf0')
+    .describe('kernel plane: interface that is made for the inner addresses'),
+  interfaceKind: z
+    .enum(['auto', 'xfrm', 'dummy'])
+    .default('auto')
+    .describe('kernel plane: `auto` takes an XFRM interface where the kernel has them'),
+  marks: z
+    .number()
+    .int()
+    .min(1)
+    .max(0xfff0_0000)
+    .default(0x4e00_0000)
+    .describe('kernel plane: first of a million numbers that serve as marks of packets and as reqids'),
   replayWindow: z
     .number()
     .int()
@@ -209,7 +230,10 @@ export const configSchema = z.strictObject({
     port: port.default(2152),
     echoSeconds: z.number().int().min(60).default(60).describe('between echo requests to each UPF'),
   }),
-  userPlane: userPlane.prefault({}),
+  userPlane: z.preprocess(
+    (value) => (typeof value === 'string' ? { plane: value } : value),
+    userPlane.prefault({}),
+  ),
   qkd: z
     .strictObject({
       kme: z.url(),
@@ -315,6 +339,12 @@ function crossChecks(config: Config): string[] {
   }
   if ((config.inner.pool6 === undefined) !== (config.inner.address6 === undefined)) {
     findings.push('inner.address6: goes with inner.pool6, and only one of them is there');
+  }
+  const { plane, replayWindow } = config.userPlane;
+  if (plane === 'kernel' && replayWindow > mostReplayWindow) {
+    findings.push(
+      `userPlane.replayWindow: the kernel has windows of up to ${mostReplayWindow}, but it is ${replayWindow}`,
+    );
   }
   try {
     new InnerNetwork(innerConfigOf(config));

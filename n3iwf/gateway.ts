@@ -1,6 +1,5 @@
 import {
   type AuthorizeAnswer,
-  type EndpointConfig,
   type EndpointPorts,
   IkeEndpoint,
   type IkeEvent,
@@ -16,8 +15,9 @@ import {
   ueIdsOf,
 } from '#ngap';
 import type { KeyingState } from '#qkd';
+import type { GatewayConfig, GatewayPorts } from './gateway-ports.ts';
 import { Journal } from './journal/journal.ts';
-import { type DueSa, type KeyingSettings, KeyingWatch, type SupplySeen } from './keying-watch.ts';
+import { type DueSa, KeyingWatch, type SupplySeen } from './keying-watch.ts';
 import type { Log } from './log.ts';
 import type { Amf } from './n2/amf/amf.ts';
 import { AmfTable } from './n2/amf/table.ts';
@@ -48,61 +48,17 @@ import { onIkeEvent } from './nwu/ike-events.ts';
 import { KeyUses } from './nwu/key-uses.ts';
 import { onNasOpened } from './nwu/nas-delivery.ts';
 import { NasEnvelopeReader } from './nwu/nas-envelope.ts';
-import { type RecordEntry, recordingEngine } from './replay/engine-record.ts';
+import { recordingEngine } from './replay/engine-record.ts';
 import { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
 import { InactivityWatch } from './ue/inactivity-watch.ts';
-import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
+import { InnerNetwork } from './ue/inner-network.ts';
 import { UeRegistry } from './ue/registry.ts';
 import { UsageWatch } from './ue/usage-watch.ts';
 import { DropLog } from './userplane/drop-log.ts';
-import type { EspCipherFactory } from './userplane/esp.ts';
-import { type PlaneOptions, UserspacePlane } from './userplane/plane.ts';
+import { UserspacePlane } from './userplane/plane.ts';
 
-/** Where the gateway's output goes and where its time and randomness come from. */
-export interface GatewayPorts {
-  now(): number;
-  /** Wall clock for the journal, ms since 1970; `now` without it. */
-  wallMs?(): number;
-  random(length: number): Uint8Array;
-  sendIke(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void;
-  /** `tos` is the octet for the outer IP header, where the socket can set it. */
-  sendEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress, udp: boolean, tos: number): void;
-  /** `local` is the N3 address to send from. */
-  sendGtpu(datagram: Uint8Array, remote: SocketAddress, tos: number, local: string): void;
-  /** Sends by the NG interface to the AMF of that number, its place in the configuration. */
-  sendN2(pdu: NgapPdu, amf: number): void;
-  /** Makes that AMF forget UEs; acknowledgements and repeats are the interface's business. */
-  resetN2(ies: MessageIes<'NGReset'>, amf: number): void;
-  /** A faster maker of ESP ciphers than the IKE engine's own. */
-  readonly createCipher?: EspCipherFactory;
-  verifyCertificate?: NonNullable<ConstructorParameters<typeof IkeEndpoint>[1]['verifyCertificate']>;
-  /** Takes down everything that the IKE engine is given, keys included, so that it can be replayed. For the lab. */
-  recordIke?(entry: RecordEntry): void;
-  /** Sees every IKE event, for captures, metrics and the lab's progress. */
-  observe?(event: IkeEvent, ue: UeContext | undefined): void;
-}
-
-export interface GatewayConfig {
-  readonly ike: EndpointConfig;
-  readonly identity: NodeIdentity;
-  readonly innerPool: string;
-  /** IPv6 inside the tunnels, servers that UEs are told of, addresses set aside. */
-  readonly inner?: Omit<InnerConfig, 'pool' | 'address'>;
-  /** Limits of the user plane; without them no packet is too big and the window is the default. */
-  readonly userPlane?: Pick<
-    PlaneOptions,
-    'espWindow' | 'nwuMtu' | 'n3Mtu' | 'clampMss' | 'pathTimers' | 'greVariant'
-  >;
-  /** How AMFs are told where UEs are. */
-  readonly locate: Locate;
-  /** How sessions are laid on Child SAs; without it each has one. */
-  readonly sessions?: SessionPolicy;
-  /** How long a UE may send and get nothing before it is released, in ms; without it, or with 0, for ever. */
-  readonly inactivityMs?: number;
-  /** Who gets quantum keys and when there are too few; it takes effect with the first look at the supply. */
-  readonly keying?: KeyingSettings;
-}
+export type { GatewayConfig, GatewayPorts } from './gateway-ports.ts';
 
 /**
  * The N3IWF without its descriptors: composes the IKE engine, the user plane and the N2 procedures around one context
@@ -134,6 +90,8 @@ export class Gateway implements Node {
   private readonly ports: GatewayPorts;
   private readonly envelopes = new Map<number, NasEnvelopeReader>();
   private readonly awaited = new AwaitedAnswers();
+  /** Datagrams of the events that are being carried out. */
+  private outbox: Extract<Output, { kind: 'transmit' }>[] | undefined;
 
   constructor(config: GatewayConfig, ports: GatewayPorts, keys: KeySource | undefined, log: Log) {
     this.identity = config.identity;
@@ -170,6 +128,7 @@ export class Gateway implements Node {
         sendGtpu: (datagram, remote, tos, local) => ports.sendGtpu(datagram, remote, tos, local),
         tunnelLost: (ueId, pduSession) => this.withUe(ueId, (ue) => tunnelLost(this, ue, pduSession)),
         ...(ports.createCipher === undefined ? {} : { createCipher: ports.createCipher }),
+        ...(ports.nwu === undefined ? {} : { nwu: ports.nwu }),
         pathChanged: (upf, isUp) => {
           const text = isUp ? 'the UPF answers again' : 'the UPF does not answer';
           log[isUp ? 'info' : 'error']({ upf }, text);
@@ -213,6 +172,19 @@ export class Gateway implements Node {
     const before = this.plane.timerChanges;
     this.plane.receiveEsp(this.now(), packet, local, remote);
     return this.plane.timerChanges !== before;
+  }
+
+  /** An inner packet that the kernel took out of ESP of a Child SA; true when the deadline may be another one now. */
+  receiveInner(childSaId: number, packet: Uint8Array): boolean {
+    const before = this.plane.timerChanges;
+    this.plane.receiveInner(this.now(), childSaId, packet);
+    return this.plane.timerChanges !== before;
+  }
+
+  /** The kernel lost the state of a Child SA, which takes a new one to mend [RFC7296 2.8]. */
+  childSaMissing(ueId: number, childSaId: number): void {
+    const ue = this.ues.ofId(ueId);
+    if (ue !== undefined) this.ike((engine, now) => engine.rekeyChildSa(now, ue.ikeSaId, childSaId));
   }
 
   /** A datagram that came to our N3 address `local`; true when the deadline may be another one now. */
@@ -350,13 +322,18 @@ export class Gateway implements Node {
   }
 
   private tellUsage(now: number): void {
-    for (const ue of [...this.ues]) {
-      for (const sa of this.plane.report(ue.id)?.childSas ?? []) {
-        const { childSaId, octetsIn, octetsOut, packetsIn, packetsOut } = sa;
-        const octets = octetsIn + octetsOut;
-        const packets = packetsIn + packetsOut;
-        this.carryOut(this.engine.noteUsage(now, ue.ikeSaId, childSaId, octets, packets));
-      }
+    for (const { id } of [...this.ues]) this.tellUsageOf(id, now);
+  }
+
+  /** Tells the IKE engine what the Child SAs of a UE have carried, which may have come to a limit. */
+  tellUsageOf(ueId: number, now = this.now()): void {
+    const ue = this.ues.ofId(ueId);
+    if (ue === undefined) return;
+    for (const sa of this.plane.report(ueId)?.childSas ?? []) {
+      const { childSaId, octetsIn, octetsOut, packetsIn, packetsOut } = sa;
+      const octets = octetsIn + octetsOut;
+      const packets = packetsIn + packetsOut;
+      this.carryOut(this.engine.noteUsage(now, ue.ikeSaId, childSaId, octets, packets));
     }
   }
 
@@ -444,16 +421,28 @@ export class Gateway implements Node {
     }
   }
 
+  /**
+   * Datagrams leave when all events are carried out, in the order in which the engine gave them: a UE that has our answer
+   * sends by the new Child SA at once, and a kernel drops what it has no state for [RFC7296 2.8].
+   */
   private carryOut(outputs: readonly Output[]): void {
+    const { outbox = [] } = this;
+    const isOutermost = this.outbox === undefined;
+    this.outbox = outbox;
     for (const output of outputs) {
       if (output.kind === 'transmit') {
-        this.journal.ikeDatagram(output.data, 'N3IWF');
-        this.ports.sendIke(output.data, output.local, output.remote);
+        outbox.push(output);
       } else {
         this.journal.ikeEvent(output.event);
         this.ports.observe?.(output.event, this.ues.ofIkeSa(output.event.ikeSaId ?? -1));
         this.guard(output.event);
       }
+    }
+    if (!isOutermost) return;
+    this.outbox = undefined;
+    for (const { data, local, remote } of outbox) {
+      this.journal.ikeDatagram(data, 'N3IWF');
+      this.ports.sendIke(data, local, remote);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { SocketAddress } from '#ikev2';
 import type { MessageIes } from '#ngap';
 import { Gateway, type GatewayConfig, type GatewayPorts } from './gateway.ts';
+import { KernelSide, type KernelSideConfig, type KernelSideEvents } from './io/kernel-side.ts';
 import { monotonicMs, randomOctets } from './io/machine.ts';
 import { nativeCipherFactory } from './io/native-cipher.ts';
 import { UdpSocket } from './io/udp.ts';
@@ -30,6 +31,8 @@ export interface ShellConfig {
   readonly moreN3Addresses?: readonly string[];
   readonly n3Port: number;
   readonly n2: N2SetupConfig;
+  /** Child SAs and NAS in the kernel; without it they are in process. */
+  readonly kernel?: KernelSideConfig;
 }
 
 type Observers = Pick<GatewayPorts, 'observe' | 'verifyCertificate' | 'recordIke'>;
@@ -50,6 +53,7 @@ export class GatewayShell {
   /** By their address, the preferred one first. */
   private readonly n3Sockets = new Map<string, UdpSocket>();
   private readonly amfs: AmfConnection[] = [];
+  private readonly kernel: KernelSide | undefined;
   /** What every association says of this node when it opens. */
   private readonly n2Config: { setup: MessageIes<'NGSetupRequest'> };
 
@@ -64,6 +68,7 @@ export class GatewayShell {
     this.n2Config = { setup: ngSetupRequest(config.n2) };
     this.log = log;
     this.tap = tap;
+    this.kernel = config.kernel && KernelSide.prepare(config.kernel, this.kernelEvents(), log);
     const createCipher = nativeCipherFactory();
     this.gateway = new Gateway(
       { ...config.gateway, locate: locator(config.n2) },
@@ -72,6 +77,7 @@ export class GatewayShell {
         wallMs: Date.now,
         random: randomOctets,
         ...(createCipher === undefined ? {} : { createCipher }),
+        ...(this.kernel === undefined ? {} : { nwu: this.kernel.nwu }),
         sendIke: (datagram, local, remote) => this.sendIke(datagram, local, remote),
         sendEsp: (packet, local, remote, _udp, tos) =>
           this.sendUdp(this.natSocket, packet, local, remote, tos),
@@ -86,7 +92,23 @@ export class GatewayShell {
     this.timer = new WakeTimer(this, monotonicMs);
   }
 
-  /** Opens the sockets. @throws OperatorError when an address is taken; then nothing stays open */
+  private kernelEvents(): KernelSideEvents {
+    return {
+      packet: (childSaId, packet) => {
+        if (this.gateway.receiveInner(childSaId, packet)) this.timer.rearm();
+      },
+      happened: () => this.timer.rearm(),
+      limitReached: (ueId) => this.act((gateway) => gateway.tellUsageOf(ueId)),
+      stateMissing: (ueId, childSaId) => this.act((gateway) => gateway.childSaMissing(ueId, childSaId)),
+      dropped: (cause, ueId, count) => this.gateway.plane.countDrops(cause, ueId, count),
+    };
+  }
+
+  /**
+   * Opens the sockets.
+   *
+   * @throws OperatorError when an address is taken, or the machine lacks what the kernel plane needs; nothing stays open
+   */
   static async open(
     config: ShellConfig,
     keys: KeySource | undefined,
@@ -154,6 +176,7 @@ export class GatewayShell {
   async close(): Promise<void> {
     this.timer.stop();
     for (const amf of this.amfs) amf.close();
+    this.kernel?.close();
     await Promise.all(this.sockets.map((socket) => socket.close()));
   }
 
@@ -196,6 +219,7 @@ export class GatewayShell {
       };
       this.n3Sockets.set(local, await open({ address: text, port: n3Port }, received));
     }
+    await this.kernel?.start({ address, port: this.natSocket.local.port });
   }
 
   /** True when the deadline may be another one now. */

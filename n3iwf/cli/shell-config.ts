@@ -8,6 +8,7 @@ import { defaultPathTimers } from '../n3/paths.ts';
 import { applyChildKeyPolicy, applyKeyPolicy } from '../nwu/key-policy.ts';
 import type { ShellConfig } from '../shell.ts';
 import { readNamedFile } from './configuration-file.ts';
+import { kernelPlaneOf } from './kernel-plane.ts';
 
 const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
 
@@ -18,13 +19,15 @@ const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
  */
 export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
   const { ike, inner, n2, n3, qkd } = config;
-  const { replayWindow, childSas, dscp, gre, greOf, ...limits } = config.userPlane;
+  const { replayWindow, childSas, dscp, gre, greOf, nwuMtu, n3Mtu, clampMss } = config.userPlane;
+  const endpoint = endpointConfig(config);
+  const kernel = kernelPlaneOf(config, endpoint);
   const { preSharedKeyFile } = ike;
   const preSharedKey =
     preSharedKeyFile === undefined ? undefined : readNamedFile('ike.preSharedKeyFile', preSharedKeyFile);
   return {
     gateway: {
-      ike: { ...endpointConfig(config), exposeKeys },
+      ike: { ...endpoint, exposeKeys },
       identity: {
         innerAddress: inner.address,
         nasPort: inner.nasPort,
@@ -41,7 +44,9 @@ export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig 
       userPlane: {
         espWindow: replayWindow,
         greVariant: gre,
-        ...limits,
+        nwuMtu,
+        n3Mtu,
+        clampMss,
         pathTimers: { ...defaultPathTimers, intervalMs: n3.echoSeconds * 1000 },
       },
     },
@@ -52,6 +57,7 @@ export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig 
     moreN3Addresses: n3.moreAddresses,
     n3Port: n3.port,
     n2,
+    ...(kernel === undefined ? {} : { kernel }),
   };
 }
 

@@ -24,6 +24,12 @@ export interface Libc {
     address: Uint8Array,
     addressLength: number,
   ): number;
+  /** As {@link Libc.recvmsg}: the message lies in place, so that nothing is made for a call. */
+  sendmsgInPlace(fd: number, message: Uint8Array, flags: number): number;
+  /** Up to `most` messages in one call; `messages` are that many `struct mmsghdr` in place. */
+  recvmmsg(fd: number, messages: Uint8Array, most: number, flags: number): number;
+  send(fd: number, data: Uint8Array, length: number, flags: number): number;
+  recv(fd: number, buffer: Uint8Array, length: number, flags: number): number;
   /** `message` is a `struct msghdr` in place, with addresses by {@link Libc.addressOf}. */
   recvmsg(fd: number, message: Uint8Array, flags: number): number;
   /** Where octets lie. They stay there only if their buffer was made as an ArrayBuffer of its own. */
@@ -61,6 +67,7 @@ function load(): Libc {
     });
     const accept = library.func('int accept4(int, void *, void *, int)');
     const epollWait = library.func('int epoll_wait(int, void *, int, int)');
+    const recvmmsg = library.func('int recvmmsg(int, void *, unsigned int, int, void *)');
     const strerror = library.func('const char *strerror(int)');
     return {
       socket: library.func('int socket(int, int, int)'),
@@ -77,7 +84,11 @@ function load(): Libc {
       getsockopt: library.func('int getsockopt(int, int, int, _Out_ void *, _Inout_ void *)'),
       sendmsg: library.func('sendmsg', 'long', ['int', koffi.pointer(message), 'int']),
       sendto: library.func('long sendto(int, void *, size_t, int, void *, uint32_t)'),
+      sendmsgInPlace: library.func('long sendmsg(int, void *, int)'),
+      recvmmsg: (fd, messages, most, flags) => recvmmsg(fd, messages, most, flags, null),
       recvmsg: library.func('long recvmsg(int, void *, int)'),
+      send: library.func('long send(int, void *, size_t, int)'),
+      recv: library.func('long recv(int, void *, size_t, int)'),
       addressOf: (octets) => koffi.address(octets),
       close: library.func('int close(int)'),
       errno: () => koffi.errno(),

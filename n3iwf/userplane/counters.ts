@@ -68,7 +68,7 @@ export interface UeReport extends Traffic {
 /** Drops of one UE: causes are few, so an entry is made when the first packet is lost by it. */
 export type UeDrops = Map<DropCause, number>;
 
-/** Counts one more. */
-export function countDrop(drops: UeDrops, cause: DropCause): void {
-  drops.set(cause, (drops.get(cause) ?? 0) + 1);
+/** Counts one more, or as many as `count` says. */
+export function countDrop(drops: UeDrops, cause: DropCause, count = 1): void {
+  drops.set(cause, (drops.get(cause) ?? 0) + count);
 }

@@ -1,3 +1,6 @@
+import type { GreFault } from '../nwu/gre.ts';
+import type { EspFault } from './esp.ts';
+
 /** Why the user plane drops a packet; each is counted, none is answered on NWu. */
 export const dropCauses = [
   'unknownSpi',
@@ -32,3 +35,15 @@ export type DropCounters = Record<DropCause, number>;
 export function newDropCounters(): DropCounters {
   return Object.fromEntries(dropCauses.map((cause) => [cause, 0])) as DropCounters;
 }
+
+/** What a fault of an ESP packet counts as; undefined for what is none. */
+export const faultCauses: Record<EspFault, DropCause | undefined> = {
+  short: 'malformedEsp',
+  replay: 'replayed',
+  integrity: 'integrity',
+  padding: 'padding',
+  dummy: undefined,
+};
+
+/** What a fault of a GRE header counts as. */
+export const greCauses: Record<GreFault, DropCause> = { malformed: 'malformedGre', noKey: 'noGreKey' };

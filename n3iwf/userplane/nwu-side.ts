@@ -1,11 +1,12 @@
 import { type ChildSa, createCipher, type SocketAddress } from '#ikev2';
+import type { SaTraffic } from './counters.ts';
 import { type EspCipher, EspReceiver, EspSender } from './esp.ts';
 import type { NasListenerPorts } from './nas-listener.ts';
 import type { ChildUse, PlanePorts } from './types.ts';
 
 /**
  * Takes packets that go out by one Child SA. The relay writes an inner IP packet to where `prepare` says; `sealPrepared`
- * gives what {@link PlanePorts.sendEsp} is to send of it, or undefined when the SA has no sequence number left.
+ * gives what {@link PlanePorts.sendEsp} or {@link NwuSide.send} is to send of it, or undefined when the SA has no sequence number left.
  */
 export type SaSender = Pick<EspSender, 'prepare' | 'seal' | 'sealPrepared' | 'dispose'>;
 
@@ -18,6 +19,8 @@ export interface SaEnds {
   /** Undefined where ESP is opened elsewhere and packets come by `receiveInner` instead. */
   readonly receiver: EspReceiver | undefined;
   readonly sizes: EspSizes;
+  /** What counts it, where that is not the plane; without it the plane does. */
+  readonly traffic?: SaTraffic;
 }
 
 /** NAS over TCP of all UEs, as far as the plane uses it; times are ms of the caller's clock. */
@@ -42,6 +45,8 @@ export interface NwuSide {
   open(ueId: number, inner: Uint8Array, child: ChildSa, use: ChildUse): SaEnds;
   /** Takes it out of force. */
   close(childSaId: number): void;
+  /** Sends what a sender of `open` sealed, an inner IP packet that is good during the call; false when it was not taken. */
+  send(childSaId: number, packet: Uint8Array): boolean;
   /** Opens NAS for UEs known by `addUe`; events go to `ports`. */
   openNas(ports: NasListenerPorts): NasEnd;
   addUe(ueId: number, inner: Uint8Array): void;

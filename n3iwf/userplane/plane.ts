@@ -10,12 +10,12 @@ import {
   writeGpduHeader,
 } from '../n3/gtpu.ts';
 import { PathSupervisor } from '../n3/paths.ts';
-import { type GreFault, GreHeader, greHeaderLength, writeGreHeader } from '../nwu/gre.ts';
+import { GreHeader, greHeaderLength, writeGreHeader } from '../nwu/gre.ts';
 import { requireAddress } from './address.ts';
-import { countDrop, type UeReport } from './counters.ts';
-import { type DropCause, type DropCounters, newDropCounters } from './drops.ts';
+import { countDrop, newSaTraffic, type UeReport } from './counters.ts';
+import { type DropCause, type DropCounters, faultCauses, greCauses, newDropCounters } from './drops.ts';
 import { mergeEcn, tosAt } from './ecn.ts';
-import { type EspFault, spiOf } from './esp.ts';
+import { spiOf } from './esp.ts';
 import { InnerHeader, IP_PROTOCOL, ipHeaderLength, writeIpHeader } from './ip.ts';
 import { clampMss } from './mss.ts';
 import { N3Side } from './n3-side.ts';
@@ -35,16 +35,6 @@ import type { ChildUse, PlaneOptions, PlanePorts, PlaneSession, SessionUpdate, U
 import { fitPacket, isIpType, isOfType, outerTos, withHeadroom } from './user-packet.ts';
 
 export type * from './types.ts';
-
-const faultCauses: Record<EspFault, DropCause | undefined> = {
-  short: 'malformedEsp',
-  replay: 'replayed',
-  integrity: 'integrity',
-  padding: 'padding',
-  dummy: undefined,
-};
-
-const greCauses: Record<GreFault, DropCause> = { malformed: 'malformedGre', noKey: 'noGreKey' };
 
 /**
  * The user plane in process: ESP on one side, GTP-U on the other, NAS over TCP in between. No sockets: packets in by
@@ -151,7 +141,7 @@ export class UserspacePlane {
       receiver: ends.receiver,
       remote: old?.remote ?? child.remote,
       largestPacket: largestUserPacket(this.options.nwuMtu, child, ends.sizes, ue.inner),
-      traffic: { packetsIn: 0, octetsIn: 0, packetsOut: 0, octetsOut: 0 },
+      traffic: ends.traffic ?? newSaTraffic(),
     });
   }
 
@@ -444,7 +434,9 @@ export class UserspacePlane {
     if (packet === undefined) return false;
     sa.traffic.packetsOut++;
     sa.traffic.octetsOut += packet.length;
-    this.ports.sendEsp(packet, sa.child.local, sa.remote, sa.child.udpEncapsulation, tos, sa.child.id);
+    const { nwu } = this.ports;
+    if (nwu !== undefined) nwu.send(sa.child.id, packet);
+    else this.ports.sendEsp(packet, sa.child.local, sa.remote, sa.child.udpEncapsulation, tos);
     return true;
   }
 
@@ -468,6 +460,13 @@ export class UserspacePlane {
   /** Packets relayed each way, and drops by cause. */
   counters(): { readonly uplink: number; readonly downlink: number; readonly drops: DropCounters } {
     return { ...this.packets, drops: { ...this.drops } };
+  }
+
+  /** Packets that a kernel dropped on NWu. */
+  countDrops(cause: DropCause, ueId: number, count: number): void {
+    const drops = this.tables.ues.get(ueId)?.drops;
+    this.drops[cause] += count;
+    if (drops !== undefined) countDrop(drops, cause, count);
   }
 
   /**

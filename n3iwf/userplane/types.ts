@@ -77,18 +77,8 @@ export interface PlaneOptions extends UeOptions {
 /** Where packets and events of the plane go. `tos` is the octet for the outer IP header: code point and ECN. */
 export interface PlanePorts {
   random(length: number): Uint8Array;
-  /**
-   * `packet` begins with the SPI; with `udp` it goes inside UDP. The octets are the receiver's to keep. Where a kernel
-   * holds the Child SAs it is the inner IP packet, for the SA `childSaId`, and only good during the call.
-   */
-  sendEsp(
-    packet: Uint8Array,
-    local: SocketAddress,
-    remote: SocketAddress,
-    udp: boolean,
-    tos: number,
-    childSaId: number,
-  ): void;
+  /** `packet` begins with the SPI; with `udp` it goes inside UDP. The octets are the receiver's to keep. */
+  sendEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress, udp: boolean, tos: number): void;
   /** `local` is the N3 address to send from. */
   sendGtpu(datagram: Uint8Array, remote: SocketAddress, tos: number, local: string): void;
   nasOpened(ueId: number): void;

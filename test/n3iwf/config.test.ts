@@ -129,7 +129,23 @@ describe('configuration', () => {
     expect(config.userPlane).toEqual({
       ...{ replayWindow: 1024, nwuMtu: 1500, n3Mtu: 1500, clampMss: true },
       ...{ childSas: 'session', dscp: {}, gre: 'standard', greOf: {} },
+      ...{ plane: 'userspace', interface: 'n3iwf0', interfaceKind: 'auto', marks: 0x4e000000 },
     });
+  });
+
+  test('takes the kernel plane by one word, and no window that the kernel does not have', () => {
+    expect(readConfig({ ...usable, userPlane: 'kernel' }, 'n3iwf.yaml').userPlane).toMatchObject({
+      plane: 'kernel',
+      replayWindow: 1024,
+    });
+    const wide = { plane: 'kernel', replayWindow: 8192 };
+    expect(complaint({ ...usable, userPlane: wide })).toContain(
+      'userPlane.replayWindow: the kernel has windows',
+    );
+    expect(complaint({ ...usable, userPlane: 'both' })).toContain('userPlane.plane');
+    expect(complaint({ ...usable, userPlane: { ...wide, interface: '../eth0' } })).toContain(
+      'userPlane.interface: must be a name',
+    );
   });
 
   test.each([undefined, null, [], 'text', 7])(

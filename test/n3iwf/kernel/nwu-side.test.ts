@@ -36,7 +36,7 @@ function child(id: number): ChildSa {
 /** A plane over a kernel that only writes down what it is asked for. */
 function kernelPlane(refuse = false) {
   const calls: string[] = [];
-  const sent: { packet: Uint8Array; childSaId: number; tos: number }[] = [];
+  const sent: { packet: Uint8Array; childSaId: number }[] = [];
   const up: Uint8Array[] = [];
   const drops: string[] = [];
   let nas: NasListenerPorts | undefined;
@@ -51,6 +51,7 @@ function kernelPlane(refuse = false) {
       };
     },
     close: (childSaId) => calls.push(`close ${childSaId}`),
+    send: (childSaId, packet) => sent.push({ packet: Uint8Array.from(packet), childSaId }) > 0,
     openNas: (ports) => {
       nas = ports;
       return {
@@ -62,6 +63,7 @@ function kernelPlane(refuse = false) {
     },
     addUe: (ueId) => calls.push(`ue ${ueId}`),
     removeUe: (ueId) => calls.push(`no ue ${ueId}`),
+    moveUe: () => {},
   };
   const plane = new UserspacePlane(
     {
@@ -73,8 +75,7 @@ function kernelPlane(refuse = false) {
     },
     {
       random: (length) => new Uint8Array(length),
-      sendEsp: (packet, _local, _remote, _udp, tos, childSaId) =>
-        sent.push({ packet: Uint8Array.from(packet), childSaId, tos }),
+      sendEsp: () => calls.push('ESP'),
       sendGtpu: (datagram) => up.push(Uint8Array.from(datagram)),
       nasOpened: () => {},
       nasReceived: (ueId, octets) => calls.push(`nas from ${ueId} ${octets.length}`),
@@ -130,7 +131,7 @@ describe('the plane over a kernel', () => {
     const packet = decodeIp(sent[0]?.packet ?? new Uint8Array(0));
     expect(packet.ok && [packet.value.protocol, packet.value.destination]).toEqual([IP_PROTOCOL.GRE, inner]);
     expect(packet.ok && packet.value.payload).toEqual(encodeGre(5, user));
-    expect(sent.map(({ childSaId, tos }) => [childSaId, tos])).toEqual([[2, 0x2e << 2]]);
+    expect(sent.map(({ childSaId, packet: [, tos] }) => [childSaId, tos])).toEqual([[2, 0x2e << 2]]);
   });
 
   it('a rekeyed Child SA takes the downlink over at once, the old one again when the new one goes first', () => {
