@@ -131,6 +131,10 @@ const sctp = z.strictObject({
   associationMaxRetransmissions: attempts.default(8).describe('without answer: the association is lost'),
   pathMaxRetransmissions: attempts.default(4).describe('without answer: the path is left'),
   initAttempts: attempts.default(3).describe('INITs before an AMF counts as absent'),
+  acceptSwappedPpid: z
+    .boolean()
+    .default(false)
+    .describe('take NGAP of an AMF that sends its payload protocol identifier in the wrong octet order'),
 });
 
 /** The configuration file of `n3iwf run`; every key is checked, unknown keys are errors. */

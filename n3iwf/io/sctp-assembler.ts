@@ -19,15 +19,15 @@ export const mostMessageOctets = 262_144;
  * asked for, one message at a time is under way on an association, so one buffer does.
  */
 export class MessageAssembler {
-  private readonly ppid: number;
+  private readonly ppids: readonly number[];
   private readonly most: number;
   private parts: Uint8Array[] = [];
   private octets = 0;
   private reason: string | undefined;
 
-  /** Takes messages of one payload protocol, no longer than `most` octets. */
-  constructor(ppid: number, most: number = mostMessageOctets) {
-    this.ppid = ppid;
+  /** Takes messages under these payload protocol identifiers, no longer than `most` octets. */
+  constructor(ppids: readonly number[], most: number = mostMessageOctets) {
+    this.ppids = ppids;
     this.most = most;
   }
 
@@ -62,7 +62,7 @@ export class MessageAssembler {
   private keep({ data, ppid }: Part): void {
     if (this.reason !== undefined) return;
     this.octets += data.length;
-    if (ppid !== this.ppid) this.refuse(`payload protocol ${ppid} is not NGAP's`);
+    if (!this.ppids.includes(ppid)) this.refuse(`payload protocol ${ppid} is not NGAP's`);
     else if (this.octets > this.most) this.refuse(`longer than ${this.most} octets`);
     else this.parts.push(data.slice());
   }

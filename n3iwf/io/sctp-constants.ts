@@ -61,6 +61,8 @@ export const pathStates = [
 
 /** Payload protocol identifier of NGAP [TS38412 7]. */
 export const ngapPpid = 60;
+/** The same from an AMF that hands it to its kernel in the order of its own machine, as omec-project's does. */
+export const swappedNgapPpid = 0x3c000000;
 
 export const errno = {
   EINTR: 4,

@@ -61,7 +61,7 @@ export class KernelAssociation implements N2Transport {
   readonly streams: number;
   private readonly fd: number;
   private readonly calls: AssociationCalls;
-  private readonly assembler = new MessageAssembler(sctp.ngapPpid);
+  private readonly assembler: MessageAssembler;
   private readonly waiting: { readonly stream: number; readonly data: Uint8Array }[] = [];
   private waitingOctets = 0;
   private state: 'open' | 'closing' | 'closed' = 'open';
@@ -71,8 +71,16 @@ export class KernelAssociation implements N2Transport {
   private closedListener: (reason: string) => void = () => {};
 
   /** Takes over a connected one-to-one SCTP descriptor, which must not block. */
-  constructor(fd: number, streams: number, calls: AssociationCalls = kernelCalls) {
+  constructor(
+    fd: number,
+    streams: number,
+    { acceptSwappedPpid = false }: Pick<SctpOptions, 'acceptSwappedPpid'> = {},
+    calls: AssociationCalls = kernelCalls,
+  ) {
     this.fd = fd;
+    this.assembler = new MessageAssembler(
+      acceptSwappedPpid ? [sctp.ngapPpid, sctp.swappedNgapPpid] : [sctp.ngapPpid],
+    );
     this.streams = streams;
     this.calls = calls;
     this.watch();
@@ -237,7 +245,7 @@ export async function connectSctp(
     addresses.length,
   );
   const code = begun < 0 && c.errno() !== sctp.errno.EINPROGRESS ? c.errno() : await connectionResult(fd);
-  if (code === 0) return new KernelAssociation(fd, grantedStreams(fd));
+  if (code === 0) return new KernelAssociation(fd, grantedStreams(fd), options);
   c.close(fd);
   throw sctpFault(`no SCTP association with ${remote.join(', ')} port ${remotePort}`, code);
 }
@@ -271,7 +279,7 @@ export function listenSctp(
   const accept = (): void => {
     const connected = c.accept(fd);
     if (connected >= 0) {
-      accepted(new KernelAssociation(connected, grantedStreams(connected)));
+      accepted(new KernelAssociation(connected, grantedStreams(connected), options));
     } else if (c.errno() !== sctp.errno.EAGAIN) {
       readiness.forget(fd); // no descriptors left, say: it would be told again at once
       setTimeout(() => open && readiness.watch(fd, EPOLLIN, accept), acceptPauseMs);

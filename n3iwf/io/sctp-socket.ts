@@ -41,6 +41,8 @@ export const sctpDefaults: SctpTuning = {
 export interface SctpOptions extends Partial<SctpTuning> {
   readonly local: readonly string[];
   readonly localPort: number;
+  /** Takes messages whose payload protocol identifier has its octets in the wrong order, too. */
+  readonly acceptSwappedPpid?: boolean;
 }
 
 const little = endianness() === 'LE';

@@ -8,7 +8,7 @@ const EPIPE = 32;
 const ECONNRESET = 104;
 
 /** A kernel whose reads and refusals a test puts in. */
-function association() {
+function association(options: { acceptSwappedPpid?: boolean } = {}) {
   const reads: (Received | 'ended' | number)[] = [];
   const sent: string[] = [];
   const calls: string[] = [];
@@ -30,7 +30,7 @@ function association() {
     shutdown: () => void calls.push('shutdown'),
     close: () => void calls.push('close'),
   };
-  const one = new KernelAssociation(7, 3, kernel);
+  const one = new KernelAssociation(7, 3, options, kernel);
   one.onMessage((data, stream) => void told.push([stream, ...data]));
   one.onEvent((event) => void told.push(event));
   one.onClosed((reason) => void told.push(reason));
@@ -66,6 +66,19 @@ const notification = (type: number, ...words: number[]): Received => ({
 });
 
 describe('a kernel association', () => {
+  it("[TS38412 7] takes NGAP with the identifier's octets swapped only where it is told to", () => {
+    const swapped = data([1], true, 0x3c000000);
+    const strict = association();
+    strict.read(swapped, data([2]));
+    expect(strict.told).toEqual([
+      { type: 'messageDropped', stream: 2, reason: "payload protocol 1006632960 is not NGAP's" },
+      [2, 2],
+    ]);
+    const tolerant = association({ acceptSwappedPpid: true });
+    tolerant.read(swapped, data([2]), data([3], true, 61));
+    expect(tolerant.told).toEqual([[2, 1], [2, 2], expect.objectContaining({ type: 'messageDropped' })]);
+  });
+
   it('[RFC6458 3.1.4] tells data from notifications, and passes whole messages on with their stream', () => {
     const { read, told } = association();
     read(data([1], false), notification(0x8001, 0, 0, 3, 5), data([2]), notification(0x8005));
