@@ -7,6 +7,7 @@ import { keyingSchema } from './keying-settings.ts';
 import { cellIdentityBits, n2ProfileNames } from './n2/profile.ts';
 import { childSaPolicies } from './nwu/child-sa-policy.ts';
 import { greVariants } from './nwu/gre.ts';
+import { mostNasDelayMs } from './nwu/held-nas.ts';
 import { keyPolicies, ppkUses } from './nwu/key-policy.ts';
 import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
 import { parseAddress } from './userplane/address.ts';
@@ -276,6 +277,13 @@ export const configSchema = z.strictObject({
   timers: z
     .strictObject({
       attachMs: z.number().int().positive().default(30_000),
+      sessionNasMs: z
+        .number()
+        .int()
+        .min(0)
+        .max(mostNasDelayMs)
+        .default(0)
+        .describe("from a session's Child SAs to its NAS message, for UEs that are not ready at once"),
       livenessMs: z.number().int().min(0).default(120_000).describe('silence before a UE is asked; 0: never'),
       drainSeconds: z
         .number()

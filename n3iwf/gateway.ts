@@ -44,6 +44,7 @@ import type { KeySource, Node, NodeIdentity } from './node.ts';
 import { authorizeUe } from './nwu/authorize.ts';
 import { defaultSessionPolicy, type SessionPolicy } from './nwu/child-sa-policy.ts';
 import { ForcedRekeys } from './nwu/forced-rekeys.ts';
+import { HeldNas } from './nwu/held-nas.ts';
 import { onIkeEvent } from './nwu/ike-events.ts';
 import { KeyUses } from './nwu/key-uses.ts';
 import { onNasOpened } from './nwu/nas-delivery.ts';
@@ -72,6 +73,7 @@ export class Gateway implements Node {
   readonly journal: Journal;
   readonly keying: KeyingWatch;
   private readonly forcedRekeys = new ForcedRekeys(this);
+  readonly heldNas = new HeldNas(this);
   readonly ues = new UeRegistry();
   readonly innerAddresses: InnerNetwork;
   readonly teids = new NumberAllocator(1, 0xffffffff);
@@ -279,6 +281,7 @@ export class Gateway implements Node {
     this.carryOut(this.engine.tick(now));
     this.plane.tick(now);
     this.forcedRekeys.tick();
+    this.heldNas.tick();
     if (this.usage.due(now)) this.tellUsage(now);
     if (this.inactivity.due(now)) releaseIdleUes(this, now, this.inactivity);
     for (const { ue, answer } of this.awaited.expire(now)) {
@@ -346,6 +349,7 @@ export class Gateway implements Node {
       this.plane.deadline(),
       this.awaited.deadline(),
       this.forcedRekeys.deadline(),
+      this.heldNas.deadline(),
       usage,
       idle,
     ];

@@ -10,6 +10,7 @@ import type { AwaitedAnswer } from './n2/awaited.ts';
 import type { N2Counters } from './n2/counters.ts';
 import type { Locate } from './n2/profile.ts';
 import type { SessionPolicy } from './nwu/child-sa-policy.ts';
+import type { HeldNas } from './nwu/held-nas.ts';
 import type { KeyUses } from './nwu/key-uses.ts';
 import type { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
@@ -62,6 +63,8 @@ export interface Node {
   readonly amfs: AmfTable;
   readonly n2Counters: N2Counters;
   readonly sessionPolicy: SessionPolicy;
+  /** Which UEs get their NAS a little later. */
+  readonly heldNas: HeldNas;
   /** Where a UE is, as AMFs are told it [TS38413 9.3.1.16]. */
   readonly locate: Locate;
   /** What Child SAs may be protected with, by the configuration. */

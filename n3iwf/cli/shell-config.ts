@@ -38,7 +38,12 @@ export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig 
       },
       innerPool: inner.pool,
       inner: innerConfigOf(config),
-      sessions: { childSas, dscp: codePoints(dscp), greVariants: new Map(Object.entries(greOf)) },
+      sessions: {
+        childSas,
+        dscp: codePoints(dscp),
+        greVariants: new Map(Object.entries(greOf)),
+        nasDelayMs: config.timers.sessionNasMs,
+      },
       inactivityMs: config.timers.inactivityMs,
       keying: keyingSettingsOf(ike.policy, qkd?.keying),
       userPlane: {

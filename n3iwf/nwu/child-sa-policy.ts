@@ -12,6 +12,8 @@ export interface SessionPolicy {
   readonly childSas: ChildSaPolicy;
   /** Differentiated services code points (0 to 63) by 5QI; flows of others keep that of their packets. */
   readonly dscp: ReadonlyMap<number, number>;
+  /** How long NAS of a UE waits once the Child SAs of a session are up, in ms; not at all without it. */
+  readonly nasDelayMs?: number;
   /** GRE headers of single UEs by their IKE identity; the others have that of the plane. */
   readonly greVariants?: ReadonlyMap<string, GreVariant>;
 }

@@ -16,7 +16,7 @@ export function sendNasToUe(node: Node, ue: UeContext, nasPdu: Uint8Array): void
     node.n2Counters.count('emptyNas');
   } else if (ue.state === 'starting' || ue.state === 'registering') {
     sendNasInEap(node, ue, nasPdu);
-  } else if (ue.nasConnected) {
+  } else if (ue.nasConnected && !node.heldNas.holds(ue)) {
     sendNasOnConnection(node, ue, nasPdu);
   } else {
     queueNas(node, ue, nasPdu);

@@ -196,6 +196,7 @@ function answered(node: Node, ue: UeContext, setup: SessionSetup): void {
   ue.sessionSetups.delete(pduSessionId);
   ue.sessions.set(pduSessionId, session);
   node.plane.addPduSession(ue.id, { pduSessionId, ulTunnel, dlTeid, type, qfis: [...session.flows.keys()] });
+  node.heldNas.hold(ue);
   if (nasPdu !== undefined) sendNasToUe(node, ue, nasPdu);
   decided({ ok: true, pduSessionId, transfer: responseTransfer(setup) });
 }

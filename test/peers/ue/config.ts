@@ -41,6 +41,11 @@ export interface UeConfig {
   /** PDU sessions whose Child SA, or change of flows, the UE refuses, for tests. */
   readonly refusesSessions?: readonly number[];
   /**
+   * A session's NAS accept that comes within this time after its Child SA is lost on the UE, in ms: free5GC's answers for a
+   * Child SA before it has set it up.
+   */
+  readonly sessionReadyMs?: number;
+  /**
    * GRE by a kernel's device, as free5GC's UE has it: it sends IPv4 as protocol type and takes no packet with another one,
    * or with more in the key than the flow.
    */

@@ -16,10 +16,13 @@ import {
   type SessionAddress,
   sessionTypeNumber,
 } from '../user/session-type.ts';
-import type { UePorts } from './config.ts';
+import type { UeConfig, UePorts } from './config.ts';
 import type { InnerStack } from './inner-stack.ts';
 import type { NasClient } from './nas-client.ts';
 import { TcpEchoClient } from './tcp-client.ts';
+
+/** What sets a UE's sessions apart from those of the standard. */
+type Habits = Pick<UeConfig, 'kernelGre' | 'sessionReadyMs'>;
 
 interface Session {
   readonly id: number;
@@ -30,6 +33,8 @@ interface Session {
   /** What its router advertised: with the identifier of `given` the address of IPv6. */
   prefix: Uint8Array | undefined;
   upAddress: Uint8Array | undefined;
+  /** When its latest Child SA came, in ms of the clock. */
+  childSaMs?: number;
   isUp: boolean;
   readonly pings: Map<number, number>;
   readonly tcp: Set<TcpEchoClient>;
@@ -45,16 +50,16 @@ export class UeSessions {
   private readonly nas: NasClient;
   private readonly stack: InnerStack;
   private readonly ports: UePorts;
-  private readonly kernelGre: boolean;
+  private readonly config: Habits;
   private readonly byId = new Map<number, Session>();
   private nextPti = 1;
   private nextTcpPort = firstTcpPort;
 
-  constructor(nas: NasClient, stack: InnerStack, ports: UePorts, kernelGre = false) {
+  constructor(nas: NasClient, stack: InnerStack, ports: UePorts, config: Habits) {
     this.nas = nas;
     this.stack = stack;
     this.ports = ports;
-    this.kernelGre = kernelGre;
+    this.config = config;
   }
 
   request(pduSessionId: number, type: UserPacketType = 'ipv4'): void {
@@ -137,7 +142,7 @@ export class UeSessions {
   send(pduSessionId: number, qfi: number, packet: Uint8Array): void {
     const upAddress = this.byId.get(pduSessionId)?.upAddress;
     if (upAddress === undefined) return;
-    const variant = this.kernelGre ? 'free5gc' : 'standard';
+    const variant = this.config.kernelGre === true ? 'free5gc' : 'standard';
     this.stack.sendGre(pduSessionId, qfi, upAddress, encodeGre(qfi, packet, false, variant));
   }
 
@@ -150,7 +155,7 @@ export class UeSessions {
   onMessage(message: NasMessage): void {
     if (message.message === 'PduSessionEstablishmentAccept') {
       const session = this.byId.get(message.pduSessionId);
-      if (session === undefined) return;
+      if (session === undefined || !this.isReady(session)) return;
       session.given = decodePduAddress(message.address ?? new Uint8Array(0));
       this.checkUp(session);
     } else if (message.message === 'PduSessionEstablishmentReject') {
@@ -174,7 +179,14 @@ export class UeSessions {
     if (session === undefined) return;
     this.stack.installSession(child, qos);
     session.upAddress = upAddress;
+    session.childSaMs = this.ports.now();
     this.checkUp(session);
+  }
+
+  /** False while the UE still sets the session's Child SA up. */
+  private isReady({ childSaMs }: Session): boolean {
+    const { sessionReadyMs = 0 } = this.config;
+    return childSaMs === undefined || this.ports.now() - childSaMs >= sessionReadyMs;
   }
 
   /**
@@ -200,7 +212,7 @@ export class UeSessions {
     const session = this.byId.get(pduSessionId);
     const gre = decodeGre(greOctets);
     if (session === undefined || !gre.ok) return;
-    if (this.kernelGre && !isForKernel(greOctets)) return;
+    if (this.config.kernelGre === true && !isForKernel(greOctets)) return;
     const { qfi = -1, payload } = gre.value;
     const packet = isIpType(session.type) ? decodeIp(payload) : undefined;
     if (packet?.ok === true && this.onAdvertisement(session, packet.value)) return;

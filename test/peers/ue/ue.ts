@@ -72,7 +72,7 @@ export class SimulatedUe {
       packetReceived: (childSaId, packet) => this.sessions.onPacket(childSaId, packet),
       closed: (reason) => this.fail('NAS connection', reason),
     });
-    this.sessions = new UeSessions(this.nas, this.stack, ports, config.kernelGre === true);
+    this.sessions = new UeSessions(this.nas, this.stack, ports, config);
     this.engine = new IkeEndpoint(this.endpointConfig(), {
       random: (length) => this.spiOr(length),
       authorize: () => ({ refuse: 24 }),
