@@ -125,6 +125,11 @@ export interface CertificateConfig {
 export type PpkMode = 'off' | 'optional' | 'required';
 /** Where a PPK comes in: with AUTH [RFC8784 3], before it and afresh for each SA [RFC9867 3.1], or where both can. */
 export type PpkExchange = 'auth' | 'intermediate' | 'any';
+/**
+ * Whether AUTH proves both messages of IKE_SA_INIT instead of the signer's own, where the peer does so, too: nobody can then
+ * show each side another negotiation. 'required' does without such peers. [draft-ikev2-downgrade-prevention notify]
+ */
+export type TranscriptAuth = 'off' | 'on' | 'required';
 export type ResponderAuth = 'certificate' | 'psk' | 'qkd' | 'eap-only';
 export type InitiatorAuth = 'eap' | 'psk' | 'certificate';
 
@@ -154,6 +159,8 @@ export interface EndpointConfig {
   readonly ppkExchange?: PpkExchange;
   /** How a fresh PPK enters the keys of CREATE_CHILD_SA; 'sk-d' by default. */
   readonly freshPpkFormula?: FreshPpkFormula;
+  /** 'off' by default. */
+  readonly transcriptAuth?: TranscriptAuth;
   readonly vendorId?: Uint8Array;
   readonly timers?: Partial<TimerConfig>;
   readonly halfOpen?: Partial<HalfOpenLimits>;
@@ -185,6 +192,8 @@ export interface InitiatorProfile {
   readonly ppk: PpkMode;
   /** 'auth' by default. */
   readonly ppkExchange?: PpkExchange;
+  /** 'off' by default. */
+  readonly transcriptAuth?: TranscriptAuth;
   /** Attributes of the CFG_REQUEST; without them none is sent. */
   readonly attributes?: readonly CpAttribute[];
   readonly trafficSelectorsLocal: readonly TrafficSelector[];

@@ -160,6 +160,12 @@ export const configSchema = z.strictObject({
         'aes256-sha256-prfsha256-ecp256',
       ]),
     espProposals: z.array(z.string()).nonempty().default(['aes256gcm16', 'aes256-sha256']),
+    transcriptAuth: z
+      .enum(['off', 'on', 'required'])
+      .default('on')
+      .describe(
+        'AUTH proves the whole of IKE_SA_INIT with UEs that can (draft-ietf-ipsecme-ikev2-downgrade-prevention)',
+      ),
     childOffer: z
       .enum(['all', 'as-first'])
       .default('all')

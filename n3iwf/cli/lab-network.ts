@@ -308,6 +308,7 @@ async function gatewayConfig(options: LabOptions, authority: TestAuthority): Pro
       localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(n3iwfName) },
       responderAuth: options.auth satisfies ResponderAuth,
       initiatorAuth: 'eap',
+      transcriptAuth: 'on',
       ...(issued === undefined
         ? {}
         : { certificate: { chain: issued.chain, privateKey: issued.privateKey } }),

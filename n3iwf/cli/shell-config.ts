@@ -83,6 +83,7 @@ export function endpointConfig({ ike, timers }: Config): EndpointConfig {
       ike.espProposals.map((words) => usable('ike.espProposals', words, parseEspProposal(words))),
     ),
     childOffer: ike.childOffer,
+    transcriptAuth: ike.transcriptAuth,
     localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(ike.identity) },
     responderAuth: ike.auth,
     initiatorAuth: 'eap',

@@ -2,6 +2,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import type { AuthInputs, Keymat } from '../../crypto/keymat.ts';
+import { concatOctets } from '../../crypto/octets.ts';
 import { signAuth, verifyAuth } from '../../crypto/sign.ts';
 import type { CertificateConfig, Role } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
@@ -21,9 +22,19 @@ export function authenticationFailed(reason: string): IkeError {
   return new IkeError(reason, NOTIFY.AUTHENTICATION_FAILED);
 }
 
-/** What the side `signer` proves: its IKE_SA_INIT message, the other's nonce, its identity and IntAuth. [RFC7296 2.15] [RFC9242 3.3.1] */
+/** No IKE message begins so, as its first octets are an SPI that is not zero. */
+const TRANSCRIPT_PREFIX = new Uint8Array(8);
+
+/**
+ * What the side `signer` proves: its IKE_SA_INIT message, the other's nonce, its identity and IntAuth. [RFC7296 2.15]
+ * [RFC9242 3.3.1] Where both agreed on the full transcript, in place of its message eight zero octets, the message that it
+ * received and the one that it sent. [draft-ikev2-downgrade-prevention octets]
+ */
 export function authInputs(init: InitResult, signer: Role, identity: Identity): AuthInputs {
-  const message = signer === 'initiator' ? init.requestOctets : init.responseOctets;
+  const { requestOctets, responseOctets } = init;
+  const [sent, received] =
+    signer === 'initiator' ? [requestOctets, responseOctets] : [responseOctets, requestOctets];
+  const message = init.fullTranscript ? concatOctets(TRANSCRIPT_PREFIX, received, sent) : sent;
   const intermediate = init.intAuth.octets();
   return { signer, message, identity, ...(intermediate === undefined ? {} : { intermediate }) };
 }

@@ -12,7 +12,7 @@ import {
 import { OFFERED_SIGNATURE_HASHES, parseSignatureHashes } from '../../crypto/sign.ts';
 import { describeIkeSuite, KE_ALGORITHMS } from '../../crypto/suites.ts';
 import type { IkeSuite, KeyExchange } from '../../crypto/types.ts';
-import type { InitiatorProfile } from '../../output.ts';
+import type { InitiatorProfile, TranscriptAuth } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { CERT_ENCODING, EXCHANGE, NOTIFY } from '../../wire/registry.ts';
 import { checkPayloads } from '../../wire/rules.ts';
@@ -39,6 +39,8 @@ export interface InitResult {
   readonly nonceResponder: Uint8Array;
   /** The responder can do without a first Child SA. [RFC6023 3] */
   readonly childless: boolean;
+  /** Both sides prove the whole of IKE_SA_INIT. [draft-ikev2-downgrade-prevention notify] */
+  readonly fullTranscript: boolean;
   /** Both sides sent USE_PPK. [RFC8784 3] */
   readonly ppkAgreed: boolean;
   /** Both sides sent USE_PPK_INT, so the PPK comes before IKE_AUTH. [RFC9867 3.1] */
@@ -59,6 +61,9 @@ export interface AcceptedInit extends Chosen<IkeSuite> {
 export function admitInit(node: Node, payloads: readonly Payload[]): AcceptedInit {
   const checked = checkPayloads(EXCHANGE.IKE_SA_INIT, 'request', payloads);
   if (!checked.ok) throw checked.error;
+  if (node.config.transcriptAuth === 'required' && !provesTranscript(payloads)) {
+    throw new IkeError('the peer does not prove the whole of IKE_SA_INIT', NOTIFY.NO_PROPOSAL_CHOSEN);
+  }
   const offered = find(payloads, 'SA')?.proposals ?? [];
   const { proposals } = node.config;
   const selected = chooseIke(
@@ -104,6 +109,8 @@ export function answerInit(
     // [RFC9867 3.1] one of the two, never both.
     ...(ppk.ppkIntermediate ? [notify(NOTIFY.USE_PPK_INT)] : []),
     ...(ppk.ppkAgreed ? [notify(NOTIFY.USE_PPK)] : []),
+    // Said to everybody: who never asked for it finds out that its request was another. [draft-ikev2-downgrade-prevention notify]
+    ...transcriptNotifies(config),
     ...(config.childless === true ? [notify(NOTIFY.CHILDLESS_IKEV2_SUPPORTED)] : []),
     ...(config.initiatorAuth === 'certificate' ? [certificateRequest] : []),
     ...(config.vendorId === undefined ? [] : [{ type: 'VendorId' as const, data: config.vendorId }]),
@@ -114,6 +121,7 @@ export function answerInit(
     nonceInitiator: accepted.nonceInitiator,
     nonceResponder,
     childless: config.childless === true,
+    fullTranscript: agreesOnTranscript(config, payloads),
     ...ppk,
     intAuth: new IntAuth(),
     peerSignatureHashes: signatureHashes(payloads),
@@ -158,6 +166,7 @@ export class InitTask implements Task {
       { type: 'Nonce', data: this.nonce },
       ...commonNotifies(sa, node.config.forceUdpEncapsulation === true, datagramSize(sa) > 0),
       ...offerIntermediate(profile),
+      ...transcriptNotifies(profile),
       ...redirectNotifies(sa),
     ];
   }
@@ -229,7 +238,14 @@ export class InitTask implements Task {
     const valid =
       checked.ok && suite !== undefined && ke?.method === this.keyExchange.method && nonce.length >= 16;
     const lacking = suite?.additional !== undefined && !speaksIntermediate(payloads);
-    if (!valid || lacking || KE_ALGORITHMS[suite.ke].id !== ke.method || isZero(header.spiResponder)) {
+    const unproven = sa.profile?.transcriptAuth === 'required' && !provesTranscript(payloads);
+    if (
+      !valid ||
+      lacking ||
+      unproven ||
+      KE_ALGORITHMS[suite.ke].id !== ke.method ||
+      isZero(header.spiResponder)
+    ) {
       sa.reject('IKE_SA_INIT response does not fit', sa.remote);
       return;
     }
@@ -250,6 +266,7 @@ export class InitTask implements Task {
       nonceInitiator: this.nonce,
       nonceResponder: Uint8Array.from(nonce),
       childless: findNotify(payloads, NOTIFY.CHILDLESS_IKEV2_SUPPORTED) !== undefined,
+      fullTranscript: agreesOnTranscript(sa.profile, payloads),
       ...ppk,
       intAuth: new IntAuth(),
       peerSignatureHashes: signatureHashes(payloads),
@@ -263,6 +280,25 @@ export class InitTask implements Task {
 /** [RFC9242 3.1] */
 function speaksIntermediate(payloads: readonly Payload[]): boolean {
   return findNotify(payloads, NOTIFY.INTERMEDIATE_EXCHANGE_SUPPORTED) !== undefined;
+}
+
+type TranscriptConfig = { readonly transcriptAuth?: TranscriptAuth } | undefined;
+
+/** What this side announces. [draft-ikev2-downgrade-prevention notify] */
+function transcriptNotifies(own: TranscriptConfig): Payload[] {
+  return provesItself(own) ? [notify(NOTIFY.IKE_SA_INIT_FULL_TRANSCRIPT_AUTH)] : [];
+}
+
+function provesItself(own: TranscriptConfig): boolean {
+  return (own?.transcriptAuth ?? 'off') !== 'off';
+}
+
+function provesTranscript(payloads: readonly Payload[]): boolean {
+  return findNotify(payloads, NOTIFY.IKE_SA_INIT_FULL_TRANSCRIPT_AUTH) !== undefined;
+}
+
+function agreesOnTranscript(own: TranscriptConfig, payloads: readonly Payload[]): boolean {
+  return provesItself(own) && provesTranscript(payloads);
 }
 
 /** Which way of using a PPK this side may go. */

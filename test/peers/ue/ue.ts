@@ -274,6 +274,7 @@ export class SimulatedUe {
             : 'required',
       mobike: this.config.mobile === true,
       ppkExchange: this.config.ppk === 'rfc9867' ? 'any' : 'auth',
+      transcriptAuth: 'on',
       attributes: [{ type: this.addressType, value: new Uint8Array(0) }],
       trafficSelectorsLocal: [everything(family)],
       trafficSelectorsRemote: [everything(family)],
