@@ -1,18 +1,16 @@
 import { z } from 'zod';
 import type { Lifetimes } from '#ikev2';
-import { KME_QUIRKS, type KmeQuirkName } from '#qkd';
 import { OperatorError } from './errors.ts';
 import { mostReplayWindow } from './kernel/xfrm.ts';
-import { keyingSchema } from './keying-settings.ts';
 import { cellIdentityBits, n2ProfileNames } from './n2/profile.ts';
 import { childSaPolicies } from './nwu/child-sa-policy.ts';
 import { greVariants } from './nwu/gre.ts';
 import { mostNasDelayMs } from './nwu/held-nas.ts';
 import { keyPolicies, ppkUses } from './nwu/key-policy.ts';
+import { qkdSchema } from './qkd-config.ts';
 import { type InnerConfig, InnerNetwork } from './ue/inner-network.ts';
 import { parseAddress } from './userplane/address.ts';
 
-const kmeKinds = Object.keys(KME_QUIRKS) as [KmeQuirkName, ...KmeQuirkName[]];
 const ipv4 = z
   .string()
   .refine((text) => parseAddress(text)?.length === 4, 'must be an IPv4 address such as 192.0.2.1');
@@ -245,41 +243,7 @@ export const configSchema = z.strictObject({
     (value) => (typeof value === 'string' ? { plane: value } : value),
     userPlane.prefault({}),
   ),
-  qkd: z
-    .strictObject({
-      kme: z.url(),
-      kmeId: z.string().min(1),
-      kmeKind: z.enum(kmeKinds).default('standard').describe('which deviations from the standard to expect'),
-      saeId: z.string().min(1),
-      ueSaeId: z.string().min(1),
-      ca: z.string(),
-      certificate: z.string(),
-      key: z.string(),
-      store: z.string().describe('file of the key store, or postgres://... for one that several nodes share'),
-      keyEncryptionKey: z
-        .union([z.strictObject({ file: z.string() }), z.strictObject({ credential: z.string() })])
-        .optional()
-        .describe('32 octets that keys at rest depend on; without it they end with the process'),
-      maxKeyAgeMs: z.number().int().positive().optional().describe('a key older than this is never used'),
-      audit: z
-        .strictObject({
-          signingKey: z.string().describe('PEM file of an Ed25519 or ML-DSA private key'),
-          checkpoints: z.string().describe('file that signed checkpoints are appended to'),
-          syslog: z.strictObject({ host: ip, port: port.default(514) }).optional(),
-          origin: z
-            .string()
-            .regex(/^[^\s+]+$/, 'must have no space and no plus')
-            .optional()
-            .describe('name of the record; saeId/keys when left out'),
-          everyEvents: z.number().int().positive().default(1000),
-          everyMs: z.number().int().positive().default(60_000),
-        })
-        .optional()
-        .describe('signed checkpoints of the audit record'),
-      keying: keyingSchema.optional().describe('who gets quantum keys when they are scarce'),
-      tamperFile: z.string().optional().describe('a file whose appearance destroys every key'),
-    })
-    .optional(),
+  qkd: qkdSchema.optional(),
   timers: z
     .strictObject({
       attachMs: z.number().int().positive().default(30_000),

@@ -93,7 +93,8 @@ export class KeyingWatch {
     const stored = storedKeys ?? this.before?.storedKeys ?? 0;
     const taken = usedKeys - (this.before?.usedKeys ?? usedKeys);
     // What the pool lost less than was taken from it has come from the link.
-    const receivedKeys = this.before === undefined ? 0 : Math.max(0, stored - this.before.storedKeys + taken);
+    const grown = this.before === undefined ? 0 : stored - this.before.storedKeys + taken;
+    const receivedKeys = Number.isFinite(grown) ? Math.max(0, grown) : 0;
     this.before = { storedKeys: stored, usedKeys };
     const reachable = storedKeys !== undefined;
     const state = this.controller.evaluate(now, { storedKeys: stored, receivedKeys, reachable, trusted });

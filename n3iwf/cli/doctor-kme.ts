@@ -1,9 +1,9 @@
 /** The command `n3iwf doctor --kme`: does the KME of a configuration answer as ETSI GS QKD 014 says? */
 import { type ProbeReport, probeKme } from '#qkd';
-import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { KmeHttpsTransport, type TlsMaterial } from '../io/kme-https.ts';
 import { monotonicMs } from '../io/machine.ts';
+import { type Etsi014Config, etsi014Of, type QkdConfig } from '../qkd-config.ts';
 import { readNamedFile } from './configuration-file.ts';
 import { readNodeConfig } from './node-config.ts';
 
@@ -19,7 +19,8 @@ export interface DoctorKmeOptions {
   readonly peerKey?: string;
 }
 
-type QkdConfig = NonNullable<Config['qkd']>;
+/** Who we are and whom we ask. */
+type KmeAccess = Etsi014Config & Pick<QkdConfig, 'saeId' | 'ueSaeId'>;
 
 const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
 
@@ -30,11 +31,11 @@ const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
  * @throws OperatorError for a configuration that is unusable or has no KME
  */
 export async function doctorKme(options: DoctorKmeOptions): Promise<number> {
-  const { qkd } = readNodeConfig(options.config).config;
+  const qkd = etsi014Of(readNodeConfig(options.config).config.qkd);
   if (qkd === undefined)
     throw new OperatorError(
       'N3IWF_E_CONFIG',
-      `${options.config}: qkd is missing, so there is no KME to look at`,
+      `${options.config}: qkd.kme is missing, so there is no KME to look at`,
     );
   const report = await probeOf(qkd, options);
   const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -44,7 +45,7 @@ export async function doctorKme(options: DoctorKmeOptions): Promise<number> {
 }
 
 /** Who we are towards the KME of a configuration. @throws OperatorError when a file cannot be read */
-function ownTls(qkd: QkdConfig): TlsMaterial {
+function ownTls(qkd: KmeAccess): TlsMaterial {
   return {
     certificate: text(readNamedFile('qkd.certificate', qkd.certificate)),
     privateKey: text(readNamedFile('qkd.key', qkd.key)),
@@ -53,12 +54,12 @@ function ownTls(qkd: QkdConfig): TlsMaterial {
 }
 
 /** The way to the KME of a configuration; the caller closes it. @throws OperatorError when a file cannot be read */
-export function openKme(qkd: QkdConfig): KmeHttpsTransport {
+export function openKme(qkd: KmeAccess): KmeHttpsTransport {
   return new KmeHttpsTransport({ url: qkd.kme, kmeId: qkd.kmeId, tls: ownTls(qkd) });
 }
 
 /** Runs the conformance probe, the round trip included where `options` say how to reach the other end. */
-export async function probeOf(qkd: QkdConfig, options: DoctorKmeOptions): Promise<ProbeReport> {
+export async function probeOf(qkd: KmeAccess, options: DoctorKmeOptions): Promise<ProbeReport> {
   const tls = ownTls(qkd);
   const { authority } = tls;
   const open = (access: { url: string; kmeId: string; tls: TlsMaterial }) => {
@@ -107,7 +108,7 @@ function peerAccess(
 const MARKS = { pass: 'pass', warn: 'WARN', fail: 'FAIL', skip: 'skip' } as const;
 
 /** One line per check, a sum at the end. */
-function reportLines(qkd: QkdConfig, { findings, keysSpent, medianMs }: ProbeReport): string[] {
+function reportLines(qkd: KmeAccess, { findings, keysSpent, medianMs }: ProbeReport): string[] {
   const count = (verdict: string) => findings.filter((finding) => finding.verdict === verdict).length;
   return [
     `KME ${qkd.kmeId} at ${qkd.kme}, SAE ${qkd.saeId} with ${qkd.ueSaeId}`,

@@ -9,7 +9,9 @@ import * as host from '../io/host-facts.ts';
 import { addressesOf } from '../io/host-names.ts';
 import { monotonicMs } from '../io/machine.ts';
 import { connectSctp } from '../io/sctp-kernel.ts';
+import { etsi014Of } from '../qkd-config.ts';
 import { type DoctorKmeOptions, doctorKme, openKme, probeOf } from './doctor-kme.ts';
+import { openKeySource } from './key-sources.ts';
 import { readNodeConfig, withAddresses } from './node-config.ts';
 
 /** Options of the command line; times in s. */
@@ -71,15 +73,18 @@ function realMachine(config: Config, options: DoctorOptions): Machine {
       return await connectSctp(from, await addressesOf(amf.addresses), amf.port);
     },
     kmeStatus: () => kmeStatus(config),
+    lookAtSource: () => lookAtSource(config),
     probeKme: async () => {
-      if (config.qkd === undefined) return { findings: [], keysSpent: 0, medianMs: 0 };
-      return await probeOf(config.qkd, options);
+      const qkd = etsi014Of(config.qkd);
+      if (qkd === undefined) return { findings: [], keysSpent: 0, medianMs: 0 };
+      return await probeOf(qkd, options);
     },
   };
 }
 
-async function kmeStatus({ qkd }: Config): ReturnType<Machine['kmeStatus']> {
-  if (qkd === undefined) return { ok: false, reason: 'qkd is missing' };
+async function kmeStatus(config: Config): ReturnType<Machine['kmeStatus']> {
+  const qkd = etsi014Of(config.qkd);
+  if (qkd === undefined) return { ok: false, reason: 'qkd.kme is missing' };
   try {
     const transport = openKme(qkd);
     try {
@@ -91,5 +96,18 @@ async function kmeStatus({ qkd }: Config): ReturnType<Machine['kmeStatus']> {
     }
   } catch (error) {
     return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Which keys of a file are spent only the node's store knows: here all of them count. */
+async function lookAtSource({ qkd }: Config): ReturnType<Machine['lookAtSource']> {
+  if (qkd === undefined) return { name: 'qkd', reachable: false, why: 'qkd is missing' };
+  try {
+    const opened = openKeySource(qkd, () => false);
+    const look = await opened.look();
+    await opened.close();
+    return { name: opened.name, ...look };
+  } catch (error) {
+    return { name: 'qkd', reachable: false, why: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -1,6 +1,6 @@
 /** The running node's keys: the watch on their link and supply, the tamper input, and what the operator asks of them. */
 import { randomUUID } from 'node:crypto';
-import type { Etsi014Client, KeyingState, KeyStore } from '#qkd';
+import type { KeyingState, KeyStore } from '#qkd';
 import type { KeySupply } from '../admin/metrics.ts';
 import type { Config } from '../config.ts';
 import type { Gateway } from '../gateway.ts';
@@ -9,7 +9,11 @@ import { watchTamper } from '../io/tamper.ts';
 import type { SupplySeen } from '../keying-watch.ts';
 import type { Log } from '../log.ts';
 import type { GatewayShell } from '../shell.ts';
+import type { OpenSource } from './key-sources.ts';
 import { keyRoutes, type NodeControl } from './node-control.ts';
+
+/** Where the source tells no count, keys are asked for as they are needed, and a refusal is seen there. */
+const unknownSupply = Number.POSITIVE_INFINITY;
 
 /** How often the KME is asked for the state of the link, ms. */
 const statusMs = 1000;
@@ -24,7 +28,7 @@ export interface KeyedNode extends IncidentNode {
 export interface KeyWatchParts {
   readonly config: Config;
   readonly store: KeyStore;
-  readonly client: Pick<Etsi014Client, 'status'>;
+  readonly source: Pick<OpenSource, 'look'>;
   readonly node: KeyedNode;
   /** Told of each look at the link, for the metrics. */
   readonly looked?: (supply: KeySupply) => void;
@@ -34,7 +38,7 @@ export interface KeyWatchParts {
 }
 
 /** Starts all three. @returns what ends them */
-export function watchKeys({ config, store, client, node, looked, control, log }: KeyWatchParts): () => void {
+export function watchKeys({ config, store, source, node, looked, control, log }: KeyWatchParts): () => void {
   const incidents = new Incidents({ store, node, log, wallMs: Date.now, newId: randomUUID });
   const failed = (error: unknown) =>
     log.error({ error: String(error) }, 'the incident could not be written down');
@@ -42,19 +46,18 @@ export function watchKeys({ config, store, client, node, looked, control, log }:
   const watch = new QberWatch(incidents, peer);
   const keying: { state: KeyingState | undefined } = { state: undefined };
   const look = async (): Promise<void> => {
-    const status = await client.status(peer);
-    // A KME that says nothing of its link raises no alarm; that it is lost is found by whoever asks it for a key.
-    if (status.ok && status.value.linkQber !== undefined)
-      await watch.observe(Date.now(), status.value.linkQber);
-    const storedKeys = status.ok ? status.value.storedKeyCount : undefined;
+    const { reachable, qber, countsPerSecond, availability, storedKeys: atSource } = await source.look();
+    // A source that says nothing of its link raises no alarm; that it is lost is found by whoever asks it for a key.
+    if (qber !== undefined) await watch.observe(Date.now(), qber);
+    const storedKeys = reachable ? (atSource ?? unknownSupply) + store.pooled(peer) : undefined;
     const state = node.lookAtSupply({ storedKeys, trusted: watch.trusted });
     keying.state = state;
     looked?.({
-      reachable: status.ok,
-      storedKeys,
-      qber: status.ok ? status.value.linkQber : undefined,
-      countsPerSecond: status.ok ? status.value.linkCountsPerSecond : undefined,
-      availability: status.ok ? status.value.linkAvailability : undefined,
+      reachable,
+      storedKeys: storedKeys === unknownSupply ? undefined : storedKeys,
+      qber,
+      countsPerSecond,
+      availability,
       keysPerSecond: state.keysPerSecond,
       fallback: state.mode === 'fallback',
       reason: state.reason,

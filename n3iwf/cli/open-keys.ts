@@ -1,57 +1,64 @@
-/** The running node's key store with its KME behind it. */
-import { Etsi014Client, type KeyStorage, KeyStore } from '#qkd';
-import type { Config } from '../config.ts';
+/** The key store of a running node, with its source, its storage and what keeps both in order. */
+import { type KeyStorage, KeyStore } from '#qkd';
 import { OperatorError } from '../errors.ts';
-import { KmeHttpsTransport } from '../io/kme-https.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import type { Log } from '../log.ts';
-import { readNamedFile } from './configuration-file.ts';
+import type { QkdConfig } from '../qkd-config.ts';
+import { type OpenSource, openKeySource } from './key-sources.ts';
 import { openCheckpointer, openKeyStorage, readKeyPolicy } from './key-storage.ts';
 
-type QkdConfig = NonNullable<Config['qkd']>;
+/** How often the key store expires what is too old, in ms. */
+const upkeepMs = 1000;
 
-/** A key store that is open. */
+/** What {@link openKeys} gives. */
 export interface NodeKeys {
   readonly store: KeyStore;
-  readonly client: Etsi014Client;
+  readonly source: OpenSource;
   /** Where the books and the audit record are. */
   readonly storage: KeyStorage;
   close(): Promise<void>;
 }
 
-/** How often the key store expires what is too old, in ms. */
-const upkeepMs = 1000;
-
-const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
-
 /**
- * Opens the key store and asks the KME for its status once, so that a wrong KME is known at start.
+ * Opens the key store and looks at its source once, so that a wrong KME is known at start.
  *
- * @throws OperatorError N3IWF_E_CONFIG for files, N3IWF_E_KME for a KME that does not answer, N3IWF_E_STORE
+ * @throws OperatorError N3IWF_E_KME, N3IWF_E_STORE or N3IWF_E_CONFIG; then nothing stays open
  */
 export async function openKeys(config: QkdConfig, log: Log): Promise<NodeKeys> {
-  const tls = {
-    certificate: text(readNamedFile('qkd.certificate', config.certificate)),
-    privateKey: text(readNamedFile('qkd.key', config.key)),
-    authority: text(readNamedFile('qkd.ca', config.ca)),
-  };
-  const transport = new KmeHttpsTransport({ url: config.kme, kmeId: config.kmeId, tls });
-  const client = new Etsi014Client(transport, { keySizeBits: 256, quirks: config.kmeKind });
-  const status = await client.status(config.ueSaeId);
-  if (!status.ok) {
-    transport.close();
-    throw new OperatorError('N3IWF_E_KME', `KME ${config.kmeId} at ${config.kme}: ${status.error.detail}`);
-  }
   const storage = await openKeyStorage(config.store);
-  const clock = { wallMs: () => Date.now(), monotonicMs };
-  const store = await KeyStore.open({
-    source: client,
+  let source: OpenSource | undefined;
+  try {
+    source = openKeySource(config, async (keyId) => (await storage.find(keyId)) !== undefined);
+    const look = await source.look();
+    if (!look.reachable) throw new OperatorError('N3IWF_E_KME', `${source.name}: ${look.why}`);
+    const store = await KeyStore.open({
+      source: source.source,
+      storage,
+      clock: { wallMs: () => Date.now(), monotonicMs },
+      random: randomOctets,
+      later: setImmediate,
+      ...(config.pool === undefined ? {} : { pool: config.pool }),
+      ...readKeyPolicy(config),
+    });
+    if (config.pool !== undefined) store.prefetch(config.ueSaeId);
+    return kept(config, { store, source, storage }, log);
+  } catch (error) {
+    await source?.close();
+    await storage.close();
+    throw error;
+  }
+}
+
+/** Upkeep and checkpoints, once a second until it is closed. */
+function kept(
+  config: QkdConfig,
+  {
+    store,
+    source,
     storage,
-    clock,
-    random: randomOctets,
-    later: setImmediate,
-    ...readKeyPolicy(config),
-  });
+  }: Omit<NodeKeys, 'close'> & { storage: Awaited<ReturnType<typeof openKeyStorage>> },
+  log: Log,
+): NodeKeys {
   const checkpointer = openCheckpointer(config, storage);
   const checkpoint = (atOnce: boolean): Promise<void> | undefined =>
     checkpointer
@@ -63,14 +70,14 @@ export async function openKeys(config: QkdConfig, log: Log): Promise<NodeKeys> {
   }, upkeepMs);
   return {
     store,
-    client,
+    source,
     storage,
     close: async () => {
       clearInterval(upkeep);
       store.close();
       await checkpoint(true);
       await storage.close();
-      transport.close();
+      await source.close();
     },
   };
 }

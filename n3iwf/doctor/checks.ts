@@ -1,6 +1,7 @@
 /** The checks of `n3iwf doctor`, as a table. What each one needs of the outside it gets through {@link Machine}. */
 import { takesQuantumKeys } from '#qkd';
 import type { Config } from '../config.ts';
+import { etsi014Of } from '../qkd-config.ts';
 import { judgeCertificates } from './certificates.ts';
 import { type Finding, failure, good, type NamedFinding, skipped, warning } from './finding.ts';
 import { judgeKeyRate, keyUseOf } from './key-rate.ts';
@@ -99,21 +100,31 @@ function checkClock(_config: Config, machine: Machine): Finding[] {
 }
 
 function checkCertificates({ ike, qkd }: Config, machine: Machine): Finding[] {
+  const etsi014 = etsi014Of(qkd);
   const files = [
     ...(ike.certificate === undefined ? [] : [{ key: 'ike.certificate.chain', path: ike.certificate.chain }]),
-    ...(qkd === undefined
+    ...(etsi014 === undefined
       ? []
       : [
-          { key: 'qkd.certificate', path: qkd.certificate },
-          { key: 'qkd.ca', path: qkd.ca },
+          { key: 'qkd.certificate', path: etsi014.certificate },
+          { key: 'qkd.ca', path: etsi014.ca },
         ]),
   ];
   if (files.length === 0) return [good('none is used')];
   return files.map(({ key, path }) => judgeCertificates(key, path, machine.readFile(path), machine.wallMs()));
 }
 
+/** A source that is no KME of ETSI GS QKD 014 is asked whether it is there; it has no conformance to be probed. */
+async function checkOtherSource(machine: Machine): Promise<Finding[]> {
+  const { name, reachable, why, storedKeys } = await machine.lookAtSource();
+  if (!reachable)
+    return [failure(`${name}: ${why}`, 'see that it runs, and that the secret shared with it is the same')];
+  return [good(storedKeys === undefined ? `${name} answers` : `${name}: ${storedKeys} keys`)];
+}
+
 async function checkKme({ qkd }: Config, machine: Machine): Promise<Finding[]> {
   if (qkd === undefined) return [good('none is used')];
+  if (etsi014Of(qkd) === undefined) return await checkOtherSource(machine);
   const status = await machine.kmeStatus();
   if (!status.ok)
     return [
@@ -143,6 +154,8 @@ const measureMs = 2_000;
 async function checkKeyRate({ ike, qkd }: Config, machine: Machine, plan: Plan): Promise<Finding[]> {
   const use = keyUseOf(takesQuantumKeys(ike.policy) ? ike.ppk : 'none', ike.auth);
   if (qkd === undefined) return [judgeKeyRate(use, plan, plan.keysPerSecond, 0)];
+  if (etsi014Of(qkd) === undefined)
+    return [skipped('the source of keys tells no rate: give --key-rate with a KME')];
   const before = await machine.kmeStatus();
   if (!before.ok) return [skipped('the KME tells nothing of its pool')];
   const { storedKeyCount, maxKeyCount } = before.value;

@@ -56,6 +56,13 @@ export interface Machine {
   connectAmf(number: number): Promise<N2Transport>;
   /** What the KME says of the pair of SAEs. */
   kmeStatus(): Promise<Told<Status>>;
+  /** Whether the source of keys is there, whatever kind it is. */
+  lookAtSource(): Promise<{
+    readonly name: string;
+    readonly reachable: boolean;
+    readonly why?: string;
+    readonly storedKeys?: number;
+  }>;
   /** Asks the KME everything that the standard lets it be asked; spends a few keys. */
   probeKme(): Promise<ProbeReport>;
 }

@@ -77,6 +77,18 @@ export class Etsi004Source implements KeySource {
     this.#qos = options.qos;
   }
 
+  /** Opens the stream from here to `slaveSaeId` if it is not; the manager's refusal when it cannot be. [ETSI004 6] */
+  async connect(slaveSaeId: string): Promise<Result<undefined, ClientError>> {
+    const streamId = streamIdOf(this.#localSaeId, slaveSaeId);
+    try {
+      const status = await this.#opened(streamId, this.#localSaeId, slaveSaeId);
+      return OPENED.has(status) ? ok(undefined) : fail(statusError('OPEN_CONNECT', status));
+    } catch (error) {
+      this.#open.delete(streamId);
+      return fail(refusal('unreachable', error instanceof Error ? error.message : 'it failed', false));
+    }
+  }
+
   /** The next chunks of the stream from here to `slaveSaeId`; fewer than asked for when it runs dry. [ETSI004 6] */
   async encKeys(slaveSaeId: string, number: number): Promise<Result<readonly DeliveredKey[], ClientError>> {
     return await this.#read(

@@ -304,6 +304,11 @@ export class KeyStore {
     this.#pool(peerSae).refill();
   }
 
+  /** Keys of our own choice with that peer that wait here, as far as this store has counted them. */
+  pooled(peerSae: string): number {
+    return this.#pools.get(peerSae)?.count ?? 0;
+  }
+
   /** Store time in milliseconds, as {@link quarantine} and the audit rows use it. */
   now(): number {
     return this.#clock.now();

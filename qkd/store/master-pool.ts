@@ -44,6 +44,8 @@ export class MasterPool {
   #notBeforeMs = 0;
   /** Stored keys as last counted, less those taken since: counting costs time that grows with the pool. */
   #stock: number | undefined;
+  /** The last count that there was. */
+  #counted = 0;
 
   constructor(marks: Partial<PoolMarks>, ports: PoolPorts) {
     this.#marks = { ...DEFAULT_MARKS, ...marks };
@@ -64,6 +66,11 @@ export class MasterPool {
     return this.#stock !== undefined && this.#stock > 0;
   }
 
+  /** Keys that wait, as they were counted last. */
+  get count(): number {
+    return Math.max(0, this.#stock ?? this.#counted);
+  }
+
   /** One key was taken from the stock. */
   taken(): void {
     if (this.#stock !== undefined) this.#stock--;
@@ -73,10 +80,12 @@ export class MasterPool {
   /** The stock held less than it was thought to: another process took from it. */
   miscounted(): void {
     this.#stock = undefined;
+    this.#counted = 0;
   }
 
   /** Counts, and fills up to the high mark when below the low one, unless the last try failed a short time ago. */
   refill(): void {
+    this.#counted = this.count;
     this.#stock = undefined;
     if (this.#mayBeLow()) void this.#run();
   }

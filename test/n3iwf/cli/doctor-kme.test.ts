@@ -93,7 +93,7 @@ describe('n3iwf doctor --kme', () => {
     const without = join(folder, 'without.yaml');
     const ike = { address: '192.0.2.10', identity: 'n', auth: 'eap-only', ppk: 'none' };
     writeFileSync(without, stringify({ ...document, ike, qkd: undefined }));
-    await expect(doctorKme({ config: without })).rejects.toThrow('qkd is missing');
+    await expect(doctorKme({ config: without })).rejects.toThrow('qkd.kme is missing');
     await expect(doctorKme({ config, peerUrl: 'https://h' })).rejects.toThrow('--peer-kme-id');
   });
 });

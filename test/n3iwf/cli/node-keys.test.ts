@@ -66,8 +66,16 @@ beforeEach(async () => {
   };
   supplies.length = 0;
   const looked = (supply: KeySupply) => void supplies.push(supply);
+  const source = {
+    look: async () => {
+      const status = await client.status(UE);
+      if (!status.ok) return { reachable: false };
+      const { storedKeyCount: storedKeys, linkQber: qber = 0 } = status.value;
+      return { reachable: true, storedKeys, qber };
+    },
+  };
   const control = await NodeControl.open({ path: socket });
-  const endWatch = watchKeys({ config, store, client, node, looked, control, log: silentLog });
+  const endWatch = watchKeys({ config, store, source, node, looked, control, log: silentLog });
   stop = async () => {
     endWatch();
     await control.close();

@@ -107,6 +107,7 @@ export function healthyMachine(issued: IssuedCertificate): Machine {
     readFile: () => ({ ok: true, value: pem }),
     connectAmf: () => amfThat(setupResponse),
     kmeStatus: async () => ({ ok: true, value: statusOf(5000 + clock / 10) }),
+    lookAtSource: async () => ({ name: 'key files a', reachable: true, storedKeys: 7 }),
     probeKme: async () => goodProbe,
   };
 }

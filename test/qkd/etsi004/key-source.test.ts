@@ -1,48 +1,9 @@
-import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Etsi004Source, isKeyId, type KeyStreamPort, Secret, STREAM_STATUS, streamIdOf } from '#qkd';
+import { Etsi004Source, isKeyId, type Secret, STREAM_STATUS, streamIdOf } from '#qkd';
+import { FakeManager } from './fake-manager.ts';
 
 const QOS = { keyChunkSize: 32, minBps: 0, maxBps: 0, timeoutMs: 1000, ttlS: 3600 };
-
-/** Two ends of a key manager: each chunk is given once at each end. */
-class FakeManager {
-  readonly calls: string[] = [];
-  readonly given = new Set<string>();
-  available = Number.POSITIVE_INFINITY;
-  openStatus: number = STREAM_STATUS.ok;
-  getStatus: number = STREAM_STATUS.ok;
-  chunkOctets = 32;
-  fails = false;
-  #next = 0;
-
-  at(end: string): KeyStreamPort {
-    return {
-      open: async (source, destination, _qos, streamId) => {
-        this.calls.push(`${end} open ${source} ${destination} ${streamId}`);
-        return this.openStatus;
-      },
-      getKey: async (streamId, wanted) => {
-        if (this.fails) throw new Error('connect ECONNREFUSED');
-        const index = wanted ?? this.#next++;
-        const name = `${end} ${streamId} ${index}`;
-        if (this.getStatus !== STREAM_STATUS.ok) return { status: this.getStatus, index };
-        if (index >= this.available || this.given.has(name))
-          return { status: STREAM_STATUS.insufficientKey, index };
-        this.given.add(name);
-        const digest = createHash('sha512')
-          .update(`${streamId} ${index}`)
-          .digest()
-          .subarray(0, this.chunkOctets);
-        return { status: STREAM_STATUS.ok, index, chunk: Secret.copyOf(digest) };
-      },
-      close: async (streamId) => {
-        this.calls.push(`${end} close ${streamId}`);
-        return STREAM_STATUS.ok;
-      },
-    };
-  }
-}
 
 function ends(manager = new FakeManager()): { manager: FakeManager; a: Etsi004Source; b: Etsi004Source } {
   const of = (saeId: string) => new Etsi004Source(manager.at(saeId), { saeId, qos: QOS });

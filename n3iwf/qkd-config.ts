@@ -1,0 +1,115 @@
+/** The section `qkd` of the configuration: where keys come from, where they are kept, and who gets them. */
+import { z } from 'zod';
+import { KME_QUIRKS, type KmeQuirkName } from '#qkd';
+import { keyingSchema } from './keying-settings.ts';
+import { parseAddress } from './userplane/address.ts';
+
+const kmeKinds = Object.keys(KME_QUIRKS) as [KmeQuirkName, ...KmeQuirkName[]];
+const keySource = 'one of qkd.kme, qkd.skip, qkd.etsi004 and qkd.keyFiles says where keys come from';
+
+/** SKIP (draft-cisco-skip-02): HTTPS with a pre-shared key. */
+const skip = z.strictObject({
+  url: z.url(),
+  preSharedKeyFile: z.string().describe('what this system and its key provider share, as it is in the file'),
+});
+
+/** ETSI GS QKD 004 has no wire format; ours is in `io/key-stream-socket.ts`. */
+const etsi004 = z.strictObject({
+  socket: z.string().min(1).describe('Unix socket of the key manager or of what adapts it'),
+  minBps: z.number().int().min(0).default(0).describe('bit/s that a stream must give'),
+  maxBps: z.number().int().min(0).default(10_000_000),
+  ttlSeconds: z
+    .number()
+    .int()
+    .positive()
+    .default(3600)
+    .describe('how long a chunk is kept for the other end'),
+});
+
+/** Files of `n3iwf keys provision`, the same ones that UEs carry. */
+const keyFiles = z.strictObject({
+  files: z.array(z.string()).nonempty(),
+  transportKeyFile: z.string().describe('32 octets that seal the files'),
+});
+
+const audit = z.strictObject({
+  signingKey: z.string().describe('PEM file of an Ed25519 or ML-DSA private key'),
+  checkpoints: z.string().describe('file that signed checkpoints are appended to'),
+  syslog: z
+    .strictObject({
+      host: z.string().refine((text) => parseAddress(text) !== undefined, 'must be an address'),
+      port: z.number().int().min(0).max(65535).default(514),
+    })
+    .optional(),
+  origin: z
+    .string()
+    .regex(/^[^\s+]+$/, 'must have no space and no plus')
+    .optional()
+    .describe('name of the record; saeId/keys when left out'),
+  everyEvents: z.number().int().positive().default(1000),
+  everyMs: z.number().int().positive().default(60_000),
+});
+
+/** See the head of this file. Exactly one source stands in it. */
+export const qkdSchema = z
+  .strictObject({
+    kme: z.url().optional().describe('ETSI GS QKD 014'),
+    kmeId: z.string().min(1).optional(),
+    kmeKind: z.enum(kmeKinds).default('standard').describe('which deviations from the standard to expect'),
+    ca: z.string().optional(),
+    certificate: z.string().optional(),
+    key: z.string().optional(),
+    skip: skip.optional(),
+    etsi004: etsi004.optional(),
+    keyFiles: keyFiles.optional(),
+    saeId: z.string().min(1),
+    ueSaeId: z.string().min(1),
+    store: z.string().describe('file of the key store, or postgres://... for one that several nodes share'),
+    pool: z
+      .strictObject({
+        low: z.number().int().min(1),
+        high: z.number().int().min(1),
+      })
+      .refine(({ low, high }) => low < high, 'low must be below high')
+      .optional()
+      .describe('keys of our own choice fetched ahead of need; none when left out'),
+    keyEncryptionKey: z
+      .union([z.strictObject({ file: z.string() }), z.strictObject({ credential: z.string() })])
+      .optional()
+      .describe('32 octets that keys at rest depend on; without it they end with the process'),
+    maxKeyAgeMs: z.number().int().positive().optional().describe('a key older than this is never used'),
+    audit: audit.optional().describe('signed checkpoints of the audit record'),
+    keying: keyingSchema.optional().describe('who gets quantum keys when they are scarce'),
+    tamperFile: z.string().optional().describe('a file whose appearance destroys every key'),
+  })
+  .superRefine((qkd, context) => {
+    const fault = (path: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    const named = (['kme', 'skip', 'etsi004', 'keyFiles'] as const).filter((each) => qkd[each] !== undefined);
+    if (named.length === 0) fault('kme', `is missing: ${keySource}`);
+    for (const other of named.slice(1)) fault(other, `stands beside qkd.${named[0]}: ${keySource}`);
+    for (const each of ['kmeId', 'ca', 'certificate', 'key'] as const)
+      if (qkd.kme !== undefined && qkd[each] === undefined) fault(each, 'is missing, and qkd.kme needs it');
+  });
+
+/** The section as it is read. */
+export type QkdConfig = z.infer<typeof qkdSchema>;
+
+/** What reaches a KME of ETSI GS QKD 014. */
+export interface Etsi014Config {
+  readonly kme: string;
+  readonly kmeId: string;
+  readonly kmeKind: KmeQuirkName;
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** The part of a configuration whose keys come from such a KME; undefined for another source. */
+export function etsi014Of(qkd: QkdConfig | undefined): (QkdConfig & Etsi014Config) | undefined {
+  if (qkd === undefined) return undefined;
+  const { kme, kmeId, ca, certificate, key } = qkd;
+  if (kme === undefined || kmeId === undefined || ca === undefined) return undefined;
+  if (certificate === undefined || key === undefined) return undefined;
+  return { ...qkd, kme, kmeId, ca, certificate, key };
+}
