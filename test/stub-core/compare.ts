@@ -13,6 +13,7 @@ import { nwu, openNwu, prepareKernel } from './network.ts';
 import { hasEnded, killAll, type Running, start, until } from './processes.ts';
 import { address, free5gcFile } from './settings.ts';
 import { medianOf, ratioOf } from './statistics.ts';
+import { firstPacketAt, registrationCompleteAt } from './times.ts';
 
 const [amf = '', theirBinary = '', ueBinary = '', folder = '', attaches = '50', xfrmModule] =
   process.argv.slice(2);
@@ -40,12 +41,6 @@ const sideOf = (name: Side['name'], outer: string, inner: string): Side => ({
   failures: [],
 });
 
-/** Seconds of the wall clock of a time in RFC 3339, with all its digits. */
-function secondsOf(time: string): number {
-  const fraction = /\.\d+/.exec(time)?.[0] ?? '';
-  return Date.parse(time.replace(fraction, '')) / 1000 + Number(fraction);
-}
-
 /** CPU seconds of a process, in user and kernel mode. */
 function cpuOf({ child }: Running): number {
   const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
@@ -59,7 +54,6 @@ await openNwu();
 const bench = await Bench.at(amf, folder);
 await bench.startAmf();
 const files = await bench.certificate();
-const common = { ...files };
 const ours = sideOf('ours', nwu.ours, '10.0.0.1');
 const theirs = sideOf('theirs', nwu.theirs, '10.1.0.1');
 await bench.run(
@@ -71,7 +65,7 @@ await bench.run(
       ike: nwu.ours,
       innerPrefix: '10.0.0',
       gtpu: address.n3iwf,
-      ...common,
+      ...files,
     }),
   [],
 );
@@ -84,7 +78,7 @@ const theirFile = bench.options.file(
     ike: nwu.theirs,
     innerPrefix: '10.1.0',
     gtpu: address.otherGtpu,
-    ...common,
+    ...files,
   }),
 );
 const theirProcess = start(theirBinary, '-c', theirFile);
@@ -110,14 +104,14 @@ async function attach(side: Side, index: number): Promise<void> {
   try {
     await ue.attached();
     const pinged = ue.firstPing();
-    await until('tcpdump tells the first packet', () => /^\d/m.test(wire.output().slice(seen.wire)), 5);
-    const first = Number(/^\d+\.\d+/m.exec(wire.output().slice(seen.wire))?.[0]);
-    const complete = /^(\d{4}-\S+?Z).*Handle Registration Complete/m.exec(
-      bench.amfOutput().slice(seen.amf),
-    )?.[1];
-    if (complete === undefined || pinged === undefined) throw new Error('a time is missing');
-    side.registered.push(secondsOf(complete) - first);
-    side.pinged.push(pinged - first);
+    const first = () => firstPacketAt(wire.output().slice(seen.wire));
+    await until('tcpdump tells the first packet', () => first() !== undefined, 5);
+    const began = first();
+    const complete = registrationCompleteAt(bench.amfOutput().slice(seen.amf));
+    if (began === undefined || complete === undefined || pinged === undefined)
+      throw new Error('a time is missing');
+    side.registered.push(complete - began);
+    side.pinged.push(pinged - began);
   } catch (error) {
     side.failures.push(`${error instanceof Error ? error.message : String(error)}`);
   }

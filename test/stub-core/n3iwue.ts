@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import { closeUe, freshUe, namespaceOf, nwu } from './network.ts';
 import { hasEnded, type Running, start, until } from './processes.ts';
 import { plmn, slice, subscriberOf } from './settings.ts';
+import { firstReplyAt } from './times.ts';
 
 /** How one run of free5GC's UE shall be. */
 export interface Free5gcUeOptions {
@@ -28,7 +29,6 @@ const endSeconds = 15;
 const sequenceBehind = 32 * 3600;
 /** What it does not go on from. A message of an SA that it left behind is none: it tries its new keys on it. */
 const fatal = /ping fail|\[FATA\]|\[ERRO\](?!.*checkMessage failed)/;
-const pinged = /^\[(\d+\.\d+)\] \d+ bytes from/m;
 
 /** Configuration of n3iwue, schema 1.0.1, with the defaults of its example. */
 export function n3iwueConfig({ index, number, n3iwf, dpdInterval }: Free5gcUeOptions): unknown {
@@ -113,8 +113,7 @@ export class Free5gcUe {
 
   /** When the first echo reply was there, in seconds of the wall clock. */
   firstPing(): number | undefined {
-    const at = pinged.exec(this.output())?.[1];
-    return at === undefined ? undefined : Number(at);
+    return firstReplyAt(this.output());
   }
 
   /** Asks it to deregister and waits for its end. @returns whether it ended by itself */
