@@ -32,6 +32,8 @@ export interface Libc {
   recv(fd: number, buffer: Uint8Array, length: number, flags: number): number;
   /** `message` is a `struct msghdr` in place, with addresses by {@link Libc.addressOf}. */
   recvmsg(fd: number, message: Uint8Array, flags: number): number;
+  /** `messages` are so many `struct mmsghdr` in place; gives how many were sent, each with its length then. */
+  sendmmsg(fd: number, messages: Uint8Array, count: number, flags: number): number;
   /** Where octets lie. They stay there only if their buffer was made as an ArrayBuffer of its own. */
   addressOf(octets: Uint8Array): bigint;
   close(fd: number): number;
@@ -89,6 +91,7 @@ function load(): Libc {
       recvmsg: library.func('long recvmsg(int, void *, int)'),
       send: library.func('long send(int, void *, size_t, int)'),
       recv: library.func('long recv(int, void *, size_t, int)'),
+      sendmmsg: library.func('int sendmmsg(int, void *, unsigned int, int)'),
       addressOf: (octets) => koffi.address(octets),
       close: library.func('int close(int)'),
       errno: () => koffi.errno(),

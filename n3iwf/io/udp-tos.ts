@@ -46,7 +46,7 @@ export class TosOfSocket {
 
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** This process's descriptor of the socket bound to `local`. */
+/** This process's descriptor of the socket bound to `local`; undefined where the kernel's tables cannot be read. */
 export function descriptorOf({ address, port }: UdpAddress): number | undefined {
   const octets = requireAddress(address);
   const table = octets.length === 4 ? '/proc/net/udp' : '/proc/net/udp6';

@@ -2,13 +2,22 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { OperatorError } from '../errors.ts';
-import { TosOfSocket } from './udp-tos.ts';
+import { slotOctets, UdpBatch } from './udp-batch.ts';
+import { descriptorOf, TosOfSocket } from './udp-tos.ts';
 
 /** A textual address and a port. */
 export interface UdpAddress {
   readonly address: string;
   readonly port: number;
 }
+
+export interface UdpOptions {
+  /** Sends and receives many datagrams by one call into the kernel where that can be. */
+  readonly batches?: boolean;
+}
+
+/** Datagrams that are taken from a socket before others, and timers, have their turn. */
+const mostAtOnce = 256;
 
 /** One bound UDP socket. Datagrams go to the listener given at opening; send errors to `fault`, never to the process. */
 export class UdpSocket {
@@ -20,10 +29,15 @@ export class UdpSocket {
   private closed = false;
   /** There from the first datagram on that is marked. */
   private tos: TosOfSocket | undefined;
+  /** Where the kernel takes batches; without it each datagram goes through Node. */
+  private readonly batch: UdpBatch | undefined;
 
-  private constructor(socket: Socket, local: UdpAddress, fault: (error: Error) => void) {
+  private constructor(socket: Socket, local: UdpAddress, fault: (error: Error) => void, batches: boolean) {
     this.socket = socket;
     this.local = local;
+    this.batch = batches
+      ? openBatch(local, (datagram, remote) => this.sendSingly(datagram, remote, 0), fault)
+      : undefined;
     this.sent = (error) => {
       if (error !== null) fault(error);
     };
@@ -34,6 +48,7 @@ export class UdpSocket {
     at: UdpAddress,
     received: (datagram: Uint8Array, remote: UdpAddress, local: UdpAddress) => void,
     fault: (error: Error) => void = () => {},
+    { batches = true }: UdpOptions = {},
   ): Promise<UdpSocket> {
     const family = isIPv6(at.address) ? 6 : 4;
     const socket = createSocket({ type: `udp${family}`, recvBufferSize: 1 << 20, lookup: noLookup(family) });
@@ -46,10 +61,13 @@ export class UdpSocket {
         socket.removeAllListeners('error');
         socket.on('error', fault);
         const local = { address: at.address, port: socket.address().port };
-        socket.on('message', (datagram: Uint8Array, from: RemoteInfo) =>
-          received(datagram, { address: from.address, port: from.port }, local),
-        );
-        resolve(new UdpSocket(socket, local, fault));
+        const opened = new UdpSocket(socket, local, fault, batches);
+        const take = (datagram: Uint8Array, remote: UdpAddress) => received(datagram, remote, local);
+        socket.on('message', (datagram: Uint8Array, { address, port }: RemoteInfo) => {
+          take(datagram, { address, port });
+          if (!opened.closed) opened.batch?.receive(mostAtOnce, take);
+        });
+        resolve(opened);
       });
     });
   }
@@ -57,6 +75,15 @@ export class UdpSocket {
   /** `tos` is the octet of the IP header: code point and ECN. It costs a call into the kernel where it changes. */
   send(datagram: Uint8Array, remote: UdpAddress, tos = 0): void {
     if (this.closed) return;
+    if (this.batch === undefined) this.sendSingly(datagram, remote, tos);
+    else if (datagram.length <= slotOctets) this.batch.send(datagram, remote, tos);
+    else {
+      this.batch.flush(); // what was sent before goes before
+      this.sendSingly(datagram, remote, tos);
+    }
+  }
+
+  private sendSingly(datagram: Uint8Array, remote: UdpAddress, tos: number): void {
     if (tos !== 0) this.tos ??= new TosOfSocket(this.local);
     this.tos?.set(tos);
     this.socket.send(datagram, remote.port, remote.address, this.sent);
@@ -64,8 +91,24 @@ export class UdpSocket {
 
   close(): Promise<void> {
     if (this.closed) return Promise.resolve();
+    this.batch?.close();
     this.closed = true;
     return new Promise((resolve) => this.socket.close(() => resolve()));
+  }
+}
+
+/** Undefined where the socket's descriptor, or the C library, is out of reach. */
+function openBatch(
+  local: UdpAddress,
+  instead: (datagram: Uint8Array, remote: UdpAddress) => void,
+  fault: (error: Error) => void,
+): UdpBatch | undefined {
+  const fd = descriptorOf(local);
+  if (fd === undefined) return undefined;
+  try {
+    return new UdpBatch(fd, isIPv6(local.address) ? 10 : 2, instead, fault);
+  } catch {
+    return undefined;
   }
 }
 

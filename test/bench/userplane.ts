@@ -106,7 +106,10 @@ async function measureSockets(
   octets: number,
   directions: readonly ('up' | 'down')[],
   ms: number,
+  batches: boolean,
 ): Promise<Sample> {
+  const options = { batches };
+  const fault = () => {};
   const sink = await UdpSocket.open({ address: '127.0.0.1', port: 0 }, () => {});
   let relayed = 0;
   const plane = planeUnderTest(
@@ -122,8 +125,13 @@ async function measureSockets(
     },
     sink.local,
   );
-  const nwu = await UdpSocket.open(NODE, (data, remote, local) => plane.receiveEsp(0, data, local, remote));
-  const n3 = await UdpSocket.open(NODE, (data, remote) => plane.receiveGtpu(0, data, remote));
+  const nwu = await UdpSocket.open(
+    NODE,
+    (data, remote, local) => plane.receiveEsp(0, data, local, remote),
+    fault,
+    options,
+  );
+  const n3 = await UdpSocket.open(NODE, (data, remote) => plane.receiveGtpu(0, data, remote), fault, options);
   const threads = directions.map((direction) => {
     const port = direction === 'up' ? nwu.local.port : n3.local.port;
     return new Worker(new URL('./support/blaster.ts', import.meta.url), {
@@ -152,8 +160,11 @@ export async function run(
   const rows = sizes.flatMap((octets) => measureInProcess(octets, runs, packets));
   for (const octets of sizes) {
     for (const directions of [['up'], ['down'], ['up', 'down']] as const) {
-      const name = `through UDP sockets, ${directions.length === 2 ? 'both' : directions[0]}`;
-      rows.push(row(name, octets, await measureSockets(octets, directions, socketMs)));
+      for (const batches of [true, false]) {
+        const how = batches ? 'batches' : 'one by one';
+        const name = `UDP sockets, ${directions.length === 2 ? 'both' : directions[0]}, ${how}`;
+        rows.push(row(name, octets, await measureSockets(octets, directions, socketMs, batches)));
+      }
     }
   }
   return rows;

@@ -6,7 +6,7 @@ describe('type of service of UDP sockets', () => {
   it.each(['127.0.0.1', '::1'])('[RFC6040 4.1] is what each datagram asks for, on %s', async (address) => {
     const got: number[] = [];
     const receiver = await UdpSocket.open({ address, port: 0 }, (data) => got.push(data[0] ?? -1));
-    const sender = await UdpSocket.open({ address, port: 0 }, () => {});
+    const sender = await UdpSocket.open({ address, port: 0 }, () => {}, undefined, { batches: false });
     const kernel = new TosOfSocket(sender.local);
     try {
       expect(kernel.get()).toBe(0);
