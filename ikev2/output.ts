@@ -161,6 +161,8 @@ export interface EndpointConfig {
   readonly freshPpkFormula?: FreshPpkFormula;
   /** 'off' by default. */
   readonly transcriptAuth?: TranscriptAuth;
+  /** Tells peers by which methods they may prove themselves. [RFC9593 3.1] Off by default; theirs are always heeded. */
+  readonly announceAuthMethods?: boolean;
   readonly vendorId?: Uint8Array;
   readonly timers?: Partial<TimerConfig>;
   readonly halfOpen?: Partial<HalfOpenLimits>;
@@ -194,6 +196,8 @@ export interface InitiatorProfile {
   readonly ppkExchange?: PpkExchange;
   /** 'off' by default. */
   readonly transcriptAuth?: TranscriptAuth;
+  /** Tells a responder that does so, too, by which methods it may prove itself. [RFC9593 3.1] Off by default. */
+  readonly announceAuthMethods?: boolean;
   /** Attributes of the CFG_REQUEST; without them none is sent. */
   readonly attributes?: readonly CpAttribute[];
   readonly trafficSelectorsLocal: readonly TrafficSelector[];

@@ -52,6 +52,11 @@ const ALGORITHMS: readonly SignatureAlgorithm[] = [
   row('ecdsa', 'sha1', SHA1, '300906072a8648ce3d0401'),
 ];
 
+/** AlgorithmIdentifiers of method 14 that {@link verifyAuth} takes. */
+export const VERIFIED_SIGNATURES: readonly Uint8Array[] = ALGORITHMS.filter(
+  ({ hashId }) => hashId !== SHA1,
+).map(({ identifier }) => identifier);
+
 /** Methods of RFC 4754: one curve, one hash, signature as r | s. */
 const ECDSA_METHODS = [
   { method: AUTH_METHOD.ECDSA_SHA256_P256, curve: 'prime256v1', hash: 'sha256' },
@@ -70,21 +75,41 @@ export function parseSignatureHashes(data: Uint8Array): number[] {
   return hashes;
 }
 
+/** A method that the peer announced; of digital signatures with its algorithm. [RFC9593 3.2] */
+interface Announced {
+  readonly method: number;
+  readonly algorithm?: Uint8Array;
+}
+
 /**
  * Signs with an RSA or EC (P-256, P-384) key: method 14 with a hash that the peer announced, or, if it announced
- * none, the older method of the key. Throws RangeError for a key of another kind. [RFC7427 3]
+ * none, the older method of the key. [RFC7427 3] Of the methods that it announced, where it did, the first that the key
+ * can do, else AUTHENTICATION_FAILED. [RFC9593 3.1] Throws RangeError for a key of another kind.
  */
-export function signAuth(key: KeyObject, octets: Uint8Array, peerHashes: readonly number[]): AuthValue {
-  const scheme = schemeOf(key);
+export function signAuth(
+  key: KeyObject,
+  octets: Uint8Array,
+  peerHashes: readonly number[],
+  announced?: readonly Announced[],
+): AuthValue {
+  const schemes = schemesOf(key, announced !== undefined);
+  const isTaken = (row: SignatureAlgorithm) =>
+    announced?.some(
+      ({ method, algorithm }) =>
+        method === AUTH_METHOD.DIGITAL_SIGNATURE &&
+        algorithm !== undefined &&
+        equalOctets(algorithm, row.identifier),
+    ) ?? true;
   const algorithm = ALGORITHMS.find(
     (row) =>
-      row.scheme === scheme &&
+      schemes.includes(row.scheme) &&
       row.hashId !== SHA1 &&
       row.hashId >= leastHash(key) &&
-      peerHashes.includes(row.hashId),
+      peerHashes.includes(row.hashId) &&
+      isTaken(row),
   );
-  if (algorithm === undefined) return signByOldMethod(key, octets);
-  const signature = sign(algorithm.hash, octets, key);
+  if (algorithm === undefined) return signByOldMethod(key, octets, announced);
+  const signature = sign(algorithm.hash, octets, keyOptions(algorithm, key));
   const length = Uint8Array.of(algorithm.identifier.length);
   return {
     method: AUTH_METHOD.DIGITAL_SIGNATURE,
@@ -127,24 +152,35 @@ function checkOfIdentifier(key: KeyObject, data: Uint8Array): Check | undefined 
   if (algorithm === undefined || algorithm.hashId === SHA1) return undefined;
   if (algorithm.scheme === 'ecdsa' && key.asymmetricKeyType !== 'ec') return undefined;
   if (algorithm.scheme !== 'ecdsa' && key.asymmetricKeyType !== 'rsa') return undefined;
-  const options =
-    algorithm.scheme === 'pss'
-      ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
-      : { key };
+  const options = keyOptions(algorithm, key);
   return (octets) => verify(algorithm.hash, octets, options, signature);
 }
 
+function keyOptions({ scheme }: SignatureAlgorithm, key: KeyObject) {
+  if (scheme !== 'pss') return { key };
+  return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
+}
+
 /** Method 1 hashes with SHA-1, as RFC 7296 section 3.8 says; methods 9 and 10 go by the curve. */
-function signByOldMethod(key: KeyObject, octets: Uint8Array): AuthValue {
-  if (key.asymmetricKeyType === 'rsa') return { method: AUTH_METHOD.RSA, data: sign('sha1', octets, key) };
+function signByOldMethod(
+  key: KeyObject,
+  octets: Uint8Array,
+  announced: readonly Announced[] | undefined,
+): AuthValue {
   const ecdsa = ECDSA_METHODS.find(({ curve }) => curve === curveOf(key));
+  const own = key.asymmetricKeyType === 'rsa' ? AUTH_METHOD.RSA : ecdsa?.method;
+  if (announced !== undefined && !announced.some(({ method }) => method === own)) {
+    throw new IkeError('the peer takes no signature of our key', NOTIFY.AUTHENTICATION_FAILED);
+  }
+  if (own === AUTH_METHOD.RSA) return { method: own, data: sign('sha1', octets, key) };
   if (ecdsa === undefined) throw new RangeError(`no AUTH method for a key of curve ${curveOf(key)}`);
   return { method: ecdsa.method, data: sign(ecdsa.hash, octets, { key, dsaEncoding: 'ieee-p1363' }) };
 }
 
-function schemeOf(key: KeyObject): Scheme {
-  if (key.asymmetricKeyType === 'rsa') return 'pkcs1';
-  if (key.asymmetricKeyType === 'ec') return 'ecdsa';
+/** RSASSA-PSS only for a peer that says that it can. */
+function schemesOf(key: KeyObject, isAnnounced: boolean): readonly Scheme[] {
+  if (key.asymmetricKeyType === 'rsa') return isAnnounced ? ['pkcs1', 'pss'] : ['pkcs1'];
+  if (key.asymmetricKeyType === 'ec') return ['ecdsa'];
   throw new RangeError(`no AUTH method for a key of type ${key.asymmetricKeyType}`);
 }
 

@@ -3,6 +3,7 @@
  * everything else is called by the tasks, which know what the messages mean.
  */
 
+import type { AuthAnnouncement } from '../crypto/auth-methods.ts';
 import type { Keymat } from '../crypto/keymat.ts';
 import type { CloseCause, IkeEvent, InitiatorProfile, Output, PpkIdentity, Role } from '../output.ts';
 import { IkeError } from '../wire/errors.ts';
@@ -79,6 +80,8 @@ export class IkeSa {
   readonly ppks = new PpkRequests(this);
   /** Both sides can take a fresh PPK for each SA. */
   freshPpks = false;
+  /** Methods by which the peer lets us prove ourselves, where it said so. [RFC9593 3.1] */
+  peerAuthMethods: readonly AuthAnnouncement[] | undefined;
   /** Notify type with which somebody refused our IKE_SA_INIT. */
   initRefusal: number | undefined;
   /** Of the keys in use. */

@@ -309,6 +309,7 @@ async function gatewayConfig(options: LabOptions, authority: TestAuthority): Pro
       responderAuth: options.auth satisfies ResponderAuth,
       initiatorAuth: 'eap',
       transcriptAuth: 'on',
+      announceAuthMethods: true,
       ...(issued === undefined
         ? {}
         : { certificate: { chain: issued.chain, privateKey: issued.privateKey } }),

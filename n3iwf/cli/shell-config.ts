@@ -84,6 +84,7 @@ export function endpointConfig({ ike, timers }: Config): EndpointConfig {
     ),
     childOffer: ike.childOffer,
     transcriptAuth: ike.transcriptAuth,
+    announceAuthMethods: true,
     localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(ike.identity) },
     responderAuth: ike.auth,
     initiatorAuth: 'eap',

@@ -16,6 +16,7 @@ import {
   verifyCertificateAuth,
   verifyShared,
 } from './auth.ts';
+import { announceMethods } from './auth-methods.ts';
 import { EAP_CODE, eapCode } from './eap.ts';
 import { acceptFirstChild, offerFirstChild } from './first-child.ts';
 import { deleteIkeTask } from './informational.ts';
@@ -71,6 +72,8 @@ export class InitiatorAuthentication {
   /** IDi and what is wanted; with `proof` when no EAP comes in between. */
   private sendFirst(sa: IkeSa, proof: readonly Payload[]): void {
     const { localId, expectedRemoteId, remoteAuth, notifies, childless, mobike } = this.profile;
+    // [RFC9593 3.1] to a responder that has done so: others may not know what it is.
+    const announces = this.init.announcesMethods && this.profile.announceAuthMethods === true;
     // [RFC6023 3] only a responder that said so can do without.
     if (childless === true && !this.init.childless) {
       throw authenticationFailed('the responder wants a first Child SA');
@@ -84,6 +87,7 @@ export class InitiatorAuthentication {
         ...(remoteAuth === 'eap-only' ? [notify(NOTIFY.EAP_ONLY_AUTHENTICATION)] : []),
         ...proof,
         ...(mobike === true ? [notify(NOTIFY.MOBIKE_SUPPORTED)] : []),
+        ...(announces ? [announceMethods(remoteAuth)] : []),
         ...asPayloads(notifies),
         ...(childless === true ? [] : offerFirstChild(sa, this.spiIn)),
       ],
@@ -245,7 +249,10 @@ export class InitiatorAuthentication {
   /** AUTH over our IKE_SA_INIT request, by the keys given. */
   private ownAuth(sa: IkeSa, keymat = sa.keymat): AuthPayload {
     const inputs = authInputs(this.init, 'initiator', this.profile.localId);
-    return makeAuth(keymat, inputs, this.ownCredential(), this.init.peerSignatureHashes);
+    // After EAP both proofs are made with its key, whatever else was announced.
+    const methods = this.profile.localAuth === 'eap' ? undefined : sa.peerAuthMethods;
+    const accepts = { hashes: this.init.peerSignatureHashes, methods };
+    return makeAuth(keymat, inputs, this.ownCredential(), accepts);
   }
 
   private ownCredential(): Credential {

@@ -8,6 +8,7 @@ import type { IkeSa } from '../ike-sa.ts';
 import { limitAuthentication } from '../lifetimes.ts';
 import { asPayloads, find, findAll, findNotify, notify } from '../payloads.ts';
 import {
+  ACCEPTS_ANY,
   authenticationFailed,
   authInputs,
   type Credential,
@@ -16,6 +17,7 @@ import {
   verifyCertificateAuth,
   verifyShared,
 } from './auth.ts';
+import { readMethods } from './auth-methods.ts';
 import { EAP_CODE, eapCode } from './eap.ts';
 import { answerFirstChild, type FirstChildOffer, readFirstChild } from './first-child.ts';
 import type { InitResult } from './init.ts';
@@ -69,6 +71,7 @@ export class ResponderAuthentication {
     if (peerId === undefined) throw authenticationFailed('the first IKE_AUTH request names nobody');
     sa.advance('authStarted');
     sa.peerId = peerId;
+    sa.peerAuthMethods = readMethods(payloads);
     const opening = {
       peerId,
       localId: ownIdentity(sa, find(payloads, 'IDr')?.id),
@@ -166,7 +169,7 @@ export class ResponderAuthentication {
       const keymat = sa.keymat;
       verifyShared(keymat, authInputs(this.init, 'initiator', opening.peerId), proof, msk);
       const inputs = authInputs(this.init, 'responder', opening.localId);
-      this.complete(sa, opening, [makeAuth(keymat, inputs, { kind: 'shared', secret: msk }, [])]);
+      this.complete(sa, opening, [makeAuth(keymat, inputs, { kind: 'shared', secret: msk }, ACCEPTS_ANY)]);
     });
   }
 
@@ -217,7 +220,8 @@ export class ResponderAuthentication {
   private ownProof(sa: IkeSa, localId: Identity, mode: Exclude<ResponderAuth, 'eap-only'>): Payload[] {
     const credential = this.ownCredential(sa, mode);
     const inputs = authInputs(this.init, 'responder', localId);
-    const auth = makeAuth(sa.keymat, inputs, credential, this.init.peerSignatureHashes);
+    const accepts = { hashes: this.init.peerSignatureHashes, methods: sa.peerAuthMethods };
+    const auth = makeAuth(sa.keymat, inputs, credential, accepts);
     return credential.kind === 'certificate'
       ? [...certificatePayloads(credential.certificate), auth]
       : [auth];

@@ -1,6 +1,7 @@
 /** AUTH payloads: whose key signs which octets. [RFC7296 2.15] */
 
 import type { KeyObject } from 'node:crypto';
+import type { AuthAnnouncement } from '../../crypto/auth-methods.ts';
 import type { AuthInputs, Keymat } from '../../crypto/keymat.ts';
 import { concatOctets } from '../../crypto/octets.ts';
 import { signAuth, verifyAuth } from '../../crypto/sign.ts';
@@ -39,18 +40,30 @@ export function authInputs(init: InitResult, signer: Role, identity: Identity): 
   return { signer, message, identity, ...(intermediate === undefined ? {} : { intermediate }) };
 }
 
-/** The AUTH payload of this side. `hashes` are those that the peer can verify. */
+/** What the peer can verify: hashes of signatures [RFC7427 4], and methods, where it announced them. [RFC9593 3.1] */
+export interface PeerAccepts {
+  readonly hashes: readonly number[];
+  readonly methods: readonly AuthAnnouncement[] | undefined;
+}
+
+/** For a proof whose method leaves no choice. */
+export const ACCEPTS_ANY: PeerAccepts = { hashes: [], methods: undefined };
+
+/** The AUTH payload of this side; throws AUTHENTICATION_FAILED where the peer takes none that we could make. */
 export function makeAuth(
   keymat: Keymat,
   inputs: AuthInputs,
   credential: Credential,
-  hashes: readonly number[],
+  { hashes, methods }: PeerAccepts,
 ): AuthPayload {
   if (credential.kind === 'shared') {
+    if (methods?.every(({ method }) => method !== AUTH_METHOD.SHARED_KEY) === true) {
+      throw authenticationFailed('the peer takes no shared key');
+    }
     const data = keymat.sharedKeyAuth(inputs, credential.secret);
     return { type: 'AUTH', method: AUTH_METHOD.SHARED_KEY, data };
   }
-  const signed = signAuth(credential.certificate.privateKey, keymat.authOctets(inputs), hashes);
+  const signed = signAuth(credential.certificate.privateKey, keymat.authOctets(inputs), hashes, methods);
   return { type: 'AUTH', ...signed };
 }
 

@@ -23,6 +23,7 @@ import type { Node } from '../node.ts';
 import { DEFAULT_DATAGRAM, messageRoom } from '../path-mtu.ts';
 import { find, findError, findNotify, notify } from '../payloads.ts';
 import type { Task } from '../task.ts';
+import { announceLater, announceMethods, announces, readMethods } from './auth-methods.ts';
 import { IntAuth } from './int-auth.ts';
 import { detectNat, natDetectionNotifies } from './natd.ts';
 import { isRedirectable, redirectNotifies, takeRedirect } from './redirect.ts';
@@ -47,6 +48,9 @@ export interface InitResult {
   readonly ppkIntermediate: boolean;
   /** Grows with each IKE_INTERMEDIATE. */
   readonly intAuth: IntAuth;
+  /** The responder announces authentication methods; with `methodsLater` by an IKE_INTERMEDIATE. [RFC9593 3.1] */
+  readonly announcesMethods: boolean;
+  readonly methodsLater: boolean;
   /** Of SIGNATURE_HASH_ALGORITHMS; empty when the peer does not know RFC 7427. */
   readonly peerSignatureHashes: readonly number[];
 }
@@ -96,6 +100,9 @@ export function answerInit(
   const { method, publicValue, secret } = exchange.value;
   const nonceResponder = Uint8Array.from(node.random(NONCE_LENGTH));
   const ppk = agreePpk(config, payloads);
+  const announcesMethods = config.announceAuthMethods === true;
+  // [RFC9593 3.1] a long list keeps IKE_SA_INIT, which goes in no fragments, short.
+  const methodsLater = announcesMethods && (accepted.suite.additional ?? []).length > 0;
   sa.freshPpks = ppk.ppkIntermediate;
   noteNat(sa, payloads, NO_SPI);
   channel.window.accept(datagram);
@@ -111,6 +118,7 @@ export function answerInit(
     ...(ppk.ppkAgreed ? [notify(NOTIFY.USE_PPK)] : []),
     // Said to everybody: who never asked for it finds out that its request was another. [draft-ikev2-downgrade-prevention notify]
     ...transcriptNotifies(config),
+    ...(announcesMethods ? [methodsLater ? announceLater() : announceMethods(config.initiatorAuth)] : []),
     ...(config.childless === true ? [notify(NOTIFY.CHILDLESS_IKEV2_SUPPORTED)] : []),
     ...(config.initiatorAuth === 'certificate' ? [certificateRequest] : []),
     ...(config.vendorId === undefined ? [] : [{ type: 'VendorId' as const, data: config.vendorId }]),
@@ -123,6 +131,8 @@ export function answerInit(
     childless: config.childless === true,
     fullTranscript: agreesOnTranscript(config, payloads),
     ...ppk,
+    announcesMethods,
+    methodsLater,
     intAuth: new IntAuth(),
     peerSignatureHashes: signatureHashes(payloads),
   };
@@ -259,6 +269,7 @@ export class InitTask implements Task {
     agreeFragments(sa, payloads);
     const ppk = agreePpk(sa.profile ?? { ppk: 'off' }, payloads);
     sa.freshPpks = ppk.ppkIntermediate;
+    sa.peerAuthMethods = readMethods(payloads);
     sa.requests.finish();
     const result = {
       requestOctets: this.requestOctets,
@@ -268,6 +279,8 @@ export class InitTask implements Task {
       childless: findNotify(payloads, NOTIFY.CHILDLESS_IKEV2_SUPPORTED) !== undefined,
       fullTranscript: agreesOnTranscript(sa.profile, payloads),
       ...ppk,
+      announcesMethods: announces(payloads),
+      methodsLater: announces(payloads) && sa.peerAuthMethods === undefined && speaksIntermediate(payloads),
       intAuth: new IntAuth(),
       peerSignatureHashes: signatureHashes(payloads),
     };

@@ -15,6 +15,7 @@ import type { IkeSa } from '../ike-sa.ts';
 import { find, findError } from '../payloads.ts';
 import type { Opened } from '../reassembly.ts';
 import { authenticationFailed } from './auth.ts';
+import { announceMethods, readMethods } from './auth-methods.ts';
 import { type InitResult, reportKeys } from './init.ts';
 import { answerKey } from './key-answer.ts';
 import { ppkIdentityNotify } from './ppk.ts';
@@ -52,10 +53,13 @@ export class InitiatorIntermediate {
   private keyExchange: Omit<KeyExchange, 'name'> | undefined;
   private qkdName: PpkIdentity | undefined;
   private ppkOpen: boolean;
+  /** The responder's authentication methods come with the first answer. [RFC9593 3.1] */
+  private methodsDue: boolean;
 
   constructor(sa: IkeSa, init: InitResult, done: () => void) {
     this.init = init;
     this.ppkOpen = init.ppkIntermediate;
+    this.methodsDue = init.methodsLater;
     this.steps = [...(sa.keymat.suite.additional ?? [])];
     this.done = done;
   }
@@ -68,7 +72,7 @@ export class InitiatorIntermediate {
   /** Begins, or goes on; a PPK is asked for before the last exchange, which carries it. */
   start(sa: IkeSa): void {
     if (this.steps.length <= 1 && this.ppkOpen) this.obtainPpks(sa);
-    else if (this.steps.length > 0) this.send(sa);
+    else if (this.steps.length > 0 || this.methodsDue) this.send(sa);
     else this.done();
   }
 
@@ -79,7 +83,7 @@ export class InitiatorIntermediate {
       if (this.offered.length === 0 && sa.profile?.ppk === 'required') {
         return sa.close('authentication', 'a PPK is required and there is none');
       }
-      if (this.offered.length > 0 || this.steps.length > 0) this.send(sa);
+      if (this.offered.length > 0 || this.steps.length > 0 || this.methodsDue) this.send(sa);
       else this.done();
     });
   }
@@ -138,6 +142,8 @@ export class InitiatorIntermediate {
       return;
     }
     const { channel, keymat } = sa;
+    this.methodsDue = false;
+    sa.peerAuthMethods = readMethods(payloads) ?? sa.peerAuthMethods;
     const header = channel.header(EXCHANGE_TYPE, true, channel.own.nextMessageId - 1);
     const answered = { ...header, initiator: false };
     this.init.intAuth.add(keymat, 'responder', answered, firstPayload, inner);
@@ -176,8 +182,10 @@ export class ResponderIntermediate {
   private readonly init: InitResult;
   private readonly steps: AdditionalKe[];
   private ppkOpen: boolean;
+  private methodsDue: boolean;
 
   constructor(sa: IkeSa, init: InitResult) {
+    this.methodsDue = init.methodsLater;
     this.init = init;
     this.steps = [...(sa.keymat.suite.additional ?? [])];
     this.ppkOpen = init.ppkIntermediate;
@@ -243,7 +251,9 @@ export class ResponderIntermediate {
         ? []
         : [{ type: 'KE' as const, method: answer.method, data: answer.publicValue }]),
       ...(ppk === undefined ? [] : [ppkIdentityNotify(ppk.identity)]),
+      ...(this.methodsDue ? [announceMethods(sa.node.config.initiatorAuth)] : []),
     ];
+    this.methodsDue = false;
     const header = channel.header(EXCHANGE_TYPE, true, messageId);
     this.init.intAuth.addOwn(keymat, 'responder', header, payloads);
     sa.respond(EXCHANGE_TYPE, payloads);

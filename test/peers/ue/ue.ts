@@ -275,6 +275,7 @@ export class SimulatedUe {
       mobike: this.config.mobile === true,
       ppkExchange: this.config.ppk === 'rfc9867' ? 'any' : 'auth',
       transcriptAuth: 'on',
+      announceAuthMethods: true,
       attributes: [{ type: this.addressType, value: new Uint8Array(0) }],
       trafficSelectorsLocal: [everything(family)],
       trafficSelectorsRemote: [everything(family)],
