@@ -62,6 +62,14 @@ export class IkeEndpoint {
   }
 
   /**
+   * Goes by another configuration from now on: IKE SAs that begin, rekeys, Child SAs and messages to come. What stands
+   * stands, whatever it rests on. Ports and the own identity are to stay as they are.
+   */
+  reconfigure(config: EndpointConfig): void {
+    this.node.reconfigure(config, { ...DEFAULT_TIMERS, ...config.timers });
+  }
+
+  /**
    * A whole UDP payload that came to `local` from `remote`; on the NAT-T port with its marker. `now` in ms.
    * The octets may be kept: the caller must not write to them afterwards.
    */

@@ -34,24 +34,32 @@ const host = z
 const minutes = z.number().min(0).max(525_600).default(0);
 const port = z.number().int().min(0).max(65535);
 const plmn = z.object({
-  mcc: z.string().regex(/^\d{3}$/, 'must be three digits in quotes, such as "001"'),
-  mnc: z.string().regex(/^\d{2,3}$/, 'must be two or three digits in quotes, such as "01"'),
+  mcc: z
+    .string()
+    .regex(/^\d{3}$/, 'must be three digits in quotes, such as "001"')
+    .describe('mobile country code, three digits in quotes'),
+  mnc: z
+    .string()
+    .regex(/^\d{2,3}$/, 'must be two or three digits in quotes, such as "01"')
+    .describe('mobile network code, two or three digits in quotes'),
 });
 const tac = z
   .string()
-  .regex(/^[0-9a-fA-F]{6}$/, 'must be six hexadecimal digits in quotes, such as "000001"');
+  .regex(/^[0-9a-fA-F]{6}$/, 'must be six hexadecimal digits in quotes, such as "000001"')
+  .describe('tracking area code, six hexadecimal digits in quotes');
 const slice = z.object({
-  sst: z.number().int().min(0).max(255),
+  sst: z.number().int().min(0).max(255).describe('slice/service type'),
   sd: z
     .string()
     .regex(/^[0-9a-fA-F]{6}$/, 'must be six hexadecimal digits in quotes, such as "010203"')
-    .optional(),
+    .optional()
+    .describe('slice differentiator, six hexadecimal digits in quotes'),
 });
 
 /** The gNB that a profile passes the node off as. */
 const gnb = z.strictObject({
   id: z.number().int().min(0).max(0xffffffff).describe('gNB ID, not that of a real gNB'),
-  idBits: z.number().int().min(22).max(32).default(32),
+  idBits: z.number().int().min(22).max(32).default(32).describe('bits of that ID'),
   cell: z
     .number()
     .int()
@@ -64,7 +72,7 @@ const gnb = z.strictObject({
 const mtu = z.number().int().min(1280).max(65535);
 
 /** Which plane it is and its limits. */
-const userPlane = z.strictObject({
+export const userPlaneSchema = z.strictObject({
   plane: z
     .enum(['userspace', 'kernel'])
     .default('userspace')
@@ -123,9 +131,9 @@ const attempts = z.number().int().min(1).max(100);
 /** How N2's SCTP behaves; times in ms. */
 const sctp = z.strictObject({
   streams: z.number().int().min(2).max(65535).default(16).describe('asked for each way; 0 is for no UE'),
-  rtoInitialMs: timeMs.default(500),
-  rtoMinMs: timeMs.default(200),
-  rtoMaxMs: timeMs.default(2000),
+  rtoInitialMs: timeMs.default(500).describe('wait for an answer before the first repeat'),
+  rtoMinMs: timeMs.default(200).describe('the least that this wait becomes by measuring'),
+  rtoMaxMs: timeMs.default(2000).describe('the most'),
   heartbeatMs: timeMs.default(5000).describe('between HEARTBEATs on an idle path'),
   associationMaxRetransmissions: attempts.default(8).describe('without answer: the association is lost'),
   pathMaxRetransmissions: attempts.default(4).describe('without answer: the path is left'),
@@ -140,8 +148,8 @@ const sctp = z.strictObject({
 export const configSchema = z.strictObject({
   ike: z.strictObject({
     address: ipv4Host.describe('local address of NWu'),
-    port: port.default(500),
-    natTraversalPort: port.default(4500),
+    port: port.default(500).describe('UDP port of IKE'),
+    natTraversalPort: port.default(4500).describe('UDP port of IKE and ESP in UDP'),
     identity: z.string().min(1).describe('FQDN sent as IDr'),
     auth: z
       .enum(['qkd', 'psk', 'certificate', 'eap-only'])
@@ -156,8 +164,13 @@ export const configSchema = z.strictObject({
         'aes256gcm16-prfsha256-x25519-ke1_mlkem768',
         'aes256gcm16-prfsha256-x25519',
         'aes256-sha256-prfsha256-ecp256',
-      ]),
-    espProposals: z.array(z.string()).nonempty().default(['aes256gcm16', 'aes256-sha256']),
+      ])
+      .describe("of IKE SAs, in order of preference, in strongSwan's keywords"),
+    espProposals: z
+      .array(z.string())
+      .nonempty()
+      .default(['aes256gcm16', 'aes256-sha256'])
+      .describe('the same of Child SAs'),
     transcriptAuth: z
       .enum(['off', 'on', 'required'])
       .default('on')
@@ -187,8 +200,14 @@ export const configSchema = z.strictObject({
       .max(65_535)
       .default(1280)
       .describe('longer IKE messages go in fragments; 0 never'),
-    certificate: z.strictObject({ chain: z.string(), key: z.string() }).optional().describe('PEM files'),
-    preSharedKeyFile: z.string().optional(),
+    certificate: z
+      .strictObject({
+        chain: z.string().describe('PEM file of the chain, leaf first; read again at each reload'),
+        key: z.string().describe('PEM file of the private key of the leaf'),
+      })
+      .optional()
+      .describe('goes with auth: certificate'),
+    preSharedKeyFile: z.string().optional().describe('file of the key; goes with auth: psk'),
   }),
   inner: z.strictObject({
     pool: z.string().describe('IPv4 prefix or range of UEs, such as 10.45.0.0/16'),
@@ -201,7 +220,7 @@ export const configSchema = z.strictObject({
       .default({})
       .describe('addresses set aside, by the IKE identity of the UE'),
     address: ipv4.describe('inner address of this node: NAS listener and end of GRE'),
-    nasPort: port.default(20000),
+    nasPort: port.default(20000).describe('TCP port of the NAS listener'),
   }),
   n2: z.strictObject({
     profile: z
@@ -209,16 +228,19 @@ export const configSchema = z.strictObject({
       .default('standard')
       .describe('how the node appears to AMFs; all but standard depart from 3GPP, for the lab'),
     gnb: gnb.optional().describe('goes with profile: open5gs-gnb-compat'),
-    name: z.string().max(150).default('qn3iwf'),
-    n3iwfId: z.number().int().min(0).max(65535),
-    plmn,
+    name: z.string().max(150).default('qn3iwf').describe('RAN node name'),
+    n3iwfId: z.number().int().min(0).max(65535).describe('N3IWF ID, one of its own in the PLMN'),
+    plmn: plmn.describe('of the node itself and of its first tracking area'),
     tac,
-    slices: z.array(slice).nonempty(),
+    slices: z.array(slice).nonempty().describe('that UEs of the first tracking area may use'),
     moreTrackingAreas: z
       .array(
         z.strictObject({
           tac,
-          plmns: z.array(plmn.extend({ slices: z.array(slice).nonempty() })).nonempty(),
+          plmns: z
+            .array(plmn.extend({ slices: z.array(slice).nonempty().describe('that UEs of it may use') }))
+            .nonempty()
+            .describe('PLMNs that share the area'),
         }),
       )
       .default([])
@@ -227,26 +249,36 @@ export const configSchema = z.strictObject({
       .array(ipv4Host)
       .default([])
       .describe('local SCTP addresses; two or more make the association multi-homed'),
-    sctp: sctp.prefault({}),
+    sctp: sctp.prefault({}).describe('how the associations behave'),
     amfs: z
-      .array(z.strictObject({ addresses: z.array(ipv4Host).nonempty(), port: port.default(38412) }))
+      .array(
+        z.strictObject({
+          addresses: z.array(ipv4Host).nonempty().describe('two or more: one multi-homed AMF'),
+          port: port.default(38412).describe('SCTP port'),
+        }),
+      )
       .nonempty()
       .describe('one entry for each AMF, with all addresses of its SCTP endpoint'),
   }),
   n3: z.strictObject({
     address: host.describe('end of GTP-U tunnels'),
     moreAddresses: z.array(ip).default([]).describe('further ones, such as one of the other family'),
-    port: port.default(2152),
+    port: port.default(2152).describe('UDP port of GTP-U'),
     echoSeconds: z.number().int().min(60).default(60).describe('between echo requests to each UPF'),
   }),
   userPlane: z.preprocess(
     (value) => (typeof value === 'string' ? { plane: value } : value),
-    userPlane.prefault({}),
+    userPlaneSchema.prefault({}),
   ),
-  qkd: qkdSchema.optional(),
+  qkd: qkdSchema.optional().describe('where quantum keys come from; needed by auth: qkd and by ppk'),
   timers: z
     .strictObject({
-      attachMs: z.number().int().positive().default(30_000),
+      attachMs: z
+        .number()
+        .int()
+        .positive()
+        .default(30_000)
+        .describe('that a set-up may take, from IKE_SA_INIT on'),
       sessionNasMs: z
         .number()
         .int()
@@ -270,14 +302,20 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   control: z
-    .strictObject({ path: z.string().min(1) })
+    .strictObject({ path: z.string().min(1).describe('path of the socket; it is for its owner alone') })
     .optional()
     .describe('Unix socket for an operator'),
   admin: z
-    .strictObject({ address: ip.default('127.0.0.1'), port: port.default(9464) })
+    .strictObject({
+      address: ip.default('127.0.0.1').describe('where it listens'),
+      port: port.default(9464).describe('TCP port'),
+    })
     .optional()
     .describe('HTTP with metrics, /healthz and /readyz; no port is open without it'),
-  log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  log: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('the least that is logged'),
 });
 
 export type Config = z.infer<typeof configSchema>;

@@ -2,7 +2,7 @@ import type { EndpointConfig, IkeEndpoint, IkeEvent, SocketAddress } from '#ikev
 import type { MessageIes, NgapPdu } from '#ngap';
 import type { KeyingSettings } from './keying-watch.ts';
 import type { Locate } from './n2/profile.ts';
-import type { NodeIdentity } from './node.ts';
+import type { Node, NodeIdentity } from './node.ts';
 import type { SessionPolicy } from './nwu/child-sa-policy.ts';
 import type { RecordEntry } from './replay/engine-record.ts';
 import type { UeContext } from './ue/context.ts';
@@ -56,4 +56,16 @@ export interface GatewayConfig {
   readonly inactivityMs?: number;
   /** Who gets quantum keys and when there are too few; it takes effect with the first look at the supply. */
   readonly keying?: KeyingSettings;
+}
+
+/** What may change of a gateway while it runs. */
+export interface GatewayChange extends Partial<Pick<GatewayConfig, 'ike' | 'sessions' | 'keying'>> {
+  readonly inner?: InnerConfig;
+}
+
+/** What Child SAs may be protected with, by their proposals. */
+export function espSuitesOf({ childProposals }: EndpointConfig): Node['espSuites'] {
+  return childProposals.flatMap(({ encr, integ }) =>
+    encr.map((name) => ({ encr: name, integ: integ[0] ?? 'none' })),
+  );
 }

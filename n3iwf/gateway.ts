@@ -6,16 +6,9 @@ import {
   type Output,
   type SocketAddress,
 } from '#ikev2';
-import {
-  answerToLogicalError,
-  type DecodedPdu,
-  type MessageIes,
-  type N2Event,
-  type NgapPdu,
-  ueIdsOf,
-} from '#ngap';
+import { answerToLogicalError, type DecodedPdu, type N2Event, type NgapPdu, ueIdsOf } from '#ngap';
 import type { KeyingState } from '#qkd';
-import type { GatewayConfig, GatewayPorts } from './gateway-ports.ts';
+import { espSuitesOf, type GatewayChange, type GatewayConfig, type GatewayPorts } from './gateway-ports.ts';
 import { Journal } from './journal/journal.ts';
 import { type DueSa, KeyingWatch, type SupplySeen } from './keying-watch.ts';
 import type { Log } from './log.ts';
@@ -59,7 +52,7 @@ import { UsageWatch } from './ue/usage-watch.ts';
 import { DropLog } from './userplane/drop-log.ts';
 import { UserspacePlane } from './userplane/plane.ts';
 
-export type { GatewayConfig, GatewayPorts } from './gateway-ports.ts';
+export type { GatewayChange, GatewayConfig, GatewayPorts } from './gateway-ports.ts';
 
 /**
  * The N3IWF without its descriptors: composes the IKE engine, the user plane and the N2 procedures around one context
@@ -75,13 +68,13 @@ export class Gateway implements Node {
   private readonly forcedRekeys = new ForcedRekeys(this);
   readonly heldNas = new HeldNas(this);
   readonly ues = new UeRegistry();
-  readonly innerAddresses: InnerNetwork;
+  innerAddresses: InnerNetwork;
   readonly teids = new NumberAllocator(1, 0xffffffff);
   readonly plane: UserspacePlane;
   readonly amfs: AmfTable;
   readonly n2Counters = new N2Counters();
-  readonly sessionPolicy: SessionPolicy;
-  readonly espSuites: Node['espSuites'];
+  sessionPolicy: SessionPolicy;
+  espSuites: Node['espSuites'];
   /** Another one takes its place when the node learns of another tracking area. */
   locate: Locate;
   /** The node ends: it takes no more UEs. */
@@ -104,9 +97,7 @@ export class Gateway implements Node {
     this.locate = config.locate;
     this.keying = new KeyingWatch(config.keying ?? { policy: 'qkd-preferred' }, log);
     this.sessionPolicy = config.sessions ?? defaultSessionPolicy;
-    this.espSuites = config.ike.childProposals.flatMap(({ encr, integ }) =>
-      encr.map((name) => ({ encr: name, integ: integ[0] ?? 'none' })),
-    );
+    this.espSuites = espSuitesOf(config.ike);
     this.amfs = new AmfTable(() => (ports.random(1)[0] ?? 0) / 256);
     this.innerAddresses = new InnerNetwork({
       pool: config.innerPool,
@@ -213,21 +204,6 @@ export class Gateway implements Node {
     }
   }
 
-  /** The AMF has forgotten UEs, all or those named by either number: they end here too [TS38413 8.7.4.2]. */
-  resetN2({ resetType }: MessageIes<'NGReset'>, amf: Amf = this.amfs.ofNumber(0)): void {
-    const named = resetType.choice === 'partOfNgInterface' ? resetType.value : undefined;
-    for (const ue of [...this.ues]) {
-      if (ue.amf !== amf) continue;
-      const isNamed = named?.some(
-        ({ amfUeNgapId, ranUeNgapId }) =>
-          (amfUeNgapId !== undefined && amfUeNgapId === ue.amfUeNgapId) || ranUeNgapId === ue.ranUeNgapId,
-      );
-      if (isNamed === false) continue;
-      ue.amfUeNgapId = undefined;
-      this.release(ue, { group: 'transport', cause: 'unspecified', text: 'the AMF reset the NG interface' });
-    }
-  }
-
   /** Gives other keys to every SA that rests on one of these; gives the number of their IKE SAs. */
   rekeySasOf(keyIds: readonly string[], text: string): number {
     return this.forcedRekeys.begin(keyIds, text);
@@ -262,18 +238,18 @@ export class Gateway implements Node {
     else this.ike((engine, now) => engine.deleteIkeSa(now, ikeSaId));
   }
 
-  /** The AMF is gone and has forgotten its UEs: they go too, those of other AMFs stay. */
-  amfLost(amf: Amf): void {
-    amf.ready = false;
-    for (const ue of [...this.ues]) {
-      if (ue.amf !== amf) continue;
-      ue.amfUeNgapId = undefined;
-      this.release(ue, {
-        group: 'transport',
-        cause: 'unspecified',
-        text: 'the association with the AMF is lost',
-      });
-    }
+  /**
+   * Other rules from now on, for what is to come: SAs that stand, addresses that are given and sessions that are up stay as
+   * they are. What is left out stays, too.
+   *
+   * @throws RangeError for an inner network that is none; then nothing has changed
+   */
+  reconfigure({ ike, inner, sessions, keying }: GatewayChange): void {
+    if (inner !== undefined) this.innerAddresses = this.innerAddresses.renewed(inner);
+    if (ike !== undefined) this.engine.reconfigure(ike);
+    if (ike !== undefined) this.espSuites = espSuitesOf(ike);
+    if (sessions !== undefined) this.sessionPolicy = sessions;
+    if (keying !== undefined) this.keying.reconfigure(keying);
   }
 
   tick(): void {

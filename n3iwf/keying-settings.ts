@@ -14,7 +14,7 @@ const slice = z
 const classes = z
   .array(
     z.strictObject({
-      name,
+      name: name.describe('that rules call it by'),
       atLeastEverySeconds: seconds.describe('in scarcity the class gets a key, if there is any, this often'),
     }),
   )
@@ -24,9 +24,9 @@ const classes = z
 const rules = z.array(
   z.strictObject({
     ues: z.array(z.string().min(1)).nonempty().optional().describe('IKE identities'),
-    slices: z.array(slice).nonempty().optional(),
-    fiveQis: z.array(z.number().int().min(0).max(255)).nonempty().optional(),
-    class: name,
+    slices: z.array(slice).nonempty().optional().describe('SST or SST-SD, in quotes'),
+    fiveQis: z.array(z.number().int().min(0).max(255)).nonempty().optional().describe('5QIs of flows'),
+    class: name.describe('the class of what fits'),
   }),
 );
 
@@ -36,7 +36,12 @@ export const keyingSchema = z
     horizonSeconds: seconds
       .default(DEFAULT_SETTINGS.horizonMs / 1000)
       .describe('how far ahead pool and rate must cover the keys that fall due'),
-    reserveKeys: z.number().int().min(0).default(DEFAULT_SETTINGS.reserveKeys),
+    reserveKeys: z
+      .number()
+      .int()
+      .min(0)
+      .default(DEFAULT_SETTINGS.reserveKeys)
+      .describe('keys that the pool is not drawn below while they are scarce'),
     returnFactor: z
       .number()
       .min(1)
@@ -47,8 +52,8 @@ export const keyingSchema = z
     fallbackSeconds: seconds
       .default(DEFAULT_SETTINGS.minFallbackMs / 1000)
       .describe('and not sooner than so long after they became too few'),
-    classes: classes.optional(),
-    rules: rules.optional(),
+    classes: classes.optional().describe('in the order of service'),
+    rules: rules.optional().describe('which UEs and flows are of which class, the first that fits'),
   })
   .superRefine((keying, context) => {
     for (const message of classFaults(classesOf(keying))) context.addIssue({ code: 'custom', message });

@@ -57,7 +57,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** One per node. Handle: {@link observe}, {@link choose}, what SAs do. Read: {@link state}. */
 export class KeyingWatch {
   private readonly controller: KeyingController;
-  private readonly settings: KeyingSettings;
+  private settings: KeyingSettings;
   private readonly log: Log;
   private readonly ikeSas = new Map<IkeSaId, KnownIkeSa>();
   /** What exchanges under way were given, by what they are for. */
@@ -86,6 +86,12 @@ export class KeyingWatch {
   /** The rank in keying of a UE and its traffic, 0 first. */
   rankOf(subject: KeyingSubject): number {
     return rankOf(this.settings.classes ?? DEFAULT_CLASSES, subject);
+  }
+
+  /** Other settings from the next look on. */
+  reconfigure(settings: KeyingSettings): void {
+    this.settings = settings;
+    this.controller.reconfigure(settings);
   }
 
   /** One look, at a time in ms of a clock that does not go back. */

@@ -9,7 +9,7 @@ const keySource = 'one of qkd.kme, qkd.skip, qkd.etsi004 and qkd.keyFiles says w
 
 /** SKIP (draft-cisco-skip-02): HTTPS with a pre-shared key. */
 const skip = z.strictObject({
-  url: z.url(),
+  url: z.url().describe('https URL of the key provider'),
   preSharedKeyFile: z.string().describe('what this system and its key provider share, as it is in the file'),
 });
 
@@ -17,7 +17,7 @@ const skip = z.strictObject({
 const etsi004 = z.strictObject({
   socket: z.string().min(1).describe('Unix socket of the key manager or of what adapts it'),
   minBps: z.number().int().min(0).default(0).describe('bit/s that a stream must give'),
-  maxBps: z.number().int().min(0).default(10_000_000),
+  maxBps: z.number().int().min(0).default(10_000_000).describe('bit/s that it may give'),
   ttlSeconds: z
     .number()
     .int()
@@ -28,7 +28,7 @@ const etsi004 = z.strictObject({
 
 /** Files of `n3iwf keys provision`, the same ones that UEs carry. */
 const keyFiles = z.strictObject({
-  files: z.array(z.string()).nonempty(),
+  files: z.array(z.string()).nonempty().describe('paths of the files'),
   transportKeyFile: z.string().describe('32 octets that seal the files'),
 });
 
@@ -37,44 +37,51 @@ const audit = z.strictObject({
   checkpoints: z.string().describe('file that signed checkpoints are appended to'),
   syslog: z
     .strictObject({
-      host: z.string().refine((text) => parseAddress(text) !== undefined, 'must be an address'),
-      port: z.number().int().min(0).max(65535).default(514),
+      host: z
+        .string()
+        .refine((text) => parseAddress(text) !== undefined, 'must be an address')
+        .describe('address of the collector'),
+      port: z.number().int().min(0).max(65535).default(514).describe('UDP port'),
     })
-    .optional(),
+    .optional()
+    .describe('sends checkpoints to a collector, too'),
   origin: z
     .string()
     .regex(/^[^\s+]+$/, 'must have no space and no plus')
     .optional()
     .describe('name of the record; saeId/keys when left out'),
-  everyEvents: z.number().int().positive().default(1000),
-  everyMs: z.number().int().positive().default(60_000),
+  everyEvents: z.number().int().positive().default(1000).describe('events between checkpoints'),
+  everyMs: z.number().int().positive().default(60_000).describe('time between them, if there were any'),
 });
 
 /** See the head of this file. Exactly one source stands in it. */
 export const qkdSchema = z
   .strictObject({
-    kme: z.url().optional().describe('ETSI GS QKD 014'),
-    kmeId: z.string().min(1).optional(),
+    kme: z.url().optional().describe('https URL of a KME of ETSI GS QKD 014'),
+    kmeId: z.string().min(1).optional().describe('its ID, which must stand in its certificate'),
     kmeKind: z.enum(kmeKinds).default('standard').describe('which deviations from the standard to expect'),
-    ca: z.string().optional(),
-    certificate: z.string().optional(),
-    key: z.string().optional(),
-    skip: skip.optional(),
-    etsi004: etsi004.optional(),
-    keyFiles: keyFiles.optional(),
-    saeId: z.string().min(1),
-    ueSaeId: z.string().min(1),
+    ca: z.string().optional().describe("PEM file of the authority behind the KME's certificate"),
+    certificate: z.string().optional().describe("PEM file of this node's certificate for the KME"),
+    key: z.string().optional().describe('PEM file of its private key'),
+    skip: skip.optional().describe('a key provider that speaks SKIP, instead of `kme`'),
+    etsi004: etsi004.optional().describe('streams of ETSI GS QKD 004, instead of `kme`'),
+    keyFiles: keyFiles.optional().describe('sealed files, instead of `kme`'),
+    saeId: z.string().min(1).describe('ID of this node at its KME; must stand in `certificate`'),
+    ueSaeId: z.string().min(1).describe('ID of the UEs at theirs'),
     store: z.string().describe('file of the key store, or postgres://... for one that several nodes share'),
     pool: z
       .strictObject({
-        low: z.number().int().min(1),
-        high: z.number().int().min(1),
+        low: z.number().int().min(1).describe('keys below which more are fetched'),
+        high: z.number().int().min(1).describe('keys up to which they are'),
       })
       .refine(({ low, high }) => low < high, 'low must be below high')
       .optional()
       .describe('keys of our own choice fetched ahead of need; none when left out'),
     keyEncryptionKey: z
-      .union([z.strictObject({ file: z.string() }), z.strictObject({ credential: z.string() })])
+      .union([
+        z.strictObject({ file: z.string().describe('path of the file') }),
+        z.strictObject({ credential: z.string().describe('name in LoadCredential= of systemd') }),
+      ])
       .optional()
       .describe('32 octets that keys at rest depend on; without it they end with the process'),
     maxKeyAgeMs: z.number().int().positive().optional().describe('a key older than this is never used'),

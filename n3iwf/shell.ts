@@ -54,6 +54,8 @@ export class GatewayShell {
   private readonly n3Sockets = new Map<string, UdpSocket>();
   private readonly amfs: AmfConnection[] = [];
   private readonly kernel: KernelSide | undefined;
+  /** Numbers of those that are closed since the configuration has them no more. */
+  private readonly left = new Set<number>();
   /** What every association says of this node when it opens. */
   private readonly n2Config: { setup: MessageIes<'NGSetupRequest'> };
 
@@ -150,6 +152,29 @@ export class GatewayShell {
     return connection.firstSetup;
   }
 
+  /** The AMF of that number gets no more UEs; its interface closes when its last UE is gone. */
+  retireN2(number: number): void {
+    this.gateway.amfs.ofNumber(number).retired = true;
+    this.closeRetired();
+  }
+
+  private closeRetired(): void {
+    for (const [number, connection] of this.amfs.entries()) {
+      const amf = this.gateway.amfs.ofNumber(number);
+      if (!amf.retired || this.left.has(number)) continue;
+      if ([...this.gateway.ues].some((ue) => ue.amf === amf)) continue;
+      this.left.add(number);
+      amf.ready = false;
+      connection.close();
+      this.gateway.journal.alarms.set(
+        'amfLost',
+        false,
+        `AMF ${amf.name} is out of the configuration`,
+        String(number),
+      );
+    }
+  }
+
   /** The node has a new name or new tracking areas: every AMF is told, later ones by NG Setup [TS38413 8.7.2.2]. */
   updateN2(config: N2SetupConfig): void {
     this.n2Config.setup = ngSetupRequest(config);
@@ -162,6 +187,7 @@ export class GatewayShell {
   tick(): void {
     this.gateway.tick();
     for (const amf of this.amfs) amf.tick();
+    this.closeRetired();
   }
 
   deadline(): number | undefined {

@@ -42,7 +42,8 @@ interface Secret {
 
 /** See the head of this file. `random` gives the secrets that cookies are made with. */
 export class Gate {
-  private readonly limits: HalfOpenLimits;
+  /** Other ones count from the next opener on. */
+  limits: HalfOpenLimits;
   private readonly random: (length: number) => Uint8Array;
   private readonly sources = new Map<string, number>();
   private readonly sourceOf = new Map<IkeSaId, string>();

@@ -11,9 +11,9 @@ import { Agenda } from './timers.ts';
 
 /** Configuration, ports and the registries that keep SPIs unique. */
 export class Node {
-  readonly config: EndpointConfig;
+  config: EndpointConfig;
   readonly ports: EndpointPorts;
-  readonly timers: TimerConfig;
+  timers: TimerConfig;
   /** IKE SAs by our own SPI; a rekeyed SA is found by its old SPI too while that lives. */
   readonly byLocalSpi = new Map<string, IkeSa>();
   /** All IKE SAs, those that linger included. */
@@ -32,6 +32,13 @@ export class Node {
     this.ports = ports;
     this.timers = timers;
     this.gate = new Gate({ ...DEFAULT_HALF_OPEN, ...config.halfOpen }, (length) => ports.random(length));
+  }
+
+  /** Other rules, for what is to come; SAs and half-open counts stay. */
+  reconfigure(config: EndpointConfig, timers: TimerConfig): void {
+    this.config = config;
+    this.timers = timers;
+    this.gate.limits = { ...DEFAULT_HALF_OPEN, ...config.halfOpen };
   }
 
   /** Has something done on another SA after the present step, if it stands by then. */

@@ -11,11 +11,12 @@ import {
   type TreeHead,
   verifyAudit,
 } from '#qkd';
-import { type Config, readConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
-import { readNamedFile, readYaml } from './configuration-file.ts';
+import { readNamedFile } from './configuration-file.ts';
 import { openKeyStorage, readKeyEncryptionKey } from './key-storage.ts';
+import { readNodeConfig } from './node-config.ts';
 
 /** What each of the commands is told. */
 export interface BooksOptions {
@@ -165,7 +166,7 @@ async function withStorage(
   path: string,
   work: (storage: KeyStorage, config: QkdConfig) => Promise<number>,
 ): Promise<number> {
-  const { qkd } = readConfig(readYaml(path), path);
+  const { qkd } = readNodeConfig(path).config;
   if (qkd === undefined)
     throw new OperatorError('N3IWF_E_CONFIG', `${path}: qkd is missing, so there are no keys`);
   const storage = await openKeyStorage(qkd.store);

@@ -1,14 +1,14 @@
 /** `n3iwf keys quarantine`: distrusts keys, in the running N3IWF when there is one, else in its store. */
 import { randomUUID } from 'node:crypto';
 import { KeyStore } from '#qkd';
-import { type Config, readConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { Incidents } from '../incidents.ts';
 import { askControl } from '../io/control-http.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { silentLog } from '../log.ts';
-import { readYaml } from './configuration-file.ts';
 import { openKeyStorage, readKeyPolicy } from './key-storage.ts';
+import { readNodeConfig } from './node-config.ts';
 
 /** Options of the command line. */
 export interface QuarantineOptions {
@@ -41,7 +41,7 @@ export function readMoment(text: string, nowMs: number): number {
  * @throws OperatorError for a configuration or a time that is unusable
  */
 export async function quarantineKeys(options: QuarantineOptions): Promise<number> {
-  const config = readConfig(readYaml(options.config), options.config);
+  const { config } = readNodeConfig(options.config);
   const sinceMs = readMoment(options.since, Date.now());
   const { link, reason = 'by an operator' } = options;
   const request = { sinceMs, reason, ...(link === undefined ? {} : { link }) };

@@ -1,32 +1,49 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { type Config, readConfig } from '../config.ts';
+import { overriddenBy } from '../config-environment.ts';
 import { OperatorError } from '../errors.ts';
 import { ownSection } from '../free5gc/keys.ts';
 import { isFree5gc, type Translation, translate } from '../free5gc/translate.ts';
 import { addressOf, type HostLookup, lookupIpv4 } from '../io/host-names.ts';
 import { readYaml } from './configuration-file.ts';
 
-/** The configuration of the node, and what became of the file's keys where it is one of free5GC. */
+/** The configuration of the node, what became of the file's keys where it is one of free5GC, and what the environment said. */
 export interface NodeConfig {
   readonly config: Config;
   readonly translation: Translation | undefined;
+  /** Keys that the environment gave, by their paths, with the variables. */
+  readonly overrides: ReadonlyMap<string, string>;
+  /** Variables that begin like ours and name no key. */
+  readonly unknownVariables: readonly string[];
 }
 
 /**
  * Reads the configuration of `n3iwf run`: ours, or free5GC's n3iwfcfg.yaml as it is. A section `qn3iwf` in the latter,
- * which free5GC passes over, has keys of ours that go over what is taken.
+ * which free5GC passes over, has keys of ours that go over what is taken. The environment goes over all of it.
  *
  * @throws OperatorError N3IWF_E_CONFIG that names every wrong key
  */
-export function readNodeConfig(path: string): NodeConfig {
-  const document = readYaml(path);
-  if (!isFree5gc(document)) return { config: readConfig(document, path), translation: undefined };
+export function readNodeConfig(
+  path: string,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): NodeConfig {
+  const written = readYaml(path);
+  const translation = isFree5gc(written) ? translated(path, written) : undefined;
+  const { document, applied, unknown } = overriddenBy(translation?.document ?? written, environment);
+  return {
+    config: readConfig(document, path),
+    translation,
+    overrides: applied,
+    unknownVariables: unknown,
+  };
+}
+
+function translated(path: string, document: unknown): Translation {
   const overlay = (document as Record<string, unknown>)[ownSection];
   // Scalars as text: a number would have lost the zeros of 001 and 010203.
   const plain: unknown = parse(readFileSync(path, 'utf8'), { schema: 'failsafe' });
-  const translation = translate(plain, overlay, path);
-  return { config: readConfig(translation.document, path), translation };
+  return translate(plain, overlay, path);
 }
 
 /** What became of free5GC's keys, a line each. */

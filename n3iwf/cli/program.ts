@@ -3,6 +3,7 @@ import { exitCodes, OperatorError } from '../errors.ts';
 import type { CaptureOptions } from '../io/lab-capture.ts';
 import { childSaPolicies } from '../nwu/child-sa-policy.ts';
 import { ppkUses } from '../nwu/key-policy.ts';
+import type { ConfigOptions } from './config-commands.ts';
 import type { DoctorOptions } from './doctor.ts';
 import type { BooksOptions, EpochOptions, ListOptions, VerifyOptions } from './keys-books.ts';
 import type { ProvisionOptions } from './keys-provision.ts';
@@ -139,9 +140,33 @@ function buildProgram(done: Done): Command {
 }
 
 function addConfig(program: Command, done: Done): void {
-  program
-    .command('config')
-    .description('configuration files')
+  const config = program.command('config').description('configuration files');
+  const file = () => nodeConfig();
+  const json = () => new Option('--json', 'print JSON');
+  config
+    .command('check')
+    .description('name everything that is wrong with a file; status 0 when nothing is')
+    .addOption(file())
+    .addOption(json())
+    .action(async (options: ConfigOptions) =>
+      done((await import('./config-commands.ts')).checkConfig(options)),
+    );
+  config
+    .command('show')
+    .description('what a node would run by: defaults filled in, the environment over it')
+    .addOption(file())
+    .addOption(json())
+    .action(async (options: ConfigOptions) =>
+      done((await import('./config-commands.ts')).showConfig(options)),
+    );
+  config
+    .command('reference')
+    .description('every key with its form, default and meaning, as a page')
+    .addOption(json())
+    .action(async (options: Pick<ConfigOptions, 'json'>) =>
+      done((await import('./config-commands.ts')).showReference(options)),
+    );
+  config
     .command('migrate')
     .description("write our configuration out of free5GC's n3iwfcfg.yaml")
     .requiredOption('-c, --config <file>', 'configuration file of free5GC (YAML)')

@@ -8,21 +8,20 @@ import type { Config } from '../config.ts';
 import { defaultAtOnce, drain } from '../drain.ts';
 import type { Translation } from '../free5gc/translate.ts';
 import type { Gateway } from '../gateway.ts';
-import { addressesOf } from '../io/host-names.ts';
 import { type CaptureOptions, LabCapture } from '../io/lab-capture.ts';
 import { monotonicMs } from '../io/machine.ts';
-import { connectSctp } from '../io/sctp-kernel.ts';
 import { serviceManager } from '../io/service-manager.ts';
 import type { Log } from '../log.ts';
 import { n2Profile } from '../n2/profile.ts';
 import { GatewayShell } from '../shell.ts';
+import { AmfLinks, sctpDial } from './amf-links.ts';
 import { IkeEventCounts, openAdmin } from './node-admin.ts';
 import { readNodeConfig, withAddresses } from './node-config.ts';
 import { NodeControl, nodeRoutes } from './node-control.ts';
 import { keyedNode, watchKeys } from './node-keys.ts';
 import { type NodeKeys, openKeys } from './open-keys.ts';
-import { openLog } from './open-log.ts';
-import { reload } from './reload.ts';
+import { type NodeLog, openLog } from './open-log.ts';
+import { type ReloadedNode, reload } from './reload.ts';
 import { shellConfigOf } from './shell-config.ts';
 import { type EndWatch, onReload, watchEnd } from './signals.ts';
 
@@ -33,9 +32,10 @@ import { type EndWatch, onReload, watchEnd } from './signals.ts';
  * @throws OperatorError for a wrong configuration (before a socket opens), a busy port, a KME that does not answer
  */
 export async function runNode(path: string, options: CaptureOptions = {}): Promise<number> {
-  const { config, translation } = readNodeConfig(path);
+  const { config, translation, unknownVariables } = readNodeConfig(path);
   const log = openLog(config.log);
   if (translation !== undefined) tell(translation, path, log);
+  for (const variable of unknownVariables) log.warn({ variable }, 'it names no key of the configuration');
   const addressed = await withAddresses(config);
   const shellConfig = shellConfigOf(addressed, options.keylog !== undefined);
   const control = config.control === undefined ? undefined : await NodeControl.open(config.control);
@@ -44,7 +44,8 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   const capture = new LabCapture(options);
   const ikeEvents = new IkeEventCounts();
   const shell = await GatewayShell.open(shellConfig, keys?.store, log, counted(capture, ikeEvents), capture);
-  connectAmfs(shell, config.n2, addressed.n2.localAddresses, log);
+  const amfs = new AmfLinks(shell, sctpDial(config.n2, addressed.n2.localAddresses), log);
+  amfs.set(config.n2.amfs);
   const supply = new SupplySeenLast(shell.gateway);
   const ending = watchEnd();
   const stopKeyWatch = startKeyWatch(config, keys, shell, supply, control, log);
@@ -54,7 +55,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   const manager = serviceManager();
   const stopReloads = onReload(() => {
     manager.reloading();
-    reload(path, config, shell, log);
+    reload(path, config, reloadedNode(shell, amfs, log, shellConfig.gateway.ike.exposeKeys), log);
     shell.gateway.journal.feed.add({ kind: 'node', name: 'reloaded' });
     manager.ready(`serves ${shell.gateway.ues.size} UEs`);
   });
@@ -77,6 +78,21 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   manager.close();
   ending.close();
   return ending.atOnce.aborted ? 130 : 0;
+}
+
+/** What a reload changes, by way of the shell. */
+function reloadedNode(shell: GatewayShell, amfs: AmfLinks, log: NodeLog, exposeKeys: boolean): ReloadedNode {
+  return {
+    updateN2: (n2) => shell.updateN2(n2),
+    setAmfs: (wanted) => amfs.set(wanted),
+    reconfigure: ({ ike, ...change }) =>
+      shell.act((gateway) =>
+        gateway.reconfigure({ ...change, ...(ike === undefined ? {} : { ike: { ...ike, exposeKeys } }) }),
+      ),
+    setLogLevel: (level) => {
+      log.level = level;
+    },
+  };
 }
 
 /** What an operator should know of the configuration each time. */
@@ -195,27 +211,6 @@ function pause(ms: number, atOnce: AbortSignal): Promise<void> {
     const timer = setTimeout(done, ms);
     atOnce.addEventListener('abort', done);
   });
-}
-
-/** Opens the NG interface to each AMF; names are looked up at each try, as a restarted AMF may have moved. */
-function connectAmfs(
-  shell: GatewayShell,
-  { amfs, sctp }: Config['n2'],
-  local: readonly string[],
-  log: Log,
-): void {
-  for (const amf of amfs) {
-    const first = shell.connectN2(async (addresses) =>
-      connectSctp(
-        { ...sctp, local, localPort: 0 },
-        addresses ?? (await addressesOf(amf.addresses)),
-        amf.port,
-      ),
-    );
-    first.catch((error: Error) =>
-      log.warn({ amf: amf.addresses, error: error.message }, 'the first try to reach the AMF failed'),
-    );
-  }
 }
 
 /** What the capture sees, with every IKE event counted on its way there. */

@@ -5,6 +5,7 @@ import { type Config, innerConfigOf, lifetimesOf } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { keyingSettingsOf } from '../keying-settings.ts';
 import { defaultPathTimers } from '../n3/paths.ts';
+import type { SessionPolicy } from '../nwu/child-sa-policy.ts';
 import { applyChildKeyPolicy, applyKeyPolicy } from '../nwu/key-policy.ts';
 import type { ShellConfig } from '../shell.ts';
 import { readNamedFile } from './configuration-file.ts';
@@ -19,7 +20,7 @@ const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
  */
 export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
   const { ike, inner, n2, n3, qkd } = config;
-  const { replayWindow, childSas, dscp, gre, greOf, nwuMtu, n3Mtu, clampMss } = config.userPlane;
+  const { replayWindow, gre, nwuMtu, n3Mtu, clampMss } = config.userPlane;
   const endpoint = endpointConfig(config);
   const kernel = kernelPlaneOf(config, endpoint);
   const { preSharedKeyFile } = ike;
@@ -38,12 +39,7 @@ export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig 
       },
       innerPool: inner.pool,
       inner: innerConfigOf(config),
-      sessions: {
-        childSas,
-        dscp: codePoints(dscp),
-        greVariants: new Map(Object.entries(greOf)),
-        nasDelayMs: config.timers.sessionNasMs,
-      },
+      sessions: sessionPolicyOf(config),
       inactivityMs: config.timers.inactivityMs,
       keying: keyingSettingsOf(ike.policy, qkd?.keying),
       userPlane: {
@@ -66,11 +62,22 @@ export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig 
   };
 }
 
+/** How sessions are laid on Child SAs. */
+export function sessionPolicyOf({ userPlane: { childSas, dscp, greOf }, timers }: Config): SessionPolicy {
+  return {
+    childSas,
+    dscp: codePoints(dscp),
+    greVariants: new Map(Object.entries(greOf)),
+    nasDelayMs: timers.sessionNasMs,
+  };
+}
+
 /** By 5QI, as numbers. */
 function codePoints(dscp: Config['userPlane']['dscp']): Map<number, number> {
   return new Map(Object.entries(dscp).map(([fiveQi, code]) => [Number(fiveQi), code]));
 }
 
+/** What the IKE engine is told. @throws OperatorError N3IWF_E_CONFIG for a proposal, certificate or key that cannot be used */
 export function endpointConfig({ ike, timers }: Config): EndpointConfig {
   const certificate = ike.certificate === undefined ? undefined : readCertificate(ike.certificate);
   return {

@@ -2,6 +2,7 @@ import type { MessageIes, N2Event } from '#ngap';
 import type { Gateway } from '../gateway.ts';
 import type { Amf } from './amf/amf.ts';
 import { sameGuami } from './amf/guami.ts';
+import { amfLost, resetByAmf } from './amf-gone.ts';
 
 type EventOf<T extends N2Event['type']> = Extract<N2Event, { type: T }>;
 type Handlers = { [T in N2Event['type']]?: (node: Gateway, amf: Amf, event: EventOf<T>) => void };
@@ -17,10 +18,10 @@ const handlers: Handlers = {
     node.journal.alarms.set('amfLost', true, `AMF ${amf.name}: ${event.reason}`, String(amf.number));
     node.journal.feed.add({ kind: 'node', name: 'amfLost', detail: amf.name });
     amf.resetting = false;
-    node.amfLost(amf);
+    amfLost(node, amf);
   },
   messageReceived: (node, amf, event) => node.receiveN2(event.pdu, amf),
-  resetReceived: (node, amf, event) => node.resetN2(event.ies, amf),
+  resetReceived: (node, amf, event) => resetByAmf(node, amf, event.ies),
   amfConfigurationUpdated: (_, amf, event) => amf.update(event.ies),
   overloadStarted: (node, amf, event) => {
     amf.startOverload(event.ies);

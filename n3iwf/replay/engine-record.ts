@@ -34,6 +34,7 @@ const inputs = [
   'changeAddress',
   'inform',
   'checkLiveness',
+  'reconfigure',
 ] as const satisfies readonly (keyof IkeEndpoint)[];
 export type EngineInput = (typeof inputs)[number];
 /** What an input returns: its outputs, alone or beside the handle of a new SA, or nothing. */

@@ -78,6 +78,14 @@ export class AddressPool {
     return offset === undefined ? undefined : this.addressOf(offset);
   }
 
+  /** Marks an address as handed out that a pool before this one gave; one that is not of this pool does no harm. */
+  keep(address: Uint8Array): void {
+    const offset = this.offsetOf(address);
+    if (offset === undefined) return;
+    if ([...this.fixed.values()].includes(offset)) this.fixedInUse.add(offset);
+    else this.numbers.take(offset);
+  }
+
   /** Takes an address back that {@link allocate} gave. */
   release(address: Uint8Array): void {
     const offset = this.offsetOf(address);

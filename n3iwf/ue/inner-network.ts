@@ -50,6 +50,8 @@ interface Side {
 /** Inner addresses of either family and what goes with them in the configuration payload [RFC7296 3.15.1]. */
 export class InnerNetwork {
   private readonly sides: readonly Side[];
+  /** Addresses that UEs have. */
+  private readonly handed = new Map<string, Uint8Array>();
   private readonly servers: { readonly dns: readonly Uint8Array[]; readonly pCscf: readonly Uint8Array[] };
 
   /** @throws RangeError for an address or a pool that is none, or of the wrong family */
@@ -72,6 +74,7 @@ export class InnerNetwork {
     for (const { family, pool, own } of wanted) {
       const inner = pool.allocate(name);
       if (inner === undefined) continue;
+      this.handed.set(keyOf(inner), inner);
       const attributes = [...addressAttributes(family, pool, inner), ...this.serverAttributes(types)];
       return { inner, own, attributes };
     }
@@ -88,7 +91,22 @@ export class InnerNetwork {
 
   /** Takes a UE's address back. */
   release(inner: Uint8Array): void {
-    this.sideOf(inner)?.pool.release(inner);
+    if (this.handed.delete(keyOf(inner))) this.sideOf(inner)?.pool.release(inner);
+  }
+
+  /**
+   * The network by another configuration, with the addresses that UEs have now kept for them. Those that are not in a new
+   * pool stay with their UEs and go nowhere when they are given back.
+   *
+   * @throws RangeError as the constructor does
+   */
+  renewed(config: InnerConfig): InnerNetwork {
+    const next = new InnerNetwork(config);
+    for (const [key, inner] of this.handed) {
+      next.handed.set(key, inner);
+      next.sideOf(inner)?.pool.keep(inner);
+    }
+    return next;
   }
 
   /** This node's own address of the family of `inner`, where the UE finds NAS and sends GRE. */
@@ -102,9 +120,11 @@ export class InnerNetwork {
 
   /** Addresses handed out, of both families. */
   get used(): number {
-    return this.sides.reduce((sum, { pool }) => sum + pool.used, 0);
+    return this.handed.size;
   }
 }
+
+const keyOf = (inner: Uint8Array): string => inner.join('.');
 
 function side(family: Family, pool: string, address: string, fixed: ReadonlyMap<string, string>): Side {
   const own = requireAddress(address);

@@ -100,7 +100,7 @@ export interface KeyingState {
 export class KeyingController {
   /** The book of live SAs; its owner writes into it. */
   readonly forecast = new DemandForecast();
-  readonly #settings: ControllerSettings;
+  #settings: ControllerSettings;
   readonly #income: RateMeter;
   readonly #unplanned: RateMeter;
   readonly #lastGrantMs = new Map<number, number>();
@@ -116,6 +116,12 @@ export class KeyingController {
     this.#settings = { ...DEFAULT_SETTINGS, ...settings };
     this.#income = new RateMeter(this.#settings.rateMemoryMs);
     this.#unplanned = new RateMeter(this.#settings.horizonMs);
+    if (!takesQuantumKeys(this.#settings.policy)) this.#mode = 'fallback';
+  }
+
+  /** Other settings from the next evaluation on; rates and the book of SAs are kept. */
+  reconfigure(settings: Partial<ControllerSettings>): void {
+    this.#settings = { ...DEFAULT_SETTINGS, ...settings };
     if (!takesQuantumKeys(this.#settings.policy)) this.#mode = 'fallback';
   }
 

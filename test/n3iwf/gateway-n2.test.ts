@@ -166,11 +166,13 @@ describe('context and sessions', () => {
     const world = await attached({ ues: 2 });
     await world.register(world.ues[1]);
     const cause = unspecified;
-    world.gateway.resetN2({ cause, resetType: { choice: 'partOfNgInterface', value: [{ ranUeNgapId: 2 }] } });
+    const one = { choice: 'partOfNgInterface', value: [{ ranUeNgapId: 2 }] } as const;
+    world.gateway.onN2Event(0, { type: 'resetReceived', ies: { cause, resetType: one } });
     await world.settle();
     expect(world.left().ues).toBe(1);
     expect(await world.ping()).toBe(true);
-    world.gateway.resetN2({ cause, resetType: { choice: 'ngInterface', value: 'reset-all' } });
+    const all = { choice: 'ngInterface', value: 'reset-all' } as const;
+    world.gateway.onN2Event(0, { type: 'resetReceived', ies: { cause, resetType: all } });
     await world.settle();
     expect(world.left()).toEqual(nothing);
   });

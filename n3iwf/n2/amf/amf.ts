@@ -17,6 +17,8 @@ export class Amf {
   readonly number: number;
   /** NG Setup is done and an association is up. */
   ready = false;
+  /** It is no longer in the configuration: it keeps its UEs and gets no more. */
+  retired = false;
   /** A reset of the whole interface waits for its acknowledgement. */
   resetting = false;
   name = '';
@@ -69,7 +71,7 @@ export class Amf {
 
   /** False once every GUAMI of the AMF was withdrawn: it takes no UE at all. */
   get available(): boolean {
-    return this.ready && this.served.some(({ guami }) => this.serves(guami) !== undefined);
+    return this.ready && !this.retired && this.served.some(({ guami }) => this.serves(guami) !== undefined);
   }
 
   supportsPlmn(plmn: string): boolean {

@@ -47,7 +47,8 @@ export class AmfTable {
     return this.known()[Symbol.iterator]();
   }
 
+  /** All but those that are out of the configuration and gone. */
   private known(): Amf[] {
-    return this.amfs.filter((amf) => amf !== undefined);
+    return this.amfs.filter((amf) => amf !== undefined && (amf.ready || !amf.retired));
   }
 }

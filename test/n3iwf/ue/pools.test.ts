@@ -221,3 +221,40 @@ describe('UE registry', () => {
     expect([registry.ofIkeSa(11), registry.ofIkeSa(99)]).toEqual([undefined, ue]);
   });
 });
+
+describe('another inner network', () => {
+  const ask = [{ type: CP_ATTRIBUTE.INTERNAL_IP4_ADDRESS, value: new Uint8Array(0) }];
+  const given = (network: InnerNetwork, name = '') => {
+    const assigned = network.assign(ask, name);
+    return typeof assigned === 'string' ? assigned : assigned.inner.join('.');
+  };
+  const octets = (text: string) => Uint8Array.from(text.split('.').map(Number));
+
+  test('keeps what UEs have, and gives none of it to others', () => {
+    const old = new InnerNetwork({ pool: '10.9.8.0/29', address: '10.9.8.1' });
+    const held = [given(old), given(old)];
+    const next = old.renewed({
+      pool: '10.9.8.0/29',
+      address: '10.9.8.1',
+      fixed: new Map([['car', held[1]!]]),
+    });
+    expect(next.used).toBe(2);
+    const others = [given(next), given(next), given(next), given(next, 'car')];
+    expect(others).not.toContain(held[0]);
+    expect(others).not.toContain(held[1]);
+    expect(others[3]).toBe('exhausted');
+    next.release(octets(held[1]!));
+    expect(given(next, 'car')).toBe(held[1]);
+  });
+
+  test('takes addresses back that are none of its own', () => {
+    const old = new InnerNetwork({ pool: '10.9.8.0/29', address: '10.9.8.1' });
+    const held = given(old);
+    const next = old.renewed({ pool: '10.7.6.0/30', address: '10.7.6.1' });
+    expect(next.used).toBe(1);
+    next.release(octets(held));
+    next.release(octets(held));
+    expect(next.used).toBe(0);
+    expect([given(next), given(next)]).toEqual(['10.7.6.2', 'exhausted']);
+  });
+});

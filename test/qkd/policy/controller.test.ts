@@ -293,3 +293,17 @@ describe('for any trace of rates, outages and alarms', () => {
     );
   });
 });
+
+describe('other settings', () => {
+  it('count from the next look on; a policy without quantum keys is a fallback at once', () => {
+    const controller = new KeyingController({ policy: 'qkd-preferred' });
+    expect(controller.evaluate(0, GOOD).mode).toBe('qkd');
+    controller.reconfigure({ policy: 'pqc-only' });
+    expect(controller.evaluate(100, GOOD)).toMatchObject({ mode: 'fallback', reason: 'policy' });
+    controller.reconfigure({ policy: 'qkd-preferred', holdMs: 100, minFallbackMs: 0 });
+    controller.evaluate(200, GOOD);
+    expect(controller.evaluate(10_000, GOOD).mode).toBe('qkd');
+    controller.reconfigure({ policy: 'qkd-preferred', reserveKeys: 5000 });
+    expect(controller.evaluate(10_100, GOOD).mode).toBe('fallback');
+  });
+});
