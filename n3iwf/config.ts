@@ -184,7 +184,7 @@ export const configSchema = z.strictObject({
     forceUdpEncapsulation: z
       .boolean()
       .default(true)
-      .describe('ESP in UDP even without NAT; the userspace plane needs it'),
+      .describe('ESP in UDP even without NAT; false with the userspace plane takes CAP_NET_RAW'),
     ikeSaMinutes: minutes.describe('IKE SAs are rekeyed after so long, deleted after a fifth more; 0 never'),
     childSaMinutes: minutes.describe('the same of Child SAs; not every UE answers a rekey'),
     cookiesAbove: z

@@ -160,10 +160,10 @@ export class Gateway implements Node {
     this.carryOut(this.engine.receive(this.now(), datagram, local, remote));
   }
 
-  /** An ESP packet from its SPI on; true when the deadline may be another one now. */
-  receiveEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress): boolean {
+  /** An ESP packet from its SPI on, from port 0 outside of UDP; true when the deadline may be another one now. */
+  receiveEsp(packet: Uint8Array, local: SocketAddress, remote: SocketAddress, tos = 0): boolean {
     const before = this.plane.timerChanges;
-    this.plane.receiveEsp(this.now(), packet, local, remote);
+    this.plane.receiveEsp(this.now(), packet, local, remote, tos);
     return this.plane.timerChanges !== before;
   }
 

@@ -1,6 +1,7 @@
 import type { SocketAddress } from '#ikev2';
 import type { MessageIes } from '#ngap';
 import { Gateway, type GatewayConfig, type GatewayPorts } from './gateway.ts';
+import { EspSocket } from './io/esp-socket.ts';
 import { KernelSide, type KernelSideConfig, type KernelSideEvents } from './io/kernel-side.ts';
 import { monotonicMs, randomOctets } from './io/machine.ts';
 import { nativeCipherFactory } from './io/native-cipher.ts';
@@ -50,6 +51,8 @@ export class GatewayShell {
   private readonly sockets: UdpSocket[] = [];
   private ikeSocket: UdpSocket | undefined;
   private natSocket: UdpSocket | undefined;
+  /** There where ESP may come outside of UDP, and this process opens it. */
+  private espSocket: EspSocket | undefined;
   /** By their address, the preferred one first. */
   private readonly n3Sockets = new Map<string, UdpSocket>();
   private readonly amfs: AmfConnection[] = [];
@@ -81,8 +84,7 @@ export class GatewayShell {
         ...(createCipher === undefined ? {} : { createCipher }),
         ...(this.kernel === undefined ? {} : { nwu: this.kernel.nwu }),
         sendIke: (datagram, local, remote) => this.sendIke(datagram, local, remote),
-        sendEsp: (packet, local, remote, _udp, tos) =>
-          this.sendUdp(this.natSocket, packet, local, remote, tos),
+        sendEsp: (packet, local, remote, udp, tos) => this.sendEsp(packet, local, remote, udp, tos),
         sendGtpu: (datagram, remote, tos, local) => this.sendGtpu(datagram, local, remote, tos),
         sendN2: (pdu, amf) => this.amfs[amf]?.send(pdu),
         resetN2: (ies, amf) => this.amfs[amf]?.reset(ies),
@@ -203,6 +205,7 @@ export class GatewayShell {
     this.timer.stop();
     for (const amf of this.amfs) amf.close();
     this.kernel?.close();
+    this.espSocket?.close();
     await Promise.all(this.sockets.map((socket) => socket.close()));
   }
 
@@ -245,7 +248,21 @@ export class GatewayShell {
       };
       this.n3Sockets.set(local, await open({ address: text, port: n3Port }, received));
     }
+    const takesBareEsp = this.kernel === undefined && this.config.gateway.ike.forceUdpEncapsulation !== true;
+    if (takesBareEsp) this.espSocket = this.openEsp(address, fault);
     await this.kernel?.start({ address, port: this.natSocket.local.port });
+  }
+
+  /** Packets that no UDP port is in front of, from UEs without a NAT on the way [RFC7296 2.23]. */
+  private openEsp(address: string, fault: (error: Error) => void): EspSocket {
+    const local = { address, port: 0 };
+    return EspSocket.open(
+      address,
+      (packet, remote, tos) => {
+        if (this.gateway.receiveEsp(packet, local, remote, tos)) this.timer.rearm();
+      },
+      fault,
+    );
   }
 
   /** True when the deadline may be another one now. */
@@ -257,6 +274,18 @@ export class GatewayShell {
     if (!isIke) return this.gateway.receiveEsp(data, local, remote);
     this.gateway.receiveIke(data, local, remote);
     return true;
+  }
+
+  /** Without UDP where no NAT is on the way; captures have what goes inside UDP only. */
+  private sendEsp(
+    packet: Uint8Array,
+    local: SocketAddress,
+    remote: SocketAddress,
+    udp: boolean,
+    tos: number,
+  ): void {
+    if (udp) this.sendUdp(this.natSocket, packet, local, remote, tos);
+    else this.espSocket?.send(packet, remote.address, tos);
   }
 
   private sendIke(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void {

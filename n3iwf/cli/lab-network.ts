@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { ID_TYPE, parseEspProposal, parseIkeProposal, type ResponderAuth, type Result } from '#ikev2';
 import type { CoreConfig, Refusal, SimulatedCore, Subscriber, UeConfig } from '#peers';
+import { EspSocket } from '../io/esp-socket.ts';
 import { LabCapture } from '../io/lab-capture.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { MemoryAssociation } from '../io/sctp-memory.ts';
@@ -121,13 +122,27 @@ export class LabNetwork {
       n3iwf: { address: gateway, port: ikePort },
       n3iwfNat: { address: gateway, port: natTraversalPort },
     };
-    const runner = await LabUeRunner.open(peers.SimulatedUe, config, at, {
+    let runner: LabUeRunner | undefined;
+    const esp =
+      this.options.bareEsp === true
+        ? EspSocket.open(
+            own,
+            (packet) => runner?.act((ue) => ue.receiveEsp(packet)),
+            () => {},
+          )
+        : undefined;
+    this.closers.add(() => esp?.close());
+    runner = await LabUeRunner.open(peers.SimulatedUe, config, at, {
+      ...(esp === undefined
+        ? {}
+        : { sendEsp: (packet, _local, { address }) => esp.send(packet, address, 0) }),
       obtainQkdKey: () => (fault === 'unknown-key' ? unheardOfKey() : quantum.draw()),
       fetchQkdKey: (keyId) => quantum.find(keyId),
       verifyCertificate: certificateVerifier([authority.pem], Date.now),
     });
-    this.closers.add(() => runner.close());
-    return runner;
+    const opened = runner;
+    this.closers.add(() => opened.close());
+    return opened;
   }
 
   /** Where there is a NAT: the N3IWF sees all UEs come from other ports from now on. */
@@ -313,7 +328,7 @@ async function gatewayConfig(options: LabOptions, authority: TestAuthority): Pro
       ...(issued === undefined
         ? {}
         : { certificate: { chain: issued.chain, privateKey: issued.privateKey } }),
-      forceUdpEncapsulation: true,
+      forceUdpEncapsulation: options.bareEsp !== true,
       exposeKeys: options.keylog !== undefined,
     },
     identity: {

@@ -28,6 +28,8 @@ export interface LabOptions {
   readonly sessionTypes: readonly LabSessionType[];
   /** UEs sit behind a NAT, which gives them other ports while their streams run. */
   readonly nat?: boolean;
+  /** ESP outside of UDP, which takes CAP_NET_RAW. */
+  readonly bareEsp?: boolean;
   readonly auth: 'qkd' | 'psk' | 'certificate' | 'eap-only';
   readonly ppk: PpkUse;
   readonly once?: boolean;

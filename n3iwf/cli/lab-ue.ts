@@ -75,7 +75,7 @@ export class LabUeRunner {
     SimulatedUe: UeClass,
     config: UeConfig,
     at: UeAddresses,
-    ports: Pick<UePorts, 'obtainQkdKey' | 'fetchQkdKey' | 'verifyCertificate'>,
+    ports: Pick<UePorts, 'obtainQkdKey' | 'fetchQkdKey' | 'verifyCertificate' | 'sendEsp'>,
     pingTarget = defaultEchoTargets.ipv4,
     limitMs = stepLimitMs,
   ): Promise<LabUeRunner> {

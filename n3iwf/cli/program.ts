@@ -187,6 +187,7 @@ function addLab(program: Command, done: Done): void {
       'ipv4',
       'ipv6',
     ])
+    .option('--bare-esp', 'ESP outside of UDP, for which the process needs CAP_NET_RAW')
     .option('--nat', 'UEs sit behind a NAT, which maps them anew in the middle of their streams')
     .addOption(
       new Option('--child-sas <policy>', 'what gets a Child SA').choices(childSaPolicies).default('gbr'),

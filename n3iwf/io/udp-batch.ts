@@ -29,6 +29,8 @@ const nameOctets = 28;
 const dontWait = 0x40;
 const errno = { EINTR: 4, EIO: 5, EAGAIN: 11, EINVAL: 22, EMSGSIZE: 90 } as const;
 const notSegmented: ReadonlySet<number> = new Set([errno.EINVAL, errno.EIO, errno.EMSGSIZE]);
+/** Shorter than any datagram. */
+const none = -1;
 /** AF_INET and AF_INET6. */
 export type Family = 2 | 10;
 
@@ -187,6 +189,7 @@ export class UdpBatch {
    * For the socket of `fd`, which is bound to an address of `family`.
    *
    * @param instead sends what the kernel does not take at the moment, in its own time
+   * @param segments false for sockets that are not of UDP: the kernel cuts nothing up for them
    * @throws OperatorError N3IWF_E_PLATFORM where the C library cannot be loaded
    */
   constructor(
@@ -194,6 +197,7 @@ export class UdpBatch {
     family: Family,
     instead: (datagram: Uint8Array, remote: UdpAddress) => void,
     fault: (error: Error) => void,
+    { segments = true }: { readonly segments?: boolean } = {},
   ) {
     this.fd = fd;
     this.family = family;
@@ -201,6 +205,7 @@ export class UdpBatch {
     this.queue = sending;
     this.instead = instead;
     this.fault = fault;
+    if (!segments) this.longestSegment = none;
   }
 
   /** Takes a datagram of at most {@link slotOctets}; it leaves at the end of the present turn at the latest. */
@@ -255,7 +260,7 @@ export class UdpBatch {
   private refused(from: number, next: number, code: number): number {
     if (code === errno.EINTR) return from;
     if (next - from > 1 && notSegmented.has(code)) {
-      this.longestSegment = code === errno.EIO ? -1 : (this.queue.lengths[from] as number) - 1;
+      this.longestSegment = code === errno.EIO ? none : (this.queue.lengths[from] as number) - 1;
       return from;
     }
     for (let slot = from; slot < next; slot++) {

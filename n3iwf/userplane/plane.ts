@@ -212,7 +212,8 @@ export class UserspacePlane {
     }
     sa.traffic.packetsIn++;
     sa.traffic.octetsIn += packet.length;
-    if (opened.newest) sa.remote = remote;
+    // only what comes inside UDP may have been moved by a NAT [RFC7296 2.23]
+    if (opened.newest && remote.port !== 0) sa.remote = remote;
     const cause = this.receivePacket(now, sa, opened.payload, tos);
     if (cause !== undefined) this.drop(cause, sa.ue);
   }

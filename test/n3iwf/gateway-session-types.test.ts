@@ -184,3 +184,46 @@ describe('GRE header towards UEs', () => {
     expect(headers).toEqual(['2000000001000000', '2000080001000000']);
   });
 });
+
+describe('ESP outside of UDP', () => {
+  it('[RFC7296 2.23] is what a UE without a NAT gets where the configuration lets it, through rekeys of every SA', async () => {
+    const kinds = new Set<string>();
+    const world = await withSessions(['ipv4', 'ipv6'], {
+      bareEsp: true,
+      channel: (datagram) => {
+        kinds.add(`${datagram.from.port} ${datagram.to.port}`);
+        return [datagram];
+      },
+    });
+    for (const [id, server] of [
+      [1, server4],
+      [2, server6],
+    ] as const)
+      for (const qfi of qfis) world.ue.ue.sessions.echoUdp(id, qfi, server, qfi, 1300);
+    await world.settle();
+    world.ue.ue.rekeyAll();
+    await world.pass(5_000);
+    world.ue.ue.sessions.echoUdp(1, 3, server4, 99, 1300);
+    await world.settle();
+    expect(qfis.map((qfi) => echoed(world, 2, qfi))).toEqual([[1], [2], [3]]);
+    expect(echoed(world, 1, 3)).toEqual([3, 99]);
+    expect([...kinds].sort()).toEqual(['0 0', '500 500']);
+    expect(report(world)?.drops).toEqual({});
+  });
+
+  it('[RFC7296 2.23] a packet from elsewhere moves no UE: only what comes inside UDP may', async () => {
+    let elsewhere = false;
+    const world = await withSessions(['ipv4'], {
+      bareEsp: true,
+      channel: ({ data, from, to }) => {
+        if (to.address === '203.0.113.66') return [];
+        const isMoved = elsewhere && from.port === 0 && to.address === '192.0.2.1';
+        return [isMoved ? { data, from: { address: '203.0.113.66', port: 0 }, to } : { data, from, to }];
+      },
+    });
+    elsewhere = true;
+    world.ue.ue.sessions.echoUdp(1, 1, server4, 1, 100);
+    await world.settle();
+    expect(echoed(world, 1, 1)).toEqual([1]);
+  });
+});

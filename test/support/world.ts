@@ -62,6 +62,8 @@ export interface WorldOptions {
   readonly latencyMs?: number;
   /** Sees every event of the N3IWF's IKE engine. */
   readonly observe?: (event: IkeEvent) => void;
+  /** ESP goes outside of UDP, as there is no NAT; such datagrams have port 0. */
+  readonly bareEsp?: boolean;
   /** Names keys to the N3IWF that its own key manager has never heard of. */
   readonly unknownKeys?: boolean;
 }
@@ -283,7 +285,7 @@ export class World {
       localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(name) },
       responderAuth: auth,
       initiatorAuth: 'eap',
-      forceUdpEncapsulation: true,
+      forceUdpEncapsulation: this.options.bareEsp !== true,
       exposeKeys: false,
       ...(this.options.lifetimes === undefined ? {} : { lifetimes: this.options.lifetimes }),
     };
@@ -309,7 +311,8 @@ export class World {
         now: () => this.now,
         random: (length) => this.random.octets(length),
         sendIke: sendNwu,
-        sendEsp: sendNwu,
+        sendEsp: (packet, from, to, udp) =>
+          udp ? sendNwu(packet, from, to) : sendNwu(packet, { ...from, port: 0 }, { ...to, port: 0 }),
         sendGtpu: (datagram, { address }) =>
           this.later(() =>
             this.cores[addressesOfUpfs.indexOf(address)]?.receiveGtpu(datagram, {
@@ -405,6 +408,7 @@ export class World {
         random: (length) => this.random.octets(length),
         send: (data, from, to) => this.carry({ data, from, to }),
         event: (event) => void events.push(event),
+        sendEsp: (data, from, to) => this.carry({ data, from: { ...from, port: 0 }, to: { ...to, port: 0 } }),
         obtainQkdKey: () => this.options.keys?.draw() ?? Promise.resolve(this.draw()),
         packetReceived: (pduSessionId, qfi, packet) =>
           packets.push({ pduSessionId, qfi, packet: Uint8Array.from(packet) }),
@@ -482,11 +486,14 @@ export class World {
 
   private arrive({ data, from, to }: Datagram): void {
     if (to.address !== n3iwf.address) {
-      this.ues.find(({ address }) => address === to.address)?.ue.receive(data, to, from);
+      const ue = this.ues.find(({ address }) => address === to.address)?.ue;
+      if (to.port === 0) ue?.receiveEsp(data);
+      else ue?.receive(data, to, from);
       return;
     }
     const isIke =
-      to.port === n3iwf.port || (data.length >= 4 && data.subarray(0, 4).every((octet) => octet === 0));
+      to.port === n3iwf.port ||
+      (to.port !== 0 && data.length >= 4 && data.subarray(0, 4).every((octet) => octet === 0));
     if (isIke) this.gateway.receiveIke(data, to, from);
     else this.gateway.receiveEsp(data, to, from);
   }

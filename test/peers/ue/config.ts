@@ -70,6 +70,8 @@ export interface UePorts {
   now(): number;
   random(length: number): Uint8Array;
   send(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void;
+  /** ESP outside of UDP, from its SPI on; without it such packets are lost. */
+  sendEsp?(packet: Uint8Array, local: SocketAddress, remote: SocketAddress): void;
   event(event: UeEvent): void;
   /** A fresh key of the UE's store; rejects when there is none. */
   obtainQkdKey(): Promise<DrawnKey>;

@@ -222,7 +222,8 @@ export class InnerStack {
     const sealed = sa?.sender.seal(this.inner.length === 4 ? IP_PROTOCOL.IPV4 : IP_PROTOCOL.IPV6, packet);
     if (sa === undefined || sealed === undefined) return;
     const { local, remote } = this.path ?? sa.child;
-    this.ports.send(sealed, local, remote);
+    if (sa.child.udpEncapsulation) this.ports.send(sealed, local, remote);
+    else this.ports.sendEsp?.(sealed, local, remote);
   }
 }
 

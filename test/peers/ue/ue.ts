@@ -114,6 +114,11 @@ export class SimulatedUe {
     else this.carryOut(this.engine.receive(this.ports.now(), datagram, local, remote));
   }
 
+  /** An ESP packet from its SPI on that came outside of UDP. */
+  receiveEsp(packet: Uint8Array): void {
+    this.stack.receiveEsp(this.ports.now(), packet);
+  }
+
   tick(): void {
     this.carryOut(this.engine.tick(this.ports.now()));
     this.stack.tick(this.ports.now());
