@@ -98,8 +98,11 @@ function retireKeys(node: Node, keyIds: readonly string[]): void {
 function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): void {
   node.keyUses.childSaUp(event.ikeSaId, event.child.id, keyIdOf(event.child.ppkIdentity));
   const ue = node.ues.ofIkeSa(event.ikeSaId);
-  // What lost against the UE's own rekey is deleted at once: nothing is to be sent by it.
-  if (ue === undefined || event.redundant === true) return;
+  if (ue === undefined) return;
+  if (event.redundant === true) {
+    hearRedundant(node, ue, event);
+    return;
+  }
   const { child, rekeyed, tag } = event;
   const fresh = rekeyed === undefined && tag === undefined ? undefined : keyIdOf(child.ppkIdentity);
   if (fresh !== undefined) confirmKeys(node, [fresh]);
@@ -167,6 +170,16 @@ function replaceChildSa(node: Node, ue: UeContext, old: number, event: EventOf<'
   session?.childSaIds.add(event.child.id);
 }
 
+/**
+ * What lost against the UE's own rekey: the UE may have sent by it before it knew, so it is heard until its Delete is
+ * answered. [RFC7296 2.8.1] Nothing is sent by it: no flow is its own. NAS needs no such care, as TCP repeats what is lost.
+ */
+function hearRedundant(node: Node, ue: UeContext, event: EventOf<'childSaEstablished'>): void {
+  const use = event.rekeyed === undefined ? undefined : ue.childUses.get(event.rekeyed);
+  if (use?.kind !== 'pduSession') return;
+  node.plane.installChildSa(ue.id, event.child, { ...use, qfis: [], isDefault: false }, event.rekeyed);
+}
+
 function childSaDeleted(node: Node, event: EventOf<'childSaDeleted'>): void {
   node.plane.removeChildSa(event.childSaId);
   node.keying.childSaGone(event.ikeSaId, event.childSaId);
@@ -183,6 +196,8 @@ function childSaDeleted(node: Node, event: EventOf<'childSaDeleted'>): void {
     abandonSetup(node, ue, pduSessionId, cause);
   const session = ue.sessions.get(pduSessionId);
   if (session?.childSaIds.delete(event.childSaId) !== true) return; // one that was replaced
+  // Both sides had rekeyed its forerunner, and this one lost: the other carries the flows. [RFC7296 2.8.1]
+  if ([...session.childSaIds].some((other) => ue.childUses.get(other) === use)) return;
   node.log.warn({ ue: ue.id, pduSession: pduSessionId }, 'the UE deleted a Child SA of a session');
   if (use.isDefault) releaseSession(node, ue, pduSessionId, cause);
   else releaseFlows(node, ue, session, use.qfis, cause);

@@ -58,6 +58,32 @@ describe('both sides rekey the same Child SA', () => {
     },
   );
 
+  it('[RFC7296 2.8.1] what lost is made with keys on both sides, and is there to be heard until its Delete is answered', () => {
+    const steps = new Steps();
+    const { pair } = steps;
+    steps.nonce.ue = 1;
+    steps.rekeyChild('ue'); //    req1 ──►
+    steps.nonce.ue = 9;
+    steps.rekeyChild('node'); //       ◄── req2
+    steps.pass('node'); //             resp2 ──►
+    steps.pass('ue'); //               ◄── resp1: the node has the UE's new one, and may send by it
+    const byNode = pair.events('node', 'childSaEstablished').at(-1)!;
+    expect(byNode.redundant).toBeUndefined();
+    steps.pass('node'); //             resp1: the UE's has the lowest nonce, Delete of it ──►
+    const lost = pair.events('ue', 'childSaEstablished').at(-1)!;
+    expect(lost).toMatchObject({ redundant: true, rekeyed: expect.any(Number) });
+    expect(lost.child.keysIn).toEqual(byNode.child.keysOut);
+    expect(lost.child.spiIn).toBe(byNode.child.spiOut);
+    const isGone = () =>
+      pair.events('ue', 'childSaDeleted').some(({ childSaId }) => childSaId === lost.child.id);
+    steps.pass('ue'); //               resp2 arrives at the node
+    steps.pass('ue'); //               the Delete arrives, ◄── answer
+    expect([isGone(), steps.childIds('ue').includes(lost.child.id)]).toEqual([false, true]);
+    pair.run();
+    expect([isGone(), steps.childIds('ue').includes(lost.child.id)]).toEqual([true, false]);
+    expectOneChild(steps);
+  });
+
   it('[RFC7296 2.8.1] a request that was lost arrives when the other rekey is over: the refusal is nothing', () => {
     const steps = new Steps();
     steps.rekeyChild('ue'); //    req1 ──► lost

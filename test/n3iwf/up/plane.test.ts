@@ -252,6 +252,19 @@ describe('rekeying', () => {
     expect(ue.open(fresh, node.esp[1] as never)).toBeDefined();
   });
 
+  it('[RFC7296 2.8.1] one that lost a collision is heard until it is removed, and no flow goes by it', () => {
+    const node = new Node();
+    const { ue, data: old } = attached(node, 1);
+    const lost = ue.tunnel({ kind: 'pduSession', pduSessionId: 1, qfis: [], isDefault: false }, old.child.id);
+    ue.sendInner(lost, UP, IP_PROTOCOL.GRE, encodeGre(5, Uint8Array.of(1)));
+    expect(node.gtpu).toHaveLength(1);
+    for (const qfi of [5, 9, 11]) node.plane.receiveGtpu(0, encodeGpdu(0x601, down(qfi), empty), UPF);
+    expect(node.esp.map((sent) => ue.open(lost, sent))).toEqual([undefined, undefined, undefined]);
+    node.plane.removeChildSa(lost.child.id);
+    ue.sendInner(lost, UP, IP_PROTOCOL.GRE, encodeGre(5, Uint8Array.of(1)));
+    expect(node.drops).toEqual([['unknownSpi', undefined]]);
+  });
+
   it('the NAS connection lives on in the new signalling SA', () => {
     const node = new Node();
     const { ue, signal } = attached(node, 1);
