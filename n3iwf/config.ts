@@ -309,9 +309,15 @@ export const configSchema = z.strictObject({
     .strictObject({
       address: ip.default('127.0.0.1').describe('where it listens'),
       port: port.default(9464).describe('TCP port'),
+      console: z.boolean().default(true).describe('serves the web console at /'),
+      tokenFile: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('file with the token that the console asks for; without it nothing can be done from there'),
     })
     .optional()
-    .describe('HTTP with metrics, /healthz and /readyz; no port is open without it'),
+    .describe('HTTP with metrics, /healthz, /readyz and the console; no port is open without it'),
   log: z
     .enum(['trace', 'debug', 'info', 'warn', 'error'])
     .default('info')

@@ -28,6 +28,10 @@ const needs = {
     otherwise: 'dnsmasq is not installed (Debian package dnsmasq-base)',
   },
   nft: { met: () => runs('nft'), otherwise: 'nft is not installed (Debian package nftables)' },
+  chromium: {
+    met: () => existsSync('/usr/bin/chromium'),
+    otherwise: 'Chromium is not installed (Debian package chromium)',
+  },
   root: { met: () => process.getuid?.() === 0, otherwise: 'it must run as root' },
 } as const;
 

@@ -63,19 +63,22 @@ function openEtsi014(config: QkdConfig): OpenSource {
   return {
     source: client,
     name: `KME ${access.kmeId} at ${access.kme}`,
-    look: async () => {
-      const status = await client.status(config.ueSaeId);
-      if (!status.ok) return { reachable: false, why: status.error.detail };
-      const { storedKeyCount, linkQber, linkCountsPerSecond, linkAvailability } = status.value;
-      return {
-        reachable: true,
-        storedKeys: storedKeyCount,
-        ...(linkQber === undefined ? {} : { qber: linkQber }),
-        ...(linkCountsPerSecond === undefined ? {} : { countsPerSecond: linkCountsPerSecond }),
-        ...(linkAvailability === undefined ? {} : { availability: linkAvailability }),
-      };
-    },
+    look: () => lookAtKme(client, config.ueSaeId),
     close: () => transport.close(),
+  };
+}
+
+/** What a KME tells of the pair with `peer`, and of the link behind it where it tells that. */
+export async function lookAtKme(client: Pick<Etsi014Client, 'status'>, peer: string): Promise<SourceLook> {
+  const status = await client.status(peer);
+  if (!status.ok) return { reachable: false, why: status.error.detail };
+  const { storedKeyCount, linkQber, linkCountsPerSecond, linkAvailability } = status.value;
+  return {
+    reachable: true,
+    storedKeys: storedKeyCount,
+    ...(linkQber === undefined ? {} : { qber: linkQber }),
+    ...(linkCountsPerSecond === undefined ? {} : { countsPerSecond: linkCountsPerSecond }),
+    ...(linkAvailability === undefined ? {} : { availability: linkAvailability }),
   };
 }
 

@@ -8,14 +8,17 @@ import { MemoryAssociation } from '../io/sctp-memory.ts';
 import { TestAuthority } from '../io/test-authority.ts';
 import { UdpSocket } from '../io/udp.ts';
 import { WakeTimer } from '../io/wake-timer.ts';
+import { keyingSettingsOf } from '../keying-settings.ts';
 import type { Log } from '../log.ts';
 import { certificateVerifier } from '../nwu/certificate-trust.ts';
 import { applyChildKeyPolicy, applyKeyPolicy } from '../nwu/key-policy.ts';
 import { GatewayShell, type ShellConfig } from '../shell.ts';
+import { type LabConsole, type LabConsoleParts, openLabConsole } from './lab-console.ts';
 import { LabNat } from './lab-nat.ts';
 import type { LabFault, LabOptions } from './lab-options.ts';
 import { LabQuantum, ueSae } from './lab-quantum.ts';
 import { LabUeRunner } from './lab-ue.ts';
+import { countingObservers, IkeEventCounts } from './node-admin.ts';
 
 type Peers = typeof import('#peers');
 
@@ -50,6 +53,7 @@ interface Parts {
   readonly shell: GatewayShell;
   readonly core: SimulatedCore;
   readonly nat: LabNat | undefined;
+  readonly console: LabConsole | undefined;
 }
 
 /** What must be closed, in the order of opening; closed from the end. */
@@ -91,6 +95,16 @@ export class LabNetwork {
   /** Keys that the N3IWF's store was given, used and lost. */
   keyCounts(): Promise<{ delivered: number; used: number; burnt: number }> {
     return this.parts.quantum.counts();
+  }
+
+  /** The console, where the options asked for one. */
+  get console(): LabConsole | undefined {
+    return this.parts.console;
+  }
+
+  /** Where faults of the quantum link can be set; undefined without a console. */
+  get faultPlace(): string | undefined {
+    return this.parts.quantum.faultPlace;
   }
 
   async openUe(index: number): Promise<LabUeRunner> {
@@ -187,16 +201,17 @@ async function open(
 ): Promise<Parts> {
   const peers = await import('#peers');
   const authority = await TestAuthority.create('qn3iwf lab');
-  const quantum = await LabQuantum.start(authority);
+  const quantum = await LabQuantum.start(authority, options.console !== undefined);
   closers.add(() => quantum.close());
   told('two KMEs share keys over a simulated quantum link (ETSI GS QKD 014, mutual TLS)');
   const capture = new LabCapture(options);
   closers.add(() => capture.close());
+  const ikeEvents = new IkeEventCounts();
   const shell = await GatewayShell.open(
     await shellConfig(options, authority),
     quantum.n3iwf,
     log,
-    capture.observers(),
+    countingObservers(capture.observers(), ikeEvents),
     capture,
   );
   closers.add(() => shell.close());
@@ -206,7 +221,24 @@ async function open(
   await shell.connectN2(() => Promise.resolve(n3iwfEnd));
   told(`N3IWF is up on ${address.n3iwf} and the AMF accepted it (NG Setup)`);
   const nat = options.nat === true ? await openNat(closers) : undefined;
-  return { quantum, peers, authority, shell, core, nat };
+  const console = await openConsole(options, { shell, quantum, ikeEvents, log }, told, closers);
+  return { quantum, peers, authority, shell, core, nat, console };
+}
+
+/** Where the options ask for one. */
+async function openConsole(
+  { console: port, policy }: LabOptions,
+  parts: Pick<LabConsoleParts, 'shell' | 'quantum' | 'ikeEvents' | 'log'>,
+  told: (text: string) => void,
+  closers: Closers,
+): Promise<LabConsole | undefined> {
+  if (port === undefined) return undefined;
+  const drain = () => void process.kill(process.pid, 'SIGTERM');
+  const opened = await openLabConsole({ ...parts, port, policy, drain });
+  closers.add(() => opened.close());
+  told(`console at ${opened.url}, token ${opened.token}`);
+  told(`faults of the link: curl -d '{"kind":"intrusion"}' ${parts.quantum.faultPlace}/links/all/fault`);
+  return opened;
 }
 
 async function openNat(closers: Closers): Promise<LabNat> {
@@ -311,7 +343,7 @@ async function gatewayConfig(options: LabOptions, authority: TestAuthority): Pro
       ikePort,
       natTraversalPort,
       ...applyKeyPolicy(
-        'qkd-required',
+        options.policy,
         options.ppk,
         ikeProposals.map((text) => must(parseIkeProposal(text))),
       ),
@@ -340,6 +372,7 @@ async function gatewayConfig(options: LabOptions, authority: TestAuthority): Pro
     },
     innerPool: '10.45.0.0/16',
     sessions: { childSas: options.childSas, dscp: new Map([[1, 46]]) },
+    keying: keyingSettingsOf(options.policy, undefined),
     userPlane: { nwuMtu: 1500, n3Mtu: 1500, clampMss: true },
   };
 }

@@ -1,6 +1,6 @@
 import type { SaKey } from '#peers';
 import type { ChildSaPolicy } from '../nwu/child-sa-policy.ts';
-import type { PpkUse } from '../nwu/key-policy.ts';
+import type { KeyPolicy, PpkUse } from '../nwu/key-policy.ts';
 
 /** What the lab can make go wrong, to show how it fails. */
 export const labFaults = [
@@ -32,6 +32,10 @@ export interface LabOptions {
   readonly bareEsp?: boolean;
   readonly auth: 'qkd' | 'psk' | 'certificate' | 'eap-only';
   readonly ppk: PpkUse;
+  /** What SAs must rest on. */
+  readonly policy: KeyPolicy;
+  /** Port of the web console; without it there is none. */
+  readonly console?: number;
   readonly once?: boolean;
   readonly json?: boolean;
   readonly pcap?: string;

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type KeyReply, KeyStore } from '#qkd';
+import { type Etsi014Client, type KeyReply, type KeyStorage, KeyStore } from '#qkd';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
 import type { TestAuthority } from '../io/test-authority.ts';
@@ -47,8 +47,8 @@ export class LabQuantum {
     [this.n3iwf, this.ue] = stores;
   }
 
-  /** Starts both KMEs over mutual TLS on loopback and opens the stores. */
-  static async start(authority: TestAuthority): Promise<LabQuantum> {
+  /** Starts both KMEs over mutual TLS on loopback and opens the stores; with `faults` the link takes some by HTTP. */
+  static async start(authority: TestAuthority, faults = false): Promise<LabQuantum> {
     const config = readKmeConfig(
       {
         nodes: [
@@ -56,6 +56,7 @@ export class LabQuantum {
           { kmeId: 'kme-ue', saeIds: [ueSae] },
         ],
         links: [{ between: ['kme-n3iwf', 'kme-ue'], initialBits: linkBits }],
+        ...(faults ? { control: { port: 0 } } : {}),
       },
       'the lab',
     );
@@ -85,6 +86,23 @@ export class LabQuantum {
   async counts(): Promise<{ delivered: number; used: number; burnt: number }> {
     const { delivered, used, burnt } = await this.n3iwf.counts();
     return { delivered, used, burnt };
+  }
+
+  /** A client of the N3IWF's KME, to watch it. */
+  client(): Promise<Etsi014Client> {
+    return this.kmes.client(n3iwfSae);
+  }
+
+  /** Where the N3IWF's books are. */
+  get storage(): KeyStorage {
+    const [storage] = this.storages;
+    if (storage === undefined) throw new Error('the lab has no key store');
+    return storage;
+  }
+
+  /** Where faults of the link can be set, if they can. */
+  get faultPlace(): string | undefined {
+    return this.kmes.controlPlace;
   }
 
   /** Takes both KMEs off the network; the stores stay. */

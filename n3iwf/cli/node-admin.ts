@@ -6,10 +6,12 @@ import { type AdminSources, adminPages } from '../admin/pages.ts';
 import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import type { Gateway } from '../gateway.ts';
-import { listenAdmin } from '../io/admin-http.ts';
+import { type AdminApi, listenAdmin } from '../io/admin-http.ts';
+import { consolePages } from '../io/console-files.ts';
 import { measureLoopDelay } from '../io/loop-delay.ts';
 import { monotonicMs } from '../io/machine.ts';
 import type { Log } from '../log.ts';
+import { readNamedFile } from './configuration-file.ts';
 
 /** Counts IKE events by their type, for the metrics. */
 export class IkeEventCounts {
@@ -21,15 +23,49 @@ export class IkeEventCounts {
   }
 }
 
+/** Observers of the engine that count its events as well. */
+export function countingObservers<T extends { observe(event: IkeEvent): void }>(
+  observers: T,
+  ikeEvents: IkeEventCounts,
+): T {
+  return {
+    ...observers,
+    observe: (event: IkeEvent) => {
+      ikeEvents.note(event);
+      observers.observe(event);
+    },
+  };
+}
+
 /** What the port shows. */
 export interface NodeAdminParts {
-  readonly admin: NonNullable<Config['admin']>;
+  readonly admin: Pick<NonNullable<Config['admin']>, 'address' | 'port'>;
   readonly gateway: Gateway;
   readonly ikeEvents: IkeEventCounts;
   readonly store: Pick<KeyStore, 'counts'> | undefined;
   /** The KME as it was last seen; undefined where there is none. */
   readonly keySupply: () => KeySupply | undefined;
+  /** What the console asks; without it there is no console. */
+  readonly api?: AdminApi | undefined;
   readonly log: Log;
+}
+
+/** A token of fewer characters could be guessed. */
+const leastToken = 16;
+
+/**
+ * The token that clients of the console show; undefined where none is configured.
+ *
+ * @throws OperatorError for a file that cannot be read or whose token is too short
+ */
+export function adminToken(admin: Config['admin']): string | undefined {
+  if (admin?.tokenFile === undefined) return undefined;
+  const token = new TextDecoder().decode(readNamedFile('admin.tokenFile', admin.tokenFile)).trim();
+  if (token.length >= leastToken) return token;
+  throw new OperatorError(
+    'N3IWF_E_CONFIG',
+    `admin.tokenFile: ${admin.tokenFile} holds ${token.length} characters; a token has ${leastToken} or more (openssl rand -hex 16)`,
+  );
 }
 
 /** An admin port that is open. */
@@ -47,6 +83,7 @@ export async function openAdmin({
   ikeEvents,
   store,
   keySupply,
+  api,
   log,
 }: NodeAdminParts): Promise<NodeAdmin> {
   const startedMs = monotonicMs();
@@ -62,9 +99,10 @@ export async function openAdmin({
     draining: () => draining,
   };
   const pages = new Map([...adminPages].map(([path, page]) => [path, () => page(sources)]));
+  if (api !== undefined) for (const [path, page] of consolePages()) pages.set(path, page);
   const refused = (request: object) => log.warn({ request }, 'a request on the admin port was refused');
   try {
-    const listener = await listenAdmin(admin, { pages, refused });
+    const listener = await listenAdmin(admin, { pages, ...(api === undefined ? {} : { api }), refused });
     log.info({ url: listener.url }, 'the admin port is open');
     return {
       url: listener.url,

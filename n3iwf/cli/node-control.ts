@@ -9,7 +9,7 @@ import type { NodeView } from '../admin/view.ts';
 import { OperatorError } from '../errors.ts';
 import type { IncidentReport } from '../incidents.ts';
 import { type ControlListener, type ControlPlace, listenControl } from '../io/control-http.ts';
-import { answerRoute, NotThere, type RouteRequest, type Routes } from './routes.ts';
+import { answerRoute, NotThere, type RouteAnswer, type RouteRequest, type Routes } from './routes.ts';
 
 /** The parts of the running node that requests about keys reach. */
 export interface ControlledKeys {
@@ -88,23 +88,26 @@ export function nodeRoutes(view: NodeView, actions: NodeActions): Routes {
   };
 }
 
-/** The socket of a running node; what it serves grows as parts of the node come up. */
+/** Requests to a running node, by its socket and by the console; what it serves grows as parts of the node come up. */
 export class NodeControl {
   private routes: Routes = {};
   private listener: ControlListener | undefined;
 
-  /** Listens. @throws OperatorError N3IWF_E_BIND when the socket cannot be made */
-  static async open(place: ControlPlace): Promise<NodeControl> {
+  /** Listens, where there is a place for it. @throws OperatorError N3IWF_E_BIND when the socket cannot be made */
+  static async open(place: ControlPlace | undefined): Promise<NodeControl> {
     const control = new NodeControl();
+    if (place === undefined) return control;
     try {
-      control.listener = await listenControl(place, (method, path, body) =>
-        answerRoute(control.routes, method, path, body),
-      );
+      control.listener = await listenControl(place, control.answer);
       return control;
     } catch (error) {
       throw new OperatorError('N3IWF_E_BIND', error instanceof Error ? error.message : String(error));
     }
   }
+
+  /** Does one request; never rejects. */
+  readonly answer = (method: string, url: string, body: unknown): Promise<RouteAnswer> =>
+    answerRoute(this.routes, method, url, body);
 
   /** Takes requests of these kinds from now on, too. */
   serve(routes: Routes): void {

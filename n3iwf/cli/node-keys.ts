@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import type { KeyingState, KeyStore } from '#qkd';
 import type { KeySupply } from '../admin/metrics.ts';
-import type { Config } from '../config.ts';
 import type { Gateway } from '../gateway.ts';
 import { type IncidentNode, Incidents, QberWatch } from '../incidents.ts';
 import { watchTamper } from '../io/tamper.ts';
@@ -26,7 +25,10 @@ export interface KeyedNode extends IncidentNode {
 
 /** What the watch stands on. */
 export interface KeyWatchParts {
-  readonly config: Config;
+  /** The SAE of the UEs, whose link is watched. */
+  readonly peer: string;
+  /** A file whose appearance destroys every key. */
+  readonly tamperFile?: string | undefined;
   readonly store: KeyStore;
   readonly source: Pick<OpenSource, 'look'>;
   readonly node: KeyedNode;
@@ -38,11 +40,11 @@ export interface KeyWatchParts {
 }
 
 /** Starts all three. @returns what ends them */
-export function watchKeys({ config, store, source, node, looked, control, log }: KeyWatchParts): () => void {
+export function watchKeys(parts: KeyWatchParts): () => void {
+  const { peer, tamperFile, store, source, node, looked, control, log } = parts;
   const incidents = new Incidents({ store, node, log, wallMs: Date.now, newId: randomUUID });
   const failed = (error: unknown) =>
     log.error({ error: String(error) }, 'the incident could not be written down');
-  const peer = config.qkd?.ueSaeId ?? '';
   const watch = new QberWatch(incidents, peer);
   const keying: { state: KeyingState | undefined } = { state: undefined };
   const look = async (): Promise<void> => {
@@ -67,10 +69,7 @@ export function watchKeys({ config, store, source, node, looked, control, log }:
     });
   };
   const timer = setInterval(() => void look().catch(failed), statusMs);
-  const stopTamper = watchTamper(
-    config.qkd?.tamperFile,
-    (reason) => void incidents.tamper(reason).catch(failed),
-  );
+  const stopTamper = watchTamper(tamperFile, (reason) => void incidents.tamper(reason).catch(failed));
   control?.serve(keyRoutes({ incidents, store, keying }));
   return () => {
     clearInterval(timer);

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, OperatorError } from '../errors.ts';
 import type { CaptureOptions } from '../io/lab-capture.ts';
 import { childSaPolicies } from '../nwu/child-sa-policy.ts';
-import { ppkUses } from '../nwu/key-policy.ts';
+import { keyPolicies, ppkUses } from '../nwu/key-policy.ts';
 import type { ConfigOptions } from './config-commands.ts';
 import type { DoctorOptions } from './doctor.ts';
 import type { BooksOptions, EpochOptions, ListOptions, VerifyOptions } from './keys-books.ts';
@@ -194,6 +194,10 @@ function addLab(program: Command, done: Done): void {
     )
     .addOption(auth.choices(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'))
     .addOption(ppk.choices(ppkUses).default('rfc9867'))
+    .addOption(
+      new Option('--policy <policy>', 'what SAs must rest on').choices(keyPolicies).default('qkd-required'),
+    )
+    .option('--console <port>', 'serve the web console on 127.0.0.1; 0: any free port', wholeNumber)
     .option('--once', 'attach, ping, rekey, detach and exit; status 0 only if all of it worked')
     .option('--json', 'print one summary object on standard output')
     .option('--pcap <file>', 'record NWu, N2 and N3')

@@ -1,24 +1,17 @@
-/** The command `n3iwf run`: opens the parts of a node one after the other, lets it serve, and ends it in order. */
-import type { IkeEvent } from '#ikev2';
-import { type NodeActions, rekeyUe, releaseByOperator } from '../admin/actions.ts';
-import type { KeySupply } from '../admin/metrics.ts';
-import { noteSupply } from '../admin/supply-alarms.ts';
-import { NodeView } from '../admin/view.ts';
 import type { Config } from '../config.ts';
 import { defaultAtOnce, drain } from '../drain.ts';
 import type { Translation } from '../free5gc/translate.ts';
-import type { Gateway } from '../gateway.ts';
 import { type CaptureOptions, LabCapture } from '../io/lab-capture.ts';
-import { monotonicMs } from '../io/machine.ts';
 import { serviceManager } from '../io/service-manager.ts';
 import type { Log } from '../log.ts';
 import { n2Profile } from '../n2/profile.ts';
 import { GatewayShell } from '../shell.ts';
 import { AmfLinks, sctpDial } from './amf-links.ts';
-import { IkeEventCounts, openAdmin } from './node-admin.ts';
+import { adminToken, countingObservers, IkeEventCounts, openAdmin } from './node-admin.ts';
 import { readNodeConfig, withAddresses } from './node-config.ts';
 import { NodeControl, nodeRoutes } from './node-control.ts';
 import { keyedNode, watchKeys } from './node-keys.ts';
+import { actionsOn, SupplySeenLast, viewOf } from './node-views.ts';
 import { type NodeKeys, openKeys } from './open-keys.ts';
 import { type NodeLog, openLog } from './open-log.ts';
 import { type ReloadedNode, reload } from './reload.ts';
@@ -38,20 +31,32 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   for (const variable of unknownVariables) log.warn({ variable }, 'it names no key of the configuration');
   const addressed = await withAddresses(config);
   const shellConfig = shellConfigOf(addressed, options.keylog !== undefined);
-  const control = config.control === undefined ? undefined : await NodeControl.open(config.control);
+  const token = adminToken(config.admin);
+  const control = await NodeControl.open(config.control);
   const keys = config.qkd === undefined ? undefined : await openKeys(config.qkd, log);
   warnOfRisks(config, options, log);
   const capture = new LabCapture(options);
   const ikeEvents = new IkeEventCounts();
-  const shell = await GatewayShell.open(shellConfig, keys?.store, log, counted(capture, ikeEvents), capture);
+  const shell = await GatewayShell.open(
+    shellConfig,
+    keys?.store,
+    log,
+    countingObservers(capture.observers(), ikeEvents),
+    capture,
+  );
   const amfs = new AmfLinks(shell, sctpDial(config.n2, addressed.n2.localAddresses), log);
   amfs.set(config.n2.amfs);
   const supply = new SupplySeenLast(shell.gateway);
   const ending = watchEnd();
   const stopKeyWatch = startKeyWatch(config, keys, shell, supply, control, log);
-  const view = viewOf({ config, shell, keys, supply });
-  control?.serve(nodeRoutes(view, actionsOn(shell, ending)));
-  const admin = await openAdminPort(config, shell, ikeEvents, keys, supply, log);
+  const view = viewOf({ nodeName: config.n2.name, policy: () => config.ike.policy, shell, keys, supply });
+  control.serve(
+    nodeRoutes(
+      view,
+      actionsOn(shell, (text) => ending.ask(text)),
+    ),
+  );
+  const admin = await openAdminPort({ config, shell, ikeEvents, keys, supply, control, token, log });
   const manager = serviceManager();
   const stopReloads = onReload(() => {
     manager.reloading();
@@ -72,7 +77,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   admin?.drain();
   await drainShell(shell, config, ending, log);
   stopKeyWatch();
-  await Promise.all([shell.close(), control?.close(), admin?.close()]);
+  await Promise.all([shell.close(), control.close(), admin?.close()]);
   capture.close();
   await keys?.close();
   manager.close();
@@ -105,34 +110,18 @@ function warnOfRisks(config: Config, options: CaptureOptions, log: Log): void {
     log.warn({ policy: config.ike.policy }, 'nothing protects the SAs against a quantum computer');
 }
 
-/** The last look at the KME; each new one goes to the journal. */
-class SupplySeenLast {
-  private readonly gateway: Gateway;
-  private last: KeySupply | undefined;
-
-  constructor(gateway: Gateway) {
-    this.gateway = gateway;
-  }
-
-  readonly read = (): KeySupply | undefined => this.last;
-
-  readonly note = (seen: KeySupply): void => {
-    noteSupply(this.gateway.journal, this.last, seen);
-    this.last = seen;
-  };
-}
-
 function startKeyWatch(
   config: Config,
   keys: NodeKeys | undefined,
   shell: GatewayShell,
   supply: SupplySeenLast,
-  control: NodeControl | undefined,
+  control: NodeControl,
   log: Log,
 ): () => void {
   if (keys === undefined) return () => {};
   return watchKeys({
-    config,
+    peer: config.qkd?.ueSaeId ?? '',
+    tamperFile: config.qkd?.tamperFile,
     ...keys,
     node: keyedNode(shell),
     looked: supply.note,
@@ -141,46 +130,26 @@ function startKeyWatch(
   });
 }
 
-interface ViewParts {
+interface AdminPortParts {
   readonly config: Config;
   readonly shell: GatewayShell;
   readonly keys: NodeKeys | undefined;
   readonly supply: SupplySeenLast;
-}
-
-function viewOf({ config, shell, keys, supply }: ViewParts): NodeView {
-  return new NodeView({
-    gateway: shell.gateway,
-    nodeName: config.n2.name,
-    policy: () => config.ike.policy,
-    startedMs: monotonicMs(),
-    wallMs: Date.now,
-    draining: () => shell.gateway.draining,
-    keySupply: supply.read,
-    keyCounts: keys === undefined ? undefined : () => keys.store.counts(),
-    audit: keys?.storage,
-  });
-}
-
-function actionsOn(shell: GatewayShell, ending: EndWatch): NodeActions {
-  return {
-    release: (ueId, text) => shell.act((gateway) => releaseByOperator(gateway, ueId, text)),
-    rekey: (ueId) => countedBy(shell, (gateway) => rekeyUe(gateway, ueId)),
-    drain: (text) => ending.ask(text),
-  };
+  readonly ikeEvents: IkeEventCounts;
+  readonly control: NodeControl;
+  readonly token: string | undefined;
+  readonly log: Log;
 }
 
 async function openAdminPort(
-  config: Config,
-  { gateway }: GatewayShell,
-  ikeEvents: IkeEventCounts,
-  keys: NodeKeys | undefined,
-  supply: SupplySeenLast,
-  log: Log,
+  parts: AdminPortParts,
 ): Promise<Awaited<ReturnType<typeof openAdmin>> | undefined> {
+  const { config, shell, keys, supply, control, token, ...others } = parts;
   const { admin } = config;
   if (admin === undefined) return undefined;
-  return await openAdmin({ admin, gateway, ikeEvents, store: keys?.store, keySupply: supply.read, log });
+  const api = admin.console ? { answer: control.answer, token } : undefined;
+  const { gateway } = shell;
+  return await openAdmin({ ...others, admin, gateway, store: keys?.store, keySupply: supply.read, api });
 }
 
 /** Ends UEs and interfaces in the time that the configuration gives; a second signal ends the waiting. */
@@ -213,31 +182,10 @@ function pause(ms: number, atOnce: AbortSignal): Promise<void> {
   });
 }
 
-/** What the capture sees, with every IKE event counted on its way there. */
-function counted(capture: LabCapture, ikeEvents: IkeEventCounts): ReturnType<LabCapture['observers']> {
-  const observers = capture.observers();
-  return {
-    ...observers,
-    observe: (event: IkeEvent) => {
-      ikeEvents.note(event);
-      observers.observe(event);
-    },
-  };
-}
-
 /** What became of each key of free5GC's configuration. */
 function tell({ taken, ignored, warnings }: Translation, path: string, log: Log): void {
   for (const { key, as, value } of taken)
     log.info({ key, as, value }, 'taken from the configuration of free5GC');
   for (const { key, why } of ignored) log.warn({ key, why }, 'ignored in the configuration of free5GC');
   for (const warning of warnings) log.warn({ path }, warning);
-}
-
-/** Runs a command that counts by way of the shell, which sends what that takes. */
-function countedBy(shell: GatewayShell, command: (gateway: Gateway) => number): number {
-  let count = 0;
-  shell.act((gateway) => {
-    count = command(gateway);
-  });
-  return count;
 }

@@ -41,7 +41,12 @@ export class Plot {
     this.figure.replaceChildren(
       make('figcaption', {}, make('span', {}, this.name), make('strong', {}, this.text(last))),
       drawing,
-      make('div', { class: 'range' }, make('span', {}, this.text(least)), make('span', {}, this.text(most))),
+      make(
+        'div',
+        { class: 'range' },
+        make('span', {}, `least ${this.text(least)}`),
+        make('span', {}, `most ${this.text(most)}`),
+      ),
     );
   }
 }

@@ -75,7 +75,16 @@ beforeEach(async () => {
     },
   };
   const control = await NodeControl.open({ path: socket });
-  const endWatch = watchKeys({ config, store, source, node, looked, control, log: silentLog });
+  const endWatch = watchKeys({
+    peer: config.qkd?.ueSaeId ?? '',
+    tamperFile: config.qkd?.tamperFile,
+    store,
+    source,
+    node,
+    looked,
+    control,
+    log: silentLog,
+  });
   stop = async () => {
     endWatch();
     await control.close();
