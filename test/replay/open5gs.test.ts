@@ -4,9 +4,19 @@ import { N2Association, type NgapPdu } from '#ngap';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
 import { nothing } from '../n3iwf/n2/support.ts';
 import { subscriberOf } from '../stub-core/settings.ts';
-import { type Conversation, conversationsOf, decodeAll, Replay } from './conversations.ts';
+import { type Conversation, Replay } from './conversations.ts';
 import { ikeSideOf } from './ike-side.ts';
-import { readCapture } from './read.ts';
+import {
+  conversationOf,
+  deregister,
+  endSession,
+  happened,
+  loadCapture,
+  openSession,
+  settled,
+  start,
+  wholeLife,
+} from './steps.ts';
 
 /** Open5GS's AMF and what is behind it, recorded by hand: README.md beside the captures says how and when. */
 const folder = fileURLToPath(new URL('../captures/open5gs', import.meta.url));
@@ -21,44 +31,17 @@ function subscriber(index: number) {
   return { imsi: `99970${String(index + 1).padStart(10, '0')}`, k, opc };
 }
 
-function load(name: string) {
-  const capture = readCapture(`${folder}/${name}.pcap`);
-  const messages = decodeAll(capture.n2);
-  const setup = messages.find(({ pdu }) => pdu.message === 'NGSetupResponse')?.pdu;
-  if (setup === undefined) throw new Error(`${name} has no NG Setup Response`);
-  return { ...capture, messages, setup, conversations: conversationsOf(messages) };
-}
-
-const matrix = load('matrix');
-const asN3iwf = load('as-n3iwf');
+const matrix = loadCapture(`${folder}/matrix.pcap`);
+const asN3iwf = loadCapture(`${folder}/as-n3iwf.pcap`);
 
 /** The `nth` conversation of subscriber `index` in the matrix. */
-function conversation(index: number, nth = 0): Conversation {
-  const found = matrix.conversations.filter(({ imsi }) => imsi === subscriber(index).imsi)[nth];
-  if (found === undefined) throw new Error(`no conversation ${nth} of subscriber ${index}`);
-  return found;
-}
+const conversation = (index: number, nth = 0): Conversation =>
+  conversationOf(matrix.conversations, subscriber(index).imsi, nth);
 
 function replay(of: Conversation, index: number, changes: object = {}, n2: object = compat): Replay {
   const imeisv = '3560920407930100';
   const ue = { ...subscriber(index), imeisv, plmn, slice, nasAccess: '3gpp', ...changes } as const;
   return new Replay(of, { ...n2, ue }, matrix.setup);
-}
-
-const happened = (run: Replay) => run.world.ue.events.map(({ type }) => type);
-const start = (run: Replay) => run.step(() => run.world.ue.ue.start());
-const session = (run: Replay) => run.step(() => run.world.ue.ue.sessions.request(1));
-const release = (run: Replay) => run.step(() => run.world.ue.ue.sessions.release(1));
-const deregister = (run: Replay) => run.step(() => run.world.ue.ue.nas.deregister());
-
-/** Nothing differed from the recording, and nothing of the UE is left. */
-function settled(run: Replay): void {
-  expect({ unexpected: run.unexpected, missing: run.missing, withheld: run.withheld }).toEqual({
-    unexpected: [],
-    missing: [],
-    withheld: 0,
-  });
-  expect(run.world.left()).toEqual(nothing);
 }
 
 /** What an association of ours makes of the first answer in a capture. */
@@ -83,18 +66,7 @@ describe("Open5GS's AMF on our N2, in the guise of a gNB", () => {
   test.each([0, ...Array.from({ length: 10 }, (_, at) => 11 + at)])(
     '[TS24502 7.3] subscriber %i: registration, PDU session, release, deregistration',
     async (index) => {
-      const run = replay(conversation(index), index);
-      await start(run);
-      expect(happened(run)).toContain('registered');
-      await session(run);
-      expect(run.world.ue.events).toContainEqual(
-        expect.objectContaining({ type: 'sessionUp', pduSessionId: 1 }),
-      );
-      await release(run);
-      expect(happened(run)).toContain('sessionDown');
-      await deregister(run);
-      expect(happened(run).at(-1)).toBe('closed');
-      settled(run);
+      await wholeLife(replay(conversation(index), index));
     },
   );
 
@@ -131,7 +103,7 @@ describe("what else Open5GS's AMF did on our N2", () => {
   test('[TS38413 8.3.3] deregistration with the session still up', async () => {
     const run = replay(conversation(1), 1);
     await start(run);
-    await session(run);
+    await openSession(run);
     await deregister(run);
     expect(happened(run).at(-1)).toBe('closed');
     settled(run);
@@ -140,13 +112,13 @@ describe("what else Open5GS's AMF did on our N2", () => {
   test('[TS38413 8.3.2] a UE that leaves, and comes again', async () => {
     const left = replay(conversation(2), 2);
     await start(left);
-    await session(left);
+    await openSession(left);
     await left.step(() => left.world.ue.ue.disconnect());
     settled(left);
     const again = replay(conversation(2, 1), 2);
     await start(again);
-    await session(again);
-    await release(again);
+    await openSession(again);
+    await endSession(again);
     await deregister(again);
     settled(again);
   });
@@ -164,8 +136,8 @@ describe("what else Open5GS's AMF did on our N2", () => {
     await start(run);
     await run.step(() => run.world.ue.ue.resume());
     expect(happened(run)).toContain('registered');
-    await session(run);
-    await release(run);
+    await openSession(run);
+    await endSession(run);
     await deregister(run);
     expect(happened(run).at(-1)).toBe('closed');
     settled(run);
@@ -197,7 +169,7 @@ describe("what else Open5GS's AMF did on our N2", () => {
   test('[TS38413 8.7.1] the association is lost under a UE: it ends', async () => {
     const run = replay(conversation(32), 32);
     await start(run);
-    await session(run);
+    await openSession(run);
     await run.step(() => run.world.loseAmf());
     expect(happened(run).at(-1)).toBe('closed');
     expect(run.world.left()).toEqual(nothing);
