@@ -32,6 +32,19 @@ const keyFiles = z.strictObject({
   transportKeyFile: z.string().describe('32 octets that seal the files'),
 });
 
+/** A key that a hardware module keeps; epochs' keys are wrapped there by AES-GCM. */
+const pkcs11 = z.strictObject({
+  module: z.string().describe("path of the module's library, such as that of SoftHSM"),
+  token: z.string().min(1).describe('label of the token'),
+  key: z.string().min(1).describe('label of an AES-256 key that may encrypt and decrypt'),
+  pin: z
+    .union([
+      z.strictObject({ file: z.string().describe('path of the file') }),
+      z.strictObject({ credential: z.string().describe('name in LoadCredential= of systemd') }),
+    ])
+    .describe("the token user's"),
+});
+
 const audit = z.strictObject({
   signingKey: z.string().describe('PEM file of an Ed25519 or ML-DSA private key'),
   checkpoints: z.string().describe('file that signed checkpoints are appended to'),
@@ -81,9 +94,12 @@ export const qkdSchema = z
       .union([
         z.strictObject({ file: z.string().describe('path of the file') }),
         z.strictObject({ credential: z.string().describe('name in LoadCredential= of systemd') }),
+        z.strictObject({ pkcs11: pkcs11.describe('a key in a token') }),
       ])
       .optional()
-      .describe('32 octets that keys at rest depend on; without it they end with the process'),
+      .describe(
+        'what keys at rest depend on: 32 octets, or a key in a token; without it they end with the process',
+      ),
     maxKeyAgeMs: z.number().int().positive().optional().describe('a key older than this is never used'),
     audit: audit.optional().describe('signed checkpoints of the audit record'),
     keying: keyingSchema.optional().describe('who gets quantum keys when they are scarce'),

@@ -120,5 +120,6 @@ export {
   REFUSAL_REASONS,
   type RefusalReason,
 } from './store/reply.ts';
+export type { KeyEncryption } from './store/sealer.ts';
 export { KeyStorageError, type StorageFault } from './store/storage-error.ts';
 export type { Clock } from './store/store-clock.ts';

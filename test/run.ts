@@ -22,6 +22,10 @@ const needs = {
     met: () => existsSync('/usr/lib/postgresql'),
     otherwise: 'PostgreSQL is not installed (Debian package postgresql)',
   },
+  softhsm: {
+    met: () => runs('softhsm2-util'),
+    otherwise: 'SoftHSM is not installed (Debian package softhsm2)',
+  },
   hostapd: { met: () => runs('hostapd'), otherwise: 'hostapd is not installed (Debian package hostapd)' },
   dnsmasq: {
     met: () => runs('dnsmasq'),

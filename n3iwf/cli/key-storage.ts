@@ -1,11 +1,19 @@
 /** Opens the key storage and the keys around it as the configuration names them. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { Checkpointer, type KeyStorage, KeyStorageError, Secret, signsCheckpoints } from '#qkd';
+import {
+  Checkpointer,
+  type KeyEncryption,
+  type KeyStorage,
+  KeyStorageError,
+  Secret,
+  signsCheckpoints,
+} from '#qkd';
 import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { checkpointFile, checkpointSyslog } from '../io/checkpoint-places.ts';
-import { monotonicMs } from '../io/machine.ts';
+import { monotonicMs, randomOctets } from '../io/machine.ts';
+import { openToken } from '../io/pkcs11.ts';
 import { PostgresKeyStorage } from '../io/postgres-key-storage.ts';
 import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
 import { readNamedFile } from './configuration-file.ts';
@@ -25,15 +33,15 @@ export async function openKeyStorage(place: string): Promise<KeyStorage> {
 
 /**
  * The key-encryption key: 32 octets, raw or as 64 hexadecimal digits, from a file or from a credential of the service
- * manager (`LoadCredential=` of systemd, which names its folder in CREDENTIALS_DIRECTORY).
+ * manager (`LoadCredential=` of systemd, which names its folder in CREDENTIALS_DIRECTORY), or a key that stays in a token.
  *
  * @returns undefined when none is configured: keys that wait then end with the process
- * @throws OperatorError N3IWF_E_CONFIG
+ * @throws OperatorError N3IWF_E_CONFIG, or N3IWF_E_STORE where the token cannot be used
  */
 export function readKeyEncryptionKey(
   config: Pick<QkdConfig, 'keyEncryptionKey' | 'store'>,
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-): Secret | undefined {
+  environment: Environment = process.env,
+): Secret | KeyEncryption | undefined {
   const named = config.keyEncryptionKey;
   if (named === undefined) {
     if (!config.store.startsWith('postgres')) return undefined;
@@ -42,18 +50,47 @@ export function readKeyEncryptionKey(
       'qkd.keyEncryptionKey: is missing; nodes that share a store need the same one',
     );
   }
-  if ('file' in named) return asKey('qkd.keyEncryptionKey.file', named.file);
-  const folder = environment.CREDENTIALS_DIRECTORY;
-  if (folder === undefined)
-    throw new OperatorError(
-      'N3IWF_E_CONFIG',
-      'qkd.keyEncryptionKey.credential: CREDENTIALS_DIRECTORY is not set; start by a service with LoadCredential=',
-    );
-  return asKey('qkd.keyEncryptionKey.credential', join(folder, named.credential));
+  if (!('pkcs11' in named)) return asKey(...placeOf('qkd.keyEncryptionKey', named, environment));
+  const { pin, ...token } = named.pkcs11;
+  const octets = readNamedFile(...placeOf('qkd.keyEncryptionKey.pkcs11.pin', pin, environment));
+  try {
+    return openToken({ ...token, pin: withoutLineEnd(octets), random: randomOctets });
+  } catch (error) {
+    throw new OperatorError('N3IWF_E_STORE', error instanceof Error ? error.message : String(error));
+  } finally {
+    octets.fill(0);
+  }
 }
 
-/** What the configuration says of keys at rest and of their age, as a store takes it. @throws OperatorError N3IWF_E_CONFIG */
-export function readKeyPolicy(config: QkdConfig): { keyEncryptionKey?: Secret; maxAgeMs?: number } {
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The name of a secret in the configuration, and its path. */
+function placeOf(
+  name: string,
+  place: { readonly file: string } | { readonly credential: string },
+  environment: Environment,
+): [string, string] {
+  if ('file' in place) return [`${name}.file`, place.file];
+  const folder = environment.CREDENTIALS_DIRECTORY;
+  if (folder !== undefined) return [`${name}.credential`, join(folder, place.credential)];
+  throw new OperatorError(
+    'N3IWF_E_CONFIG',
+    `${name}.credential: CREDENTIALS_DIRECTORY is not set; start by a service with LoadCredential=`,
+  );
+}
+
+/** An editor's line end is no part of a PIN. */
+function withoutLineEnd(octets: Uint8Array): Uint8Array {
+  let length = octets.length;
+  while (length > 0 && (octets[length - 1] === 0x0a || octets[length - 1] === 0x0d)) length--;
+  return octets.subarray(0, length);
+}
+
+/** What the configuration says of keys at rest and of their age, as a store takes it. @throws OperatorError as above */
+export function readKeyPolicy(config: QkdConfig): {
+  keyEncryptionKey?: Secret | KeyEncryption;
+  maxAgeMs?: number;
+} {
   const keyEncryptionKey = readKeyEncryptionKey(config);
   const { maxKeyAgeMs } = config;
   return {
@@ -80,9 +117,7 @@ function asKey(name: string, path: string): Secret {
 
 /** Line ends behind the digits are let pass. */
 function fromHex(octets: Uint8Array): Uint8Array | undefined {
-  let length = octets.length;
-  while (length > 0 && (octets[length - 1] === 0x0a || octets[length - 1] === 0x0d)) length--;
-  if (length !== 64) return undefined;
+  if (withoutLineEnd(octets).length !== 64) return undefined;
   const key = new Uint8Array(32);
   for (let index = 0; index < 64; index++) {
     const digit = hexDigit(octets[index] ?? 0);

@@ -16,7 +16,7 @@ import { Ledger, type Pair } from './ledger.ts';
 import { type KeyState, SEALED_STATES } from './lifecycle.ts';
 import { MasterPool, type PoolMarks } from './master-pool.ts';
 import { type KeyReply, refused } from './reply.ts';
-import { Sealer } from './sealer.ts';
+import { type KeyEncryption, Sealer } from './sealer.ts';
 import { storageReason } from './storage-error.ts';
 import { type Clock, StoreClock } from './store-clock.ts';
 
@@ -36,10 +36,11 @@ export interface KeyStoreParts {
   readonly clock: Clock;
   readonly random: (length: number) => Uint8Array;
   /**
-   * Wraps the keys of the epochs that seal prefetched keys, 32 octets; taken over and wiped by the store. Without it a
-   * fresh one is made, so that keys prefetched by an earlier process are burnt; stores that share a storage need the same.
+   * Wraps the keys of the epochs that seal prefetched keys: 32 octets, taken over and wiped by the store, or a key that is
+   * kept elsewhere and closed with the store. Without it a fresh one is made, so that keys prefetched by an earlier process
+   * are burnt; stores that share a storage need the same.
    */
-  readonly keyEncryptionKey?: Secret;
+  readonly keyEncryptionKey?: Secret | KeyEncryption;
   readonly maxAgeMs?: number;
   /** Prefetch for {@link KeyStore.obtain}; without it every key is asked for when it is needed. */
   readonly pool?: Partial<PoolMarks>;
@@ -101,7 +102,7 @@ export class KeyStore {
     const { storage, random } = parts;
     const kek = parts.keyEncryptionKey ?? Secret.own(random(32));
     const sealer = new Sealer(kek, random);
-    kek.wipe();
+    if (kek instanceof Secret) kek.wipe();
     const clock = new StoreClock(parts.clock, (await storage.lastAudit())?.atMs ?? 0);
     // Epoch by epoch: what another node begins meanwhile is not lost.
     const lost = (await storage.epochs()).filter((row) => !sealer.load(row));

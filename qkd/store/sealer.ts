@@ -25,20 +25,28 @@ export interface SealContext {
   readonly epoch: string;
 }
 
+/** A key-encryption key that is used where it lies, such as in a hardware module. `data` is bound to what is wrapped. */
+export interface KeyEncryption {
+  /** The key of an epoch, wrapped; throws when the module fails. */
+  wrap(key: Uint8Array, data: Uint8Array): Uint8Array;
+  /** Undefined when it was wrapped under another key or for other data; throws when the module fails. */
+  unwrap(wrapped: Uint8Array, data: Uint8Array): Uint8Array | undefined;
+  /** Nothing more is asked of it. */
+  close(): void;
+}
+
 /** Holds the keys of the epochs that the key-encryption key opens. */
 export class Sealer {
-  /** Set up once; OpenSSL's copy of the bytes is cleaned when the object goes. */
-  #kek: KeyObject | undefined;
+  #kek: KeyEncryption | undefined;
   readonly #epochs = new Map<string, KeyObject>();
   readonly #random: (length: number) => Uint8Array;
   #current: string | undefined;
   #ivs = new Uint8Array(0);
 
-  /** `kek`: 32 octets; may be wiped once this returns. */
-  constructor(kek: Secret, random: (length: number) => Uint8Array) {
-    if (kek.length !== 32) throw new Error('a key-encryption key has 32 octets');
-    this.#kek = kek.use((bytes) => createSecretKey(bytes));
+  /** `kek`: 32 octets, which may be wiped once this returns; or a key that is kept elsewhere. */
+  constructor(kek: Secret | KeyEncryption, random: (length: number) => Uint8Array) {
     this.#random = random;
+    this.#kek = kek instanceof Secret ? inMemory(kek, () => this.#nextIv()) : kek;
   }
 
   /** The epoch that new keys are sealed in; undefined before the first. */
@@ -67,7 +75,7 @@ export class Sealer {
   /** Takes an epoch from the storage; false when it is destroyed or wrapped under another key-encryption key. */
   load(row: EpochRow): boolean {
     if (row.wrapped === undefined) return false;
-    const key = decrypt(this.#kekKey(), epochData(row.epoch), row.wrapped);
+    const key = this.#kekKey().unwrap(row.wrapped, epochData(row.epoch));
     if (key === undefined) return false;
     this.#take(row.epoch, key);
     return true;
@@ -77,7 +85,7 @@ export class Sealer {
   begin(): EpochRow & { readonly wrapped: Uint8Array } {
     const epoch = Buffer.from(this.#random(8)).toString('hex');
     const key = Uint8Array.from(this.#random(32));
-    const wrapped = encrypt(this.#kekKey(), this.#nextIv(), epochData(epoch), key);
+    const wrapped = this.#kekKey().wrap(key, epochData(epoch));
     this.#take(epoch, key);
     return { epoch, wrapped };
   }
@@ -111,12 +119,13 @@ export class Sealer {
 
   /** Forgets every key: what is sealed stays sealed. */
   close(): void {
+    this.#kek?.close();
     this.#kek = undefined;
     this.#epochs.clear();
     this.#current = undefined;
   }
 
-  #kekKey(): KeyObject {
+  #kekKey(): KeyEncryption {
     if (this.#kek === undefined) throw new Error('the sealer is closed');
     return this.#kek;
   }
@@ -128,6 +137,17 @@ export class Sealer {
     this.#ivs = this.#ivs.subarray(IV_OCTETS);
     return iv;
   }
+}
+
+/** Set up once; OpenSSL's copy of the octets is cleaned when the object goes. */
+function inMemory(kek: Secret, nextIv: () => Uint8Array): KeyEncryption {
+  if (kek.length !== 32) throw new Error('a key-encryption key has 32 octets');
+  const key = kek.use((bytes) => createSecretKey(bytes));
+  return {
+    wrap: (plain, data) => encrypt(key, nextIv(), data, plain),
+    unwrap: (wrapped, data) => decrypt(key, data, wrapped),
+    close: () => {},
+  };
 }
 
 function encrypt(key: KeyObject, iv: Uint8Array, data: Uint8Array, plain: Uint8Array): Uint8Array {
