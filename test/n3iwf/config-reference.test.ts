@@ -28,7 +28,9 @@ describe('the list of keys', () => {
     expect(at('userPlane.dscp').form).toBe('map to whole number 0 to 63');
     expect(at('n2.amfs')).toMatchObject({ form: 'list of sections', required: true });
     expect(at('n2.amfs[].port')).toMatchObject({ byDefault: 38412, variable: undefined });
-    expect(at('qkd.keyEncryptionKey').form).toBe('section with `file`, or section with `credential`');
+    expect(at('qkd.keyEncryptionKey').form).toBe(
+      'section with `file`, or section with `credential`, or section with `pkcs11`',
+    );
     expect(at('userPlane.clampMss').form).toBe('`true` or `false`');
   });
 
