@@ -67,7 +67,7 @@ export class Gateway implements Node {
   readonly keying: KeyingWatch;
   private readonly forcedRekeys = new ForcedRekeys(this);
   readonly heldNas = new HeldNas(this);
-  readonly ues = new UeRegistry();
+  readonly ues = new UeRegistry(1, (ue) => this.journal.ueGone(ue.id));
   innerAddresses: InnerNetwork;
   readonly teids = new NumberAllocator(1, 0xffffffff);
   readonly plane: UserspacePlane;

@@ -7,13 +7,15 @@ export type Labels = Readonly<Record<string, string>>;
 export interface Sample {
   readonly labels?: Labels;
   readonly value: number;
+  /** What stands behind the name, for the parts of a histogram. */
+  readonly suffix?: '_bucket' | '_sum' | '_count';
 }
 
 /** What stands in front of the samples of one name. */
 export interface MetricHead {
   readonly name: string;
-  /** A counter only grows while the process lives; a gauge may do anything. */
-  readonly type: 'counter' | 'gauge';
+  /** A counter only grows while the process lives; a gauge may do anything; a histogram has buckets, sum and count. */
+  readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
 }
 
@@ -43,6 +45,22 @@ function valueText(value: number): string {
 /** The text of one metric: its head, then a line a sample; a metric without samples has only its head. */
 export function expose({ name, type, help }: MetricHead, samples: Iterable<Sample>): string {
   const lines = [`# HELP ${name} ${escaped(help, /[\\\n]/g, helpEscapes)}`, `# TYPE ${name} ${type}`];
-  for (const { labels = {}, value } of samples) lines.push(`${name}${labelText(labels)} ${valueText(value)}`);
+  for (const { labels = {}, value, suffix = '' } of samples)
+    lines.push(`${name}${suffix}${labelText(labels)} ${valueText(value)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** The samples of one histogram: how many lie below each bound, the sum, and how many there are. */
+export function histogramSamples(
+  labels: Labels,
+  bounds: readonly number[],
+  { counts, sum }: { readonly counts: readonly number[]; readonly sum: number },
+): Sample[] {
+  let below = 0;
+  const buckets = counts.map((count, at): Sample => {
+    below += count;
+    const le = bounds[at] === undefined ? '+Inf' : String(bounds[at]);
+    return { suffix: '_bucket', labels: { ...labels, le }, value: below };
+  });
+  return [...buckets, { suffix: '_sum', labels, value: sum }, { suffix: '_count', labels, value: below }];
 }

@@ -4,8 +4,11 @@
  */
 import type { KeyCounts } from '#qkd';
 import type { Gateway } from '../gateway.ts';
+import { type AlarmName, alarmSeverities } from '../journal/alarms.ts';
+import { durationBounds } from '../journal/histogram.ts';
+import { type IkeEntry, type KeyMode, keyModeOf } from '../journal/sa-book.ts';
 import { type UeState, ueTransitions } from '../ue/states.ts';
-import { expose, type MetricHead, type Sample } from './exposition.ts';
+import { expose, histogramSamples, type MetricHead, type Sample } from './exposition.ts';
 
 /** Delays of the event loop beyond their time since the last reading, in s. */
 export interface LoopDelay {
@@ -39,7 +42,10 @@ export interface KeySupply {
 
 /** What the metrics are read from. */
 export interface MetricSources {
-  readonly gateway: Pick<Gateway, 'ues' | 'amfs' | 'n2Counters' | 'plane' | 'innerAddresses' | 'keyUses'>;
+  readonly gateway: Pick<
+    Gateway,
+    'ues' | 'amfs' | 'n2Counters' | 'plane' | 'innerAddresses' | 'keyUses' | 'journal'
+  >;
   /** IKE events since the start, by their type. */
   readonly ikeEvents: ReadonlyMap<string, number>;
   /** Undefined for a node without a key store; rejects when the store cannot be read. */
@@ -85,6 +91,29 @@ function sessions({ sources }: Snapshot): Sample[] {
   let sum = 0;
   for (const ue of sources.gateway.ues) sum += ue.sessions.size;
   return one(sum);
+}
+
+/** SAs that stand, by what their keys rest on; modes without one are there with 0. */
+const sasByMode =
+  (count: (mode: Map<KeyMode, number>, sa: IkeEntry) => void) =>
+  ({ sources }: Snapshot): Sample[] => {
+    const modes = new Map<KeyMode, number>(keyModes.map((mode) => [mode, 0]));
+    for (const sa of sources.gateway.journal.sas) if (sa.established) count(modes, sa);
+    return by('mode', modes);
+  };
+
+const keyModes: readonly KeyMode[] = ['hybrid', 'qkd', 'pqc', 'classical'];
+const addOne = (modes: Map<KeyMode, number>, mode: KeyMode) => modes.set(mode, (modes.get(mode) ?? 0) + 1);
+
+/** Alarms that stand, by name: several AMFs or UPFs may have the same. */
+function alarms({ sources }: Snapshot): Sample[] {
+  const counts = new Map<AlarmName, number>();
+  for (const { name } of sources.gateway.journal.alarms.standing())
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  return (Object.keys(alarmSeverities) as AlarmName[]).map((name) => ({
+    labels: { alarm: name, severity: alarmSeverities[name] },
+    value: counts.get(name) ?? 0,
+  }));
 }
 
 /** What may have become of a key that came from the KME. */
@@ -137,6 +166,50 @@ export const metrics: readonly Metric[] = [
     type: 'counter',
     help: 'What happened on IKE SAs, by the type of the event.',
     read: ({ sources }) => by('event', sources.ikeEvents),
+  },
+  {
+    name: 'n3iwf_procedure_duration_seconds',
+    type: 'histogram',
+    help: 'Time that procedures took, by protocol, procedure and result.',
+    read: ({ sources }) =>
+      [...sources.gateway.journal.procedures.series()].flatMap(({ protocol, procedure, result, times }) =>
+        histogramSamples({ protocol, procedure, result }, durationBounds, times),
+      ),
+  },
+  {
+    name: 'n3iwf_ngap_messages_total',
+    type: 'counter',
+    help: 'NGAP messages of UEs, by name and direction: in from the AMF, out to it.',
+    read: ({ sources }) =>
+      sources.gateway.journal.procedures
+        .messages()
+        .map(({ message, direction, count }) => ({ labels: { message, direction }, value: count })),
+  },
+  {
+    name: 'n3iwf_ike_sas',
+    type: 'gauge',
+    help: 'IKE SAs that stand, by what their keys rest on.',
+    read: sasByMode((modes, sa) => addOne(modes, keyModeOf(sa))),
+  },
+  {
+    name: 'n3iwf_child_sas',
+    type: 'gauge',
+    help: 'Child SAs, by what their keys rest on.',
+    read: sasByMode((modes, sa) => {
+      for (const { mode } of sa.children.values()) addOne(modes, mode);
+    }),
+  },
+  {
+    name: 'n3iwf_half_open_ike_sas',
+    type: 'gauge',
+    help: 'IKE SAs whose set-up is not over.',
+    read: ({ sources }) => one([...sources.gateway.journal.sas].filter((sa) => !sa.established).length),
+  },
+  {
+    name: 'n3iwf_alarms',
+    type: 'gauge',
+    help: 'Alarms that stand, by name; 0 where none does.',
+    read: alarms,
   },
   {
     name: 'n3iwf_amf_ready',

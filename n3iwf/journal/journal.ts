@@ -5,8 +5,9 @@
 import type { IkeEvent } from '#ikev2';
 import { AlarmBoard } from './alarms.ts';
 import { type Concern, EventFeed, type MessageStep } from './feed.ts';
+import { Procedures } from './procedures.ts';
 import { type IkeEntry, SaBook } from './sa-book.ts';
-import { eapStep, ikeMessageStep, initSteps, nasStep, ngapStep, stageOf } from './steps.ts';
+import { eapStep, ikeMessageStep, initRequestStep, nasStep, ngapStep, stageOf } from './steps.ts';
 
 /** The clocks that it reads, both in ms: that of the node, which does not go back, and that of the wall. */
 export interface JournalClock {
@@ -16,6 +17,12 @@ export interface JournalClock {
 
 /** Steps kept of a set-up whose UE has not shown itself yet. */
 const mostHeld = 32;
+
+/** What ends EAP, by the names of the packets. */
+const eapResults: ReadonlyMap<string, string> = new Map([
+  ['EAP-Success', 'success'],
+  ['EAP-Failure', 'failure'],
+]);
 
 /** A step that waits for its UE. */
 interface Held {
@@ -28,6 +35,7 @@ export class Journal {
   readonly feed: EventFeed;
   readonly sas = new SaBook();
   readonly alarms: AlarmBoard;
+  readonly procedures = new Procedures();
   private readonly clock: JournalClock;
   /** By the IKE SA's handle: strangers who only knock leave no trace in the feed. */
   private readonly held = new Map<number, Held[]>();
@@ -54,8 +62,7 @@ export class Journal {
     this.sas.note(event, this.clock.now());
     const entry = before ?? (ikeSaId === undefined ? undefined : this.sas.of(ikeSaId));
     if (entry === undefined) return;
-    if (event.type === 'ikeSaInitCompleted')
-      for (const step of initSteps(event.suite)) this.ofSa(entry, step);
+    if (event.type === 'ikeSaInitCompleted') this.ofSa(entry, initRequestStep());
     if (event.type === 'eapReceived') this.ofSa(entry, eapStep(event.packet, 'UE'));
     if (event.type === 'ikeSaClosed') this.close(entry, event.cause === 'timeout');
     const stage = stageOf(event);
@@ -71,20 +78,33 @@ export class Journal {
     const entry = this.sas.of(ikeSaId);
     if (entry === undefined) return;
     entry.ueId = ueId;
+    this.procedures.begin(ueId, 'eap', 'eap-5g', this.clock.now());
+    this.procedures.begin(ueId, 'ike', 'attach', entry.startedMs);
     this.release(entry);
     const { address, port } = entry.remote;
     this.feed.add({ kind: 'stage', name: 'started', detail: `${address}:${port}` }, concernOf(entry));
   }
 
+  /** Nothing of the UE is left. */
+  ueGone(ueId: number): void {
+    this.procedures.ueGone(ueId, this.clock.now());
+  }
+
   /** The UE's signalling SA is up. */
   ueAttached(ueId: number, ikeSa: number): void {
+    this.procedures.end(ueId, 'ike', 'attach', 'success', this.clock.now());
     this.feed.add({ kind: 'stage', name: 'attached' }, { ueId, ikeSa });
   }
 
   /** An EAP packet for the UE. */
   eapSent(ikeSaId: number, packet: Uint8Array): void {
     const entry = this.sas.of(ikeSaId);
-    if (entry !== undefined) this.ofSa(entry, eapStep(packet, 'N3IWF'));
+    if (entry === undefined) return;
+    const step = eapStep(packet, 'N3IWF');
+    this.ofSa(entry, step);
+    const result = eapResults.get(step.name);
+    if (result !== undefined && entry.ueId !== undefined)
+      this.procedures.end(entry.ueId, 'eap', 'eap-5g', result, this.clock.now());
   }
 
   /** A NAS message on a UE's NAS connection. */
@@ -95,6 +115,7 @@ export class Journal {
   /** An NGAP message; `ueId` is left out for one that names no UE of ours. */
   ngap(name: string, ies: unknown, from: 'N3IWF' | 'AMF', ueId: number | undefined): void {
     this.feed.add(ngapStep(name, ies, from), ueId === undefined ? {} : { ueId });
+    this.procedures.ngap(name, ies, from, ueId, this.clock.now());
   }
 
   private ofSa(entry: IkeEntry, step: MessageStep): void {

@@ -112,9 +112,16 @@ function awaitKey(
   coming: Promise<KeyReply>,
   give: (found: FoundKey | undefined) => void,
 ): void {
+  const askedMs = node.now();
+  const took = (result: string) =>
+    node.journal.procedures.took('kme', `${use} key`, result, node.now() - askedMs);
   coming.then(
-    (reply) => useReply(node, ikeSaId, use, reply, give),
+    (reply) => {
+      took(reply.status === 'ok' ? 'success' : reply.reason);
+      useReply(node, ikeSaId, use, reply, give);
+    },
     (error: unknown) => {
+      took('failure');
       node.log.error({ ikeSa: ikeSaId, use, error: String(error) }, 'the key store failed');
       give(undefined);
     },

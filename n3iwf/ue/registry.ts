@@ -10,8 +10,12 @@ export class UeRegistry {
   private readonly byId = new Map<number, UeContext>();
   private readonly byIkeSa = new Map<number, UeContext>();
 
+  /** Told of each UE that is taken out. */
+  private readonly removed: ((ue: UeContext) => void) | undefined;
+
   /** `firstId` is the lowest RAN-UE-NGAP-ID that is handed out. */
-  constructor(firstId = 1) {
+  constructor(firstId = 1, removed?: (ue: UeContext) => void) {
+    this.removed = removed;
     this.ids = new NumberAllocator(firstId, maxRanUeNgapId);
   }
 
@@ -28,6 +32,7 @@ export class UeRegistry {
     if (!this.byId.delete(ue.id)) return;
     this.byIkeSa.delete(ue.ikeSaId);
     this.ids.release(ue.id);
+    this.removed?.(ue);
   }
 
   /** Follows an IKE SA that was rekeyed. */

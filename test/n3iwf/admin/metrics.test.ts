@@ -47,6 +47,11 @@ describe('names', () => {
     for (const { name, type, help } of metrics) {
       expect(name).toMatch(/^n3iwf_[a-z0-9_]+$/);
       expect(name.endsWith('_total')).toBe(type === 'counter');
+      if (type === 'histogram') expect(name).toMatch(/_seconds$/);
+      // A unit is a base unit, in the plural, and stands at the end.
+      expect(name.replace('_per_second', '')).not.toMatch(
+        /_(?:second|octet|bytes?|minutes?|percent|kilo\w*)(?:_|$)/,
+      );
       expect(name).not.toMatch(/_(?:count|sum|bucket|gauge|counter|ms|milliseconds)(?:_|$)/);
       expect(help).toMatch(/\.$/);
     }
@@ -69,6 +74,47 @@ describe('the page of a node', () => {
     expect(during.get('n3iwf_inner_addresses_used')).toBe(1);
     expect(during.get('n3iwf_user_packets_total{direction="uplink"}')).toBeGreaterThan(0);
     expect([...during].find(([key]) => key.startsWith('n3iwf_amf_ready{amf="0"'))?.[1]).toBe(1);
+  });
+
+  it('counts procedures by result, with their times', async () => {
+    const world = new World();
+    await world.register();
+    await world.openSession();
+    world.ue.ue.nas.deregister();
+    await world.settle();
+    const page = await read(sourcesOf(world));
+    const count = (protocol: string, procedure: string, result = 'success') =>
+      page.get(
+        `n3iwf_procedure_duration_seconds_count{protocol="${protocol}",procedure="${procedure}",result="${result}"}`,
+      );
+    expect([count('ike', 'attach'), count('eap', 'eap-5g'), count('ngap', 'InitialContextSetup')]).toEqual([
+      1, 1, 1,
+    ]);
+    expect([count('ngap', 'PDUSessionResourceSetup'), count('ngap', 'UEContextRelease')]).toEqual([1, 1]);
+    expect(count('nas', 'amf-answer')).toBeGreaterThan(2);
+    expect(page.get('n3iwf_ngap_messages_total{message="InitialUEMessage",direction="out"}')).toBe(1);
+    const buckets = [...page].filter(([key]) =>
+      key.startsWith('n3iwf_procedure_duration_seconds_bucket{protocol="ike"'),
+    );
+    expect(buckets.at(-1)).toEqual([expect.stringContaining('le="+Inf"'), 1]);
+    for (const [at, [, value]] of buckets.entries())
+      expect(value).toBeGreaterThanOrEqual(buckets[at - 1]?.[1] ?? 0);
+  });
+
+  it('shows SAs by what their keys rest on, and alarms', async () => {
+    const world = new World({ auth: 'qkd', ppk: 'rfc9867' });
+    await world.register();
+    const page = await read(sourcesOf(world));
+    expect(page.get('n3iwf_ike_sas{mode="qkd"}')).toBe(1);
+    expect(page.get('n3iwf_child_sas{mode="qkd"}')).toBe(1);
+    expect(page.get('n3iwf_child_sas{mode="classical"}')).toBe(0);
+    expect(page.get('n3iwf_half_open_ike_sas')).toBe(0);
+    expect(
+      page.get('n3iwf_procedure_duration_seconds_count{protocol="kme",procedure="PPK key",result="success"}'),
+    ).toBe(1);
+    expect(page.get('n3iwf_alarms{alarm="amfLost",severity="critical"}')).toBe(0);
+    world.loseAmf();
+    expect((await read(sourcesOf(world))).get('n3iwf_alarms{alarm="amfLost",severity="critical"}')).toBe(1);
   });
 
   it('shows keys, events, lag and uptime', async () => {
