@@ -13,7 +13,7 @@ const told = (procedures: Procedures) =>
   );
 
 describe('procedures', () => {
-  it('take from their request to their answer, each for its UE', () => {
+  it('[TS38413 8.1] take from their request to their answer, each for its UE', () => {
     const procedures = new Procedures();
     procedures.ngap('PDUSessionResourceSetupRequest', {}, 'AMF', 1, 0);
     procedures.ngap('PDUSessionResourceSetupRequest', {}, 'AMF', 2, 100);
