@@ -263,6 +263,7 @@ export class Gateway implements Node {
     for (const { ue, answer } of this.awaited.expire(now)) {
       if (this.ues.ofId(ue.id) !== ue) continue;
       if (answer === 'UEContextReleaseCommand') this.releaseTimedOut(ue);
+      else if (answer === 'EapFailureTaken') this.ike((engine, at) => engine.deleteIkeSa(at, ue.ikeSaId));
       else keepDownlinkTunnels(this, ue);
     }
   }

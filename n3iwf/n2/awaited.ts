@@ -1,9 +1,12 @@
 import type { UeContext } from '../ue/context.ts';
 
-/** What an AMF owes for a UE: the answer to a release request, and the one to a modify indication. */
-export type AwaitedAnswer = 'UEContextReleaseCommand' | 'PDUSessionResourceModifyConfirm';
+/**
+ * What is owed: by an AMF for a UE the answer to a release request, and the one to a modify indication; by a UE that
+ * the AMF releases in the middle of EAP the sign that it took its EAP-Failure.
+ */
+export type AwaitedAnswer = 'UEContextReleaseCommand' | 'PDUSessionResourceModifyConfirm' | 'EapFailureTaken';
 
-/** How long an AMF may take over an answer, in ms. TS 38.413 sets no time: free5GC and Open5GS answer within a second. */
+/** How long an answer may take, in ms. TS 38.413 sets no time: free5GC and Open5GS answer within a second. */
 export const answerWaitMs = 10_000;
 
 interface Wait {
@@ -12,7 +15,7 @@ interface Wait {
   readonly at: number;
 }
 
-/** Answers of the AMF that are due, one of each kind for each UE. Every wait is equally long, so the oldest is due first. */
+/** Answers that are due, one of each kind for each UE. Every wait is equally long, so the oldest is due first. */
 export class AwaitedAnswers {
   private readonly waits = new Map<string, Wait>();
 

@@ -6,7 +6,10 @@ import type { ReleaseReason, UeContext } from '../../ue/context.ts';
 import type { InactivityWatch } from '../../ue/inactivity-watch.ts';
 import type { Report } from '../report.ts';
 
-/** The AMF ends the UE: the IKE SA goes first, the answer follows when it is gone [TS38413 8.3.3]. */
+/**
+ * The AMF ends the UE: the IKE SA goes first, the answer follows when it is gone [TS38413 8.3.3]. A UE that says nothing
+ * in the middle of EAP cannot be told, and keeps the AMF waiting for a while only.
+ */
 export function onUeContextReleaseCommand(
   node: Node,
   ue: UeContext,
@@ -19,13 +22,19 @@ export function onUeContextReleaseCommand(
   ue.releaseCommanded = true;
   ue.releaseReport = report;
   node.answered(ue, 'UEContextReleaseCommand');
-  if (ue.state === 'closed') node.forget(ue);
-  else endIkeSa(node, ue);
+  if (ue.state === 'closed') {
+    node.forget(ue);
+    return;
+  }
+  if (isAuthenticating(ue)) node.awaitAnswer(ue, 'EapFailureTaken');
+  endIkeSa(node, ue);
 }
+
+const isAuthenticating = ({ state }: UeContext) => state === 'starting' || state === 'registering';
 
 /** Ends the UE's IKE SA the way its state asks for: EAP-Failure before it is authenticated, a Delete after. */
 export function endIkeSa(node: Node, ue: UeContext): void {
-  const authenticating = ue.state === 'starting' || ue.state === 'registering';
+  const authenticating = isAuthenticating(ue);
   if (!ue.advance('release')) return;
   if (authenticating) sendEapToUe(node, ue, eapFailure(ue.eapIdentifier));
   else node.ike((engine, now) => engine.deleteIkeSa(now, ue.ikeSaId));

@@ -26,6 +26,36 @@ function copyOf(ies: ContextRequest): ContextRequest {
   return { ...ies, securityKey: { bits: Uint8Array.from(ies.securityKey.bits), length: 256 } };
 }
 
+/** Nothing of any UE is heard from the first message of the AMF to it on. */
+function deafAfterChallenge(): Pick<WorldOptions, 'n2' | 'channel'> {
+  let deaf = false;
+  return {
+    n2: (pdu, toAmf) => {
+      deaf ||= !toAmf && pdu.message === 'DownlinkNASTransport';
+      return pdu;
+    },
+    channel: (datagram) => (deaf ? [] : [datagram]),
+  };
+}
+
+describe('UE Context Release in the middle of EAP', () => {
+  const ueNgapIds = { choice: 'ueNgapIdPair', value: ids } as const;
+  const command = { message: 'UEContextReleaseCommand', ies: { ueNgapIds, cause: unspecified } } as const;
+
+  it('[TS38413 8.3.3] a UE that answers nothing more keeps the AMF waiting for ten seconds, not for the end of its set-up', async () => {
+    const world = new World(deafAfterChallenge());
+    await world.register();
+    await world.amfSends(command);
+    await world.pass(9_000);
+    expect(names(world)).not.toContain('UEContextReleaseComplete');
+    await world.pass(2_000);
+    expect(lastSent(world, 'UEContextReleaseComplete')).toMatchObject(ids);
+    expect(world.left()).toEqual(nothing);
+    await world.pass(120_000);
+    expect(sent(world, 'UEContextReleaseComplete')).toHaveLength(1);
+  });
+});
+
 /** Sends each Initial Context Setup Request through `change`, which says what the N3IWF gets in its place. */
 function withContextRequest(
   change: (ies: ContextRequest) => ContextRequest[],
