@@ -100,6 +100,15 @@ export const userPlaneSchema = z.strictObject({
     .max(1 << 20)
     .default(1024)
     .describe('packets of the anti-replay window of each Child SA'),
+  padTo: z
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(0)
+    .describe(
+      'octets up to which shorter packets to UEs are filled up in ESP, to hide their length; 0 never',
+    ),
   nwuMtu: mtu.default(1500).describe('octets of the largest IP packet on the path to UEs'),
   n3Mtu: mtu.default(1500).describe('octets of the largest IP packet on the path to UPFs'),
   childSas: z
@@ -366,7 +375,9 @@ function crossChecks(config: Config): string[] {
   if ((config.inner.pool6 === undefined) !== (config.inner.address6 === undefined)) {
     findings.push('inner.address6: goes with inner.pool6, and only one of them is there');
   }
-  const { plane, replayWindow } = config.userPlane;
+  const { plane, replayWindow, padTo } = config.userPlane;
+  if (plane === 'kernel' && padTo > 0)
+    findings.push('userPlane.padTo: has no effect, as userPlane.plane is "kernel"');
   if (plane === 'kernel' && replayWindow > mostReplayWindow) {
     findings.push(
       `userPlane.replayWindow: the kernel has windows of up to ${mostReplayWindow}, but it is ${replayWindow}`,

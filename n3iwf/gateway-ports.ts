@@ -46,7 +46,7 @@ export interface GatewayConfig {
   /** Limits of the user plane; without them no packet is too big and the window is the default. */
   readonly userPlane?: Pick<
     PlaneOptions,
-    'espWindow' | 'nwuMtu' | 'n3Mtu' | 'clampMss' | 'pathTimers' | 'greVariant'
+    'espWindow' | 'padTo' | 'nwuMtu' | 'n3Mtu' | 'clampMss' | 'pathTimers' | 'greVariant'
   >;
   /** How AMFs are told where UEs are. */
   readonly locate: Locate;

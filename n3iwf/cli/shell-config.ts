@@ -20,7 +20,7 @@ const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
  */
 export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig {
   const { ike, inner, n2, n3, qkd } = config;
-  const { replayWindow, gre, nwuMtu, n3Mtu, clampMss } = config.userPlane;
+  const { replayWindow, padTo, gre, nwuMtu, n3Mtu, clampMss } = config.userPlane;
   const endpoint = endpointConfig(config);
   const kernel = kernelPlaneOf(config, endpoint);
   const { preSharedKeyFile } = ike;
@@ -44,6 +44,7 @@ export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig 
       keying: keyingSettingsOf(ike.policy, qkd?.keying),
       userPlane: {
         espWindow: replayWindow,
+        padTo,
         greVariant: gre,
         nwuMtu,
         n3Mtu,

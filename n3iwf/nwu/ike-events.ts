@@ -1,4 +1,4 @@
-import type { IkeEvent } from '#ikev2';
+import { type IkeEvent, NOTIFY } from '#ikev2';
 import {
   completeInitialContextSetup,
   failInitialContextSetup,
@@ -8,6 +8,7 @@ import { releaseFlows, releaseSession } from '../n2/procedures/pdu-session-resou
 import { abandonSetup } from '../n2/procedures/pdu-session-resource-setup.ts';
 import type { Node } from '../node.ts';
 import { UeContext } from '../ue/context.ts';
+import type { PlaneChildSa } from '../userplane/plane.ts';
 import { refuseForCongestion } from './congestion.ts';
 import { onEapResponse } from './eap-exchange.ts';
 import { sendEapToUe } from './eap-send.ts';
@@ -103,7 +104,8 @@ function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): v
     hearRedundant(node, ue, event);
     return;
   }
-  const { child, rekeyed, tag } = event;
+  const { rekeyed, tag } = event;
+  const child = withWishes(event);
   const fresh = rekeyed === undefined && tag === undefined ? undefined : keyIdOf(child.ppkIdentity);
   if (fresh !== undefined) confirmKeys(node, [fresh]);
   node.log.info(
@@ -111,7 +113,7 @@ function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): v
     'Child SA is up',
   );
   if (rekeyed !== undefined) {
-    replaceChildSa(node, ue, rekeyed, event);
+    replaceChildSa(node, ue, rekeyed, child);
   } else if (tag !== undefined) {
     onSessionChildSa(node, ue, tag, child);
   } else {
@@ -159,15 +161,23 @@ function keyIdOf(identity: { readonly data: Uint8Array } | undefined): string | 
   return identity === undefined ? undefined : new TextDecoder().decode(identity.data);
 }
 
-function replaceChildSa(node: Node, ue: UeContext, old: number, event: EventOf<'childSaEstablished'>): void {
+/** The Child SA with what the UE's notifies ask of it [RFC7296 1.3.1]. */
+function withWishes({ child, notifies }: EventOf<'childSaEstablished'>): PlaneChildSa {
+  const refusesPadding = notifies.some(
+    ({ notifyType }) => notifyType === NOTIFY.ESP_TFC_PADDING_NOT_SUPPORTED,
+  );
+  return refusesPadding ? { ...child, refusesPadding } : child;
+}
+
+function replaceChildSa(node: Node, ue: UeContext, old: number, child: PlaneChildSa): void {
   const use = ue.childUses.get(old);
   if (use === undefined) return;
-  ue.childUses.set(event.child.id, use);
-  node.plane.installChildSa(ue.id, event.child, use, old);
+  ue.childUses.set(child.id, use);
+  node.plane.installChildSa(ue.id, child, use, old);
   if (use.kind !== 'pduSession') return;
   const session = ue.sessions.get(use.pduSessionId) ?? ue.sessionSetups.get(use.pduSessionId)?.session;
   session?.childSaIds.delete(old);
-  session?.childSaIds.add(event.child.id);
+  session?.childSaIds.add(child.id);
 }
 
 /**

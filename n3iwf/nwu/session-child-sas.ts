@@ -1,10 +1,9 @@
-import type { ChildSa } from '#ikev2';
 import type { Cause } from '#ngap';
 import { unmetSecurity } from '../n2/up-security.ts';
 import type { Node } from '../node.ts';
 import type { ChildSaWish, PduSession, UeContext } from '../ue/context.ts';
 import { requireAddress } from '../userplane/address.ts';
-import type { ChildUse } from '../userplane/plane.ts';
+import type { ChildUse, PlaneChildSa } from '../userplane/plane.ts';
 import { qosInfoNotify, upAddressNotify } from './notifies.ts';
 import { hostSelector } from './selectors.ts';
 
@@ -64,7 +63,7 @@ export function callOffChildSas(ue: UeContext, session: PduSession): void {
 }
 
 /** The UE agreed to a Child SA of a session. */
-export function onSessionChildSa(node: Node, ue: UeContext, tag: string, child: ChildSa): void {
+export function onSessionChildSa(node: Node, ue: UeContext, tag: string, child: PlaneChildSa): void {
   const wish = ue.childSaWishes.get(tag);
   ue.childSaWishes.delete(tag);
   const unmet = unmetSecurity(wish?.session.security, [child.suite]);

@@ -70,6 +70,8 @@ export class EspSender extends EspDirection {
   readonly #last: number;
   #scratch = new Uint8Array(2048);
   #sequence: number;
+  /** Shorter packets are filled up to so many octets, against the analysis of traffic [RFC4303 2.7]. */
+  #padTo = 0;
 
   /** `random` gives the IVs of CBC; `sequence` is the last number used, 0 for a fresh SA. */
   constructor(
@@ -87,6 +89,14 @@ export class EspSender extends EspDirection {
     this.#sequence = sequence;
   }
 
+  /**
+   * From now on no packet shows how long it is as long as it is shorter than `octets`. The receiver finds the end by the
+   * inner packet's own length, so this is for tunnel mode alone.
+   */
+  padTo(octets: number): void {
+    this.#padTo = octets;
+  }
+
   /** The number of the last packet. */
   get sequence(): number {
     return this.#sequence;
@@ -97,7 +107,7 @@ export class EspSender extends EspDirection {
    * only valid until the next call on this object.
    */
   prepare(length: number): Uint8Array {
-    const needed = length + 255 + trailerLength;
+    const needed = Math.max(length, this.#padTo) + 255 + trailerLength;
     if (this.#scratch.length < needed) this.#scratch = new Uint8Array(needed);
     return this.#scratch;
   }
@@ -113,7 +123,9 @@ export class EspSender extends EspDirection {
     // [RFC4303 3.3.3] the counter never cycles: a new SA must be there by then.
     if (this.#sequence >= this.#last) return undefined;
     this.#sequence++;
-    const plaintext = this.#pad(nextHeader, length);
+    const filled = Math.max(length, this.#padTo);
+    if (filled > length) this.#scratch.fill(0, length, filled);
+    const plaintext = this.#pad(nextHeader, filled);
     const { ivLength, icvLength } = this.cipher;
     const textAt = headerLength + ivLength;
     const packet = Buffer.allocUnsafe(textAt + plaintext.length + icvLength);

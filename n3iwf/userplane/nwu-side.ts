@@ -1,8 +1,10 @@
 import { type ChildSa, createCipher, type SocketAddress } from '#ikev2';
+import { requireAddress } from './address.ts';
 import type { SaTraffic } from './counters.ts';
 import { type EspCipher, EspReceiver, EspSender } from './esp.ts';
 import type { NasListenerPorts } from './nas-listener.ts';
-import type { ChildUse, PlanePorts } from './types.ts';
+import { largestEspPayload } from './path-mtu.ts';
+import type { ChildUse, PlaneChildSa, PlaneOptions, PlanePorts } from './types.ts';
 
 /**
  * Takes packets that go out by one Child SA. The relay writes an inner IP packet to where `prepare` says; `sealPrepared`
@@ -57,11 +59,19 @@ export interface NwuSide {
 
 /** A Child SA whose packets are sealed and opened here. */
 export function espEnds(
-  child: ChildSa,
+  child: PlaneChildSa,
   { random, createCipher: factory = createCipher }: Pick<PlanePorts, 'random' | 'createCipher'>,
-  window: number | undefined,
+  { espWindow, padTo = 0, nwuMtu }: Pick<PlaneOptions, 'espWindow' | 'padTo' | 'nwuMtu'>,
 ): SaEnds {
-  const receiver = new EspReceiver(child.spiIn, child.suite, child.keysIn, window, factory);
+  const receiver = new EspReceiver(child.spiIn, child.suite, child.keysIn, espWindow, factory);
   const sender = new EspSender(child.spiOut, child.suite, child.keysOut, random, 0, factory);
-  return { sender, receiver, sizes: receiver.cipher };
+  const { cipher } = receiver;
+  if (padTo > 0 && child.refusesPadding !== true) {
+    const most =
+      nwuMtu === undefined
+        ? padTo
+        : largestEspPayload(nwuMtu, cipher, requireAddress(child.remote.address), child.udpEncapsulation);
+    sender.padTo(Math.min(padTo, most));
+  }
+  return { sender, receiver, sizes: cipher };
 }

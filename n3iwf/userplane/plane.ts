@@ -1,4 +1,4 @@
-import type { ChildSa, SocketAddress } from '#ikev2';
+import type { SocketAddress } from '#ikev2';
 import { N3Addresses } from '../n3/addresses.ts';
 import {
   decodeGtpu,
@@ -25,13 +25,22 @@ import { largestUserPacket } from './path-mtu.ts';
 import {
   type FlowState,
   type NodeEnd,
+  nodeEnds,
   PlaneTables,
   reportUe,
   type SaState,
   type SessionState,
   type UeState,
 } from './tables.ts';
-import type { ChildUse, PlaneOptions, PlanePorts, PlaneSession, SessionUpdate, UeOptions } from './types.ts';
+import type {
+  ChildUse,
+  PlaneChildSa,
+  PlaneOptions,
+  PlanePorts,
+  PlaneSession,
+  SessionUpdate,
+  UeOptions,
+} from './types.ts';
 import { fitPacket, isIpType, isOfType, outerTos, withHeadroom } from './user-packet.ts';
 
 export type * from './types.ts';
@@ -44,7 +53,7 @@ export class UserspacePlane {
   private readonly ports: PlanePorts;
   private readonly options: PlaneOptions;
   /** This node's inner addresses, by the octets of an address of the family. */
-  private readonly ends = new Map<number, NodeEnd>();
+  private readonly ends: ReadonlyMap<number, NodeEnd>;
   private readonly n3Addresses: N3Addresses;
   private readonly n3: N3Side;
   private readonly paths: PathSupervisor | undefined;
@@ -61,8 +70,7 @@ export class UserspacePlane {
   constructor(options: PlaneOptions, ports: PlanePorts) {
     this.ports = ports;
     this.options = options;
-    this.addEnd(options.nasAddress, options.upAddress);
-    if (options.innerAddress6 !== undefined) this.addEnd(options.innerAddress6, options.innerAddress6);
+    this.ends = nodeEnds(options);
     this.n3Addresses = new N3Addresses(options.n3Address, options.moreN3Addresses ?? []);
     this.paths = this.superviseN3();
     this.tables = new PlaneTables(this.n3Addresses, this.paths);
@@ -76,12 +84,6 @@ export class UserspacePlane {
     };
     this.nasListener = new NasListener(options.nasPort, nasPorts);
     this.nas = ports.nwu?.openNas(nasPorts) ?? this.nasListener;
-  }
-
-  private addEnd(nasAddress: string, upAddress: string): void {
-    const up = requireAddress(upAddress);
-    const nextHeader = up.length === 4 ? IP_PROTOCOL.IPV4 : IP_PROTOCOL.IPV6;
-    this.ends.set(up.length, { nas: requireAddress(nasAddress), up, nextHeader });
   }
 
   private superviseN3(): PathSupervisor | undefined {
@@ -126,12 +128,12 @@ export class UserspacePlane {
    *
    * @throws Error where a kernel holds the Child SAs and refuses this one
    */
-  installChildSa(ueId: number, child: ChildSa, use: ChildUse, replaces?: number): void {
+  installChildSa(ueId: number, fresh: PlaneChildSa, use: ChildUse, replaces?: number): void {
     const ue = this.tables.ues.get(ueId);
     if (ue === undefined) return;
-    const ends =
-      this.ports.nwu?.open(ueId, ue.inner, child, use) ?? espEnds(child, this.ports, this.options.espWindow);
     const old = replaces === undefined ? undefined : this.tables.byChild.get(replaces);
+    const child = old?.child.refusesPadding === true ? { ...fresh, refusesPadding: true } : fresh;
+    const ends = this.ports.nwu?.open(ueId, ue.inner, child, use) ?? espEnds(child, this.ports, this.options);
     this.tables.addSa({
       child,
       ue,

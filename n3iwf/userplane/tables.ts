@@ -1,8 +1,9 @@
-import type { ChildSa, SocketAddress } from '#ikev2';
+import type { SocketAddress } from '#ikev2';
 import type { N3Address, N3Addresses } from '../n3/addresses.ts';
 import { GTPU_PORT } from '../n3/gtpu.ts';
 import type { PathSupervisor } from '../n3/paths.ts';
 import type { GreVariant } from '../nwu/gre.ts';
+import { requireAddress } from './address.ts';
 import {
   addTraffic,
   type FlowReport,
@@ -14,9 +15,12 @@ import {
   type UeReport,
 } from './counters.ts';
 import type { DropCounters } from './drops.ts';
+import { IP_PROTOCOL } from './ip.ts';
 import type { SaEnds } from './nwu-side.ts';
 import type {
   ChildUse,
+  PlaneChildSa,
+  PlaneOptions,
   PlaneSession,
   SessionUpdate,
   TunnelAddress,
@@ -30,6 +34,25 @@ export interface NodeEnd {
   readonly up: Uint8Array;
   /** The next header of ESP around IP packets of the family. */
   readonly nextHeader: number;
+}
+
+/** The ends of this node, by the octets of an address of their family. */
+export function nodeEnds({
+  nasAddress,
+  upAddress,
+  innerAddress6,
+}: Pick<PlaneOptions, 'nasAddress' | 'upAddress' | 'innerAddress6'>): ReadonlyMap<number, NodeEnd> {
+  const pairs = [
+    [nasAddress, upAddress],
+    ...(innerAddress6 === undefined ? [] : [[innerAddress6, innerAddress6]]),
+  ];
+  return new Map(
+    pairs.map(([nas = '', end = '']) => {
+      const up = requireAddress(end);
+      const nextHeader = up.length === 4 ? IP_PROTOCOL.IPV4 : IP_PROTOCOL.IPV6;
+      return [up.length, { nas: requireAddress(nas), up, nextHeader }];
+    }),
+  );
 }
 
 /** A UE in the plane. */
@@ -79,7 +102,7 @@ export interface SessionState {
 
 /** A Child SA in the plane. */
 export interface SaState extends Pick<SaEnds, 'sender' | 'receiver'> {
-  readonly child: ChildSa;
+  readonly child: PlaneChildSa;
   readonly ue: UeState;
   use: ChildUse;
   /** The session that it serves while there is one. */

@@ -1,4 +1,4 @@
-import type { SocketAddress } from '#ikev2';
+import type { ChildSa, SocketAddress } from '#ikev2';
 import type { PathTimers } from '../n3/paths.ts';
 import type { GreVariant } from '../nwu/gre.ts';
 import type { DropCause } from './drops.ts';
@@ -43,6 +43,12 @@ export interface PlaneSession {
 /** What may change of a session while it is up; what is left out stays. */
 export type SessionUpdate = Partial<Pick<PlaneSession, 'ulTunnel' | 'dlTeid' | 'qfis'>>;
 
+/** A Child SA as the IKE engine made it, and what the UE said of it besides. */
+export type PlaneChildSa = ChildSa & {
+  /** The UE takes no padding behind packets [RFC7296 1.3.1]. */
+  readonly refusesPadding?: boolean;
+};
+
 /** How one UE wants its packets. */
 export interface UeOptions {
   /** GRE header that the UE understands; the standard's without it. */
@@ -66,6 +72,8 @@ export interface PlaneOptions extends UeOptions {
   readonly pathTimers?: PathTimers;
   /** Packets of the anti-replay window; 1024 without it. */
   readonly espWindow?: number;
+  /** Octets up to which shorter packets in ESP are filled up, as far as the path has room; 0, or without it: none. */
+  readonly padTo?: number;
   /** Octets of the largest IP packet on the path to UEs; without it no packet is too big. */
   readonly nwuMtu?: number;
   /** The same for the path to UPFs. */

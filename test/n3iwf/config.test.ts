@@ -127,7 +127,7 @@ describe('configuration', () => {
     const config = readConfig({ ...usable, inner, n3: { address: '2001:db8::1' } }, 'n3iwf.yaml');
     expect(innerConfigOf(config)).toMatchObject({ address6: '2001:db8:45::1', dns: ['2001:db8::53'] });
     expect(config.userPlane).toEqual({
-      ...{ replayWindow: 1024, nwuMtu: 1500, n3Mtu: 1500, clampMss: true },
+      ...{ replayWindow: 1024, padTo: 0, nwuMtu: 1500, n3Mtu: 1500, clampMss: true },
       ...{ childSas: 'session', dscp: {}, gre: 'standard', greOf: {} },
       ...{ plane: 'userspace', interface: 'n3iwf0', interfaceKind: 'auto', marks: 0x4e000000 },
     });
@@ -141,6 +141,9 @@ describe('configuration', () => {
     const wide = { plane: 'kernel', replayWindow: 8192 };
     expect(complaint({ ...usable, userPlane: wide })).toContain(
       'userPlane.replayWindow: the kernel has windows',
+    );
+    expect(complaint({ ...usable, userPlane: { plane: 'kernel', padTo: 1 } })).toContain(
+      'userPlane.padTo: has no effect',
     );
     expect(complaint({ ...usable, userPlane: 'both' })).toContain('userPlane.plane');
     expect(complaint({ ...usable, userPlane: { ...wide, interface: '../eth0' } })).toContain(

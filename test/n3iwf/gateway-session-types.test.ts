@@ -227,3 +227,33 @@ describe('ESP outside of UDP', () => {
     expect(echoed(world, 1, 1)).toEqual([1]);
   });
 });
+
+describe('padding of ESP', () => {
+  it.each([
+    [false, 1000],
+    [true, 0],
+  ])('[RFC7296 1.3.1] with a UE that refuses it: %s', async (refusesPadding, least) => {
+    const lengths: number[] = [];
+    const world = await withSessions(['ipv4'], {
+      ue: { refusesPadding },
+      gateway: { userPlane: { padTo: 1000, nwuMtu: 1500 } },
+      channel: (datagram) => {
+        const isEsp = datagram.data.subarray(0, 4).some((octet) => octet !== 0);
+        if (datagram.from.address === '192.0.2.1' && datagram.from.port === 4500 && isEsp)
+          lengths.push(datagram.data.length);
+        return [datagram];
+      },
+    });
+    lengths.length = 0;
+    world.ue.ue.sessions.echoUdp(1, 1, server4, 1, 20);
+    await world.settle();
+    world.ue.ue.rekeyAll();
+    await world.settle();
+    world.ue.ue.sessions.echoUdp(1, 1, server4, 2, 20);
+    await world.settle();
+    expect(echoed(world, 1, 1)).toEqual([1, 2]);
+    // a rekey from the UE's side says nothing of padding: what it said of the SA before stands
+    for (const length of [lengths[0] ?? 0, lengths.at(-1) ?? 0])
+      expect([length > least, length < least + 200]).toEqual([true, true]);
+  });
+});

@@ -3,7 +3,12 @@ import { requireAddress } from '../../../n3iwf/userplane/address.ts';
 import type { DropCause } from '../../../n3iwf/userplane/drops.ts';
 import { EspReceiver, EspSender } from '../../../n3iwf/userplane/esp.ts';
 import { decodeIp, encodeIp, IP_PROTOCOL } from '../../../n3iwf/userplane/ip.ts';
-import { type ChildUse, type PlaneOptions, UserspacePlane } from '../../../n3iwf/userplane/plane.ts';
+import {
+  type ChildUse,
+  type PlaneChildSa,
+  type PlaneOptions,
+  UserspacePlane,
+} from '../../../n3iwf/userplane/plane.ts';
 import { TcpConnection } from '../../../n3iwf/userplane/tcp.ts';
 import { decodeTcp, encodeTcp } from '../../../n3iwf/userplane/tcp-segment.ts';
 
@@ -89,11 +94,11 @@ export class FakeUe {
     node.plane.addUe(id, inner);
   }
 
-  tunnel(use: ChildUse, replaces?: number): Tunnel {
+  tunnel(use: ChildUse, replaces?: number, more: Partial<PlaneChildSa> = {}): Tunnel {
     const id = ++lastChild;
     const keysIn = { encr: new Uint8Array(36).fill(id), integ: new Uint8Array(0) };
     const keysOut = { encr: new Uint8Array(36).fill(id + 100), integ: new Uint8Array(0) };
-    const child: ChildSa = {
+    const child: PlaneChildSa = {
       id,
       ikeSaId: this.id,
       spiIn: 0x1000 + id,
@@ -107,6 +112,7 @@ export class FakeUe {
       udpEncapsulation: true,
       local: NODE,
       remote: this.remote,
+      ...more,
     };
     this.node.plane.installChildSa(this.id, child, use, replaces);
     return {

@@ -50,6 +50,8 @@ export interface UeConfig {
    * or with more in the key than the flow.
    */
   readonly kernelGre?: boolean;
+  /** Takes no padding behind packets in ESP, and says so with each Child SA [RFC7296 1.3.1]. */
+  readonly refusesPadding?: boolean;
   /** QFIs that the UE refuses in the same way. */
   readonly refusesFlows?: readonly number[];
 }

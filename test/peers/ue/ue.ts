@@ -35,6 +35,13 @@ type EventOf<T extends IkeEvent['type']> = Extract<IkeEvent, { type: T }>;
 
 const moSignalling = 3;
 const qosInfoType = 55501;
+const nothing = new Uint8Array(0);
+const noPadding = {
+  protocol: 0,
+  spi: nothing,
+  notifyType: NOTIFY.ESP_TFC_PADDING_NOT_SUPPORTED,
+  data: nothing,
+};
 
 /**
  * A simulated UE on untrusted access, sans-I/O: registers by EAP-5G inside IKEv2, keeps its NAS connection in the
@@ -82,6 +89,7 @@ export class SimulatedUe {
           : {
               trafficSelectorsInitiator: request.trafficSelectorsInitiator,
               trafficSelectorsResponder: request.trafficSelectorsResponder,
+              ...(config.refusesPadding === true ? { notifies: [noPadding] } : {}),
             },
       informed: (_, notifies) => this.answerInformed(notifies),
       ...(ports.verifyCertificate === undefined ? {} : { verifyCertificate: ports.verifyCertificate }),
