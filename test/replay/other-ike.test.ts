@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { replay } from '../../n3iwf/cli/replay.ts';
 
-const folders = ['strongswan', 'strongswan6'];
+const folders = ['strongswan', 'strongswan6', 'libreswan'];
 const folderOf = (name: string) => fileURLToPath(new URL(`../captures/${name}/`, import.meta.url));
 
 /** Folder and name of each capture. */
@@ -29,7 +29,7 @@ interface Summary {
   }[];
 }
 
-describe("captures with strongSwan's charon", () => {
+describe("captures with strongSwan's charon and libreswan's pluto", () => {
   it('are all there', () => {
     expect(captures.length).toBeGreaterThan(20);
   });
