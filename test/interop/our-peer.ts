@@ -43,6 +43,9 @@ function all<T>(
   });
 }
 
+/** ESP proposals by their keywords. */
+export const esps = (words: readonly string[]) => all(parseEspProposal, words);
+
 /** IKE proposals by their keywords. */
 export const ike = (words: readonly string[]) => all(parseIkeProposal, words);
 

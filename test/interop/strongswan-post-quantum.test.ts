@@ -6,7 +6,7 @@
 import { describe, expect, test } from 'vitest';
 import { connectionText } from './connections.ts';
 import { stage } from './interop.ts';
-import { ike, ppkId } from './our-peer.ts';
+import { esps, ike, ppkId } from './our-peer.ts';
 
 const interop = stage();
 const esp = 'aes256gcm16';
@@ -41,6 +41,36 @@ describe.runIf(process.env.INTEROP_CHARON !== undefined)('strongSwan 6 and we', 
     interop.ours.connect('off', { remoteAuth: 'psk', localAuth: 'psk' });
     await interop.until(() => interop.count('childSaEstablished') === 1);
     await interop.terminate('answer');
+    await interop.untilGone();
+  });
+
+  test('[RFC9370 2.2.4] Child SA and IKE SA are rekeyed with ML-KEM from either side', async (context) => {
+    const rekeys = [
+      'Child SA rekey with ML-KEM (IKE_FOLLOWUP_KE)',
+      'IKE SA rekey with ML-KEM (IKE_FOLLOWUP_KE)',
+    ];
+    interop.claims(context, 'the peer starts', ...rekeys);
+    interop.claims(context, 'we start', ...rekeys);
+    const hybridEsp = 'aes256gcm16-x25519-ke1_mlkem768';
+    await interop.charon.add(`connections { ${connectionText('pq', { ike: hybrid, esp: hybridEsp })} }`);
+    await interop.open(undefined, { proposals: ike([hybrid]), childProposals: esps([hybridEsp]) });
+    await interop.initiate('pq');
+    await interop.charon.swanctl('--rekey', '--child', 'pqc');
+    await interop.until(
+      () => interop.count('childSaEstablished') === 2 && interop.count('childSaDeleted') === 1,
+    );
+    await interop.charon.swanctl('--rekey', '--ike', 'pq');
+    await interop.until(() => interop.count('ikeSaRekeyed') === 1);
+    interop.ours.command((engine, now, ikeSa, child) => engine.rekeyChildSa(now, ikeSa, child));
+    await interop.until(
+      () => interop.count('childSaEstablished') === 3 && interop.count('childSaDeleted') === 2,
+    );
+    interop.ours.command((engine, now, ikeSa) => engine.rekeyIkeSa(now, ikeSa));
+    await interop.until(() => interop.count('ikeSaRekeyed') === 2);
+    interop.ours.command((engine, now, ikeSa) => engine.checkLiveness(now, ikeSa));
+    await interop.until(() => interop.count('livenessConfirmed') >= 1);
+    expect(await interop.charon.swanctl('--list-sas')).toMatch(/ML_KEM_768/);
+    await interop.terminate('pq');
     await interop.untilGone();
   });
 
