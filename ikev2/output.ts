@@ -307,6 +307,8 @@ export interface ChildSa {
   readonly suiteName: string;
   readonly keysIn: ChildKeys;
   readonly keysOut: ChildKeys;
+  /** This side began the exchange that made it: the peer, which has answered, hears it already [RFC7296 2.8]. */
+  readonly startedHere?: true;
   readonly trafficSelectorsLocal: readonly TrafficSelector[];
   readonly trafficSelectorsRemote: readonly TrafficSelector[];
   readonly udpEncapsulation: boolean;

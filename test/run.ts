@@ -13,6 +13,7 @@ const needs = {
     met: () => runs('linux.uml') && runs('ip'),
     otherwise: 'linux.uml or ip is not installed (Debian packages user-mode-linux, kmod, iproute2)',
   },
+  ping: { met: () => runs('ping'), otherwise: 'ping is not installed (Debian package iputils-ping)' },
   charon: {
     met: () => existsSync('/usr/lib/ipsec/charon') && runs('swanctl'),
     otherwise:

@@ -98,6 +98,7 @@ export function establishChild(sa: IkeSa, child: ChildParameters): ChildRecord {
     udpEncapsulation: sa.nat.local || sa.nat.remote,
     local: sa.local,
     remote: sa.remote,
+    ...(child.started ? { startedHere: true as const } : {}),
     ...ppk,
     ...dueOf(record.life),
   };

@@ -135,14 +135,20 @@ export class GreSocket {
     return this.own.length === 16 ? ipv6HeaderOctets : 0;
   }
 
-  /** One batch in a turn of the event loop: the socket is told of again when there is more. */
-  private readBatch(): void {
+  /** Hands over everything that has come, however much. */
+  drain(): void {
+    while (this.isOpen && this.readBatch() === batch);
+  }
+
+  /** One batch in a turn of the event loop: the socket is told of again when there is more. @returns how many there were */
+  private readBatch(): number {
     for (let i = 0; i < batch; i++) {
       this.entryView.setUint32(i * entryOctets + 8, nameOctets, little);
       this.entryView.setBigUint64(i * entryOctets + 40, BigInt(controlOctets), little);
     }
     const count = libc().recvmmsg(this.fd, this.entries, batch, MSG_DONTWAIT);
     for (let i = 0; i < count && this.isOpen; i++) this.take(i);
+    return count;
   }
 
   private take(i: number): void {

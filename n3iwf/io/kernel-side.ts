@@ -1,4 +1,3 @@
-import { endianness } from 'node:os';
 import type { EspSuite } from '#ikev2';
 import { OperatorError } from '../errors.ts';
 import { encodeMessage, NLM_F } from '../kernel/netlink.ts';
@@ -7,19 +6,14 @@ import { type Marks, prefixesOf, removeOurs } from '../kernel/ours.ts';
 import * as platform from '../kernel/platform.ts';
 import type { LinkKind } from '../kernel/rtnetlink.ts';
 import { refusals, type SaLimits } from '../kernel/states.ts';
-import { encodeXfrm, UDP_ENCAP_ESPINUDP, XFRMNLGRP } from '../kernel/xfrm.ts';
+import { encodeXfrm, XFRMNLGRP } from '../kernel/xfrm.ts';
 import type { Log } from '../log.ts';
 import { requireAddress } from '../userplane/address.ts';
 import { GreSocket, GreSocketFault } from './gre-socket.ts';
-import { libc } from './libc.ts';
 import { NasServer } from './nas-server.ts';
 import { NetlinkSocket, NetlinkUnavailable } from './netlink.ts';
 import type { UdpAddress } from './udp.ts';
-import { descriptorOf } from './udp-tos.ts';
-
-const IPPROTO_UDP = 17;
-const UDP_ENCAP = 100;
-const little = endianness() === 'LE';
+import { leaveEspToKernel } from './udp-encap.ts';
 
 /** Where the kernel plane stands; all addresses are text. */
 export interface KernelSideConfig {
@@ -100,6 +94,9 @@ export class KernelSide {
         xfrm,
         nas: { send: (ueId, octets) => this.nas.send(ueId, octets), remove: (ueId) => this.nas.remove(ueId) },
         sendPacket: (packet, mark) => this.sendPacket(packet, mark),
+        drain: () => {
+          for (const socket of this.gre.values()) socket.drain();
+        },
       },
       { ...events, log: (fields, message) => log.info(fields, message) },
     );
@@ -187,15 +184,9 @@ export class KernelSide {
     }
   }
 
-  /** From now on the kernel takes ESP out of what comes to the port; IKE still comes up [RFC3948 2.2]. */
   private takeEspOutOf(natTraversal: UdpAddress): void {
-    const fd = descriptorOf(natTraversal);
-    const value = new DataView(new ArrayBuffer(4));
-    value.setInt32(0, UDP_ENCAP_ESPINUDP, little);
-    const result =
-      fd === undefined ? -1 : libc().setsockopt(fd, IPPROTO_UDP, UDP_ENCAP, new Uint8Array(value.buffer), 4);
-    if (result >= 0) return;
-    const reason = fd === undefined ? 'its socket is not found in /proc' : libc().describe(libc().errno());
+    const reason = leaveEspToKernel(natTraversal);
+    if (reason === undefined) return;
     throw new OperatorError(
       'N3IWF_E_PLATFORM',
       `ike.natTraversalPort: ESP in UDP cannot be left to the kernel: ${reason}`,

@@ -36,6 +36,8 @@ export interface KernelPorts {
   readonly nas: NasConnections;
   /** Sends an inner IP packet with a mark; false when the kernel did not take it. */
   sendPacket(packet: Uint8Array, mark: number): boolean;
+  /** Hands over the packets that have come by now, before their Child SA is forgotten. */
+  drain(): void;
 }
 
 /** Addresses and limits of the kernel side. */
@@ -49,6 +51,8 @@ export interface KernelNwuOptions extends states.StateOptions {
 interface Held {
   readonly ueId: number;
   sa: states.KernelSa;
+  /** The one that sends in its place until the UE is heard by this one, or the other is gone [RFC7296 2.8]. */
+  predecessor: Held | undefined;
   readonly traffic: SaTraffic;
   /** What the kernel had dropped when it was last asked. */
   readonly drops: { replay: number; integrity: number };
@@ -114,12 +118,13 @@ export class KernelNwu implements NwuSide {
   }
 
   /**
-   * Installs both states, the inbound one first, and the policy that sends by the new outbound one. What it replaces
-   * stays until it is closed [RFC7296 2.8].
+   * Installs both states, the inbound one first, and the policy that sends by the outbound one. What it replaces stays
+   * until it is closed, and sends where the UE began the rekey: it opens nothing new before our answer is there
+   * [RFC7296 2.8].
    *
    * @throws NetlinkRefusal when the kernel refuses a part; then none of it stays
    */
-  open(ueId: number, inner: Uint8Array, child: ChildSa, use: ChildUse): SaEnds {
+  open(ueId: number, inner: Uint8Array, child: ChildSa, use: ChildUse, replaces?: number): SaEnds {
     const ue = this.ues.get(ueId);
     const number = ue === undefined ? undefined : this.numbers.allocate();
     if (ue === undefined || number === undefined) throw new Error('no number is left for a Child SA');
@@ -131,13 +136,15 @@ export class KernelNwu implements NwuSide {
       own: ue.own,
       remote: this.remoteOf(ueId) ?? child.remote,
     };
+    const waits = replaces !== undefined && child.startedHere !== true;
+    const predecessor = waits ? this.byChild.get(replaces) : undefined;
     try {
-      this.install(ue, sa);
+      this.install(ue, sa, predecessor !== undefined && sa.isSignalling);
     } catch (error) {
       this.numbers.release(number);
       throw error;
     }
-    const held: Held = { ueId, sa, traffic: newSaTraffic(), drops: { replay: 0, integrity: 0 } };
+    const held: Held = { ueId, sa, predecessor, traffic: newSaTraffic(), drops: { replay: 0, integrity: 0 } };
     this.byChild.set(child.id, held);
     this.byNumber.set(number, held);
     return {
@@ -157,7 +164,8 @@ export class KernelNwu implements NwuSide {
     return [...this.byChild.values()].filter((held) => held.ueId === ueId);
   }
 
-  private install(ue: Ue, sa: states.KernelSa): void {
+  /** NAS has one policy for all signalling SAs of a UE: it stays with the older one while `policyStays`. */
+  private install(ue: Ue, sa: states.KernelSa, policyStays: boolean): void {
     const local = requireAddress(sa.child.local.address);
     const { options } = this;
     try {
@@ -166,10 +174,11 @@ export class KernelNwu implements NwuSide {
       this.demand([
         states.inboundState(sa, options),
         states.outboundState(sa, options),
-        states.outboundPolicy(sa, options),
+        ...(policyStays ? [] : [states.outboundPolicy(sa, options)]),
       ]);
     } catch (error) {
-      this.attempt(this.removal(sa));
+      const [policy, ...rest] = this.removal(sa);
+      this.attempt(policyStays || policy === undefined ? rest : [policy, ...rest]);
       throw error;
     }
   }
@@ -187,26 +196,34 @@ export class KernelNwu implements NwuSide {
     const held = this.byChild.get(childSaId);
     if (held === undefined) return;
     this.byChild.delete(childSaId);
-    this.byNumber.delete(held.sa.number);
-    this.numbers.release(held.sa.number);
+    for (const other of this.byChild.values())
+      if (other.predecessor === held) other.predecessor = held.predecessor;
     const [policy, ...rest] = this.removal(held.sa);
-    const successor = held.sa.isSignalling
-      ? this.heldOf(held.ueId).findLast(({ sa }) => sa.isSignalling)
-      : undefined;
-    // the one policy of all signalling SAs of a UE is the newest one's
+    const successor = held.sa.isSignalling ? this.signallingOf(held.ueId) : undefined;
     const first = successor === undefined ? policy : states.outboundPolicy(successor.sa, this.options);
     this.attempt([...(first === undefined ? [] : [first]), ...rest]);
+    this.ports.drain();
+    this.byNumber.delete(held.sa.number);
+    this.numbers.release(held.sa.number);
+  }
+
+  /** The signalling SA by which NAS goes to a UE. */
+  private signallingOf(ueId: number): Held | undefined {
+    return this.heldOf(ueId).findLast(({ sa, predecessor }) => sa.isSignalling && predecessor === undefined);
   }
 
   /** Sends an inner packet through a Child SA; false when it is not there or the kernel took it not. */
   send(childSaId: number, packet: Uint8Array): boolean {
-    const held = this.byChild.get(childSaId);
+    let held = this.byChild.get(childSaId);
+    while (held?.predecessor !== undefined) held = held.predecessor;
     return held !== undefined && this.ports.sendPacket(packet, held.sa.number);
   }
 
-  /** The Child SA through which a packet with this mark came. */
+  /** The Child SA through which a packet with this mark came: from then on packets to the UE take it as well. */
   childOf(mark: number): number | undefined {
-    return this.byNumber.get(mark)?.sa.child.id;
+    const held = this.byNumber.get(mark);
+    if (held !== undefined) held.predecessor = undefined;
+    return held?.sa.child.id;
   }
 
   /** Sends to another address from now on, with what came so far still counted: MOBIKE, or a NAT that forgot [RFC4555 3.5]. */
@@ -237,8 +254,7 @@ export class KernelNwu implements NwuSide {
 
   /** Whether the UE's packets of this kind go by this Child SA. */
   private isCurrent(held: Held): boolean {
-    const { isSignalling } = held.sa;
-    return !isSignalling || this.heldOf(held.ueId).findLast(({ sa }) => sa.isSignalling) === held;
+    return !held.sa.isSignalling || this.signallingOf(held.ueId) === held;
   }
 
   /** Takes a message of the kernel's own accord. */

@@ -40,11 +40,12 @@ export interface NasEnd {
  */
 export interface NwuSide {
   /**
-   * Puts a Child SA in force both ways for the UE at `inner`, 4 or 16 octets; the one that it replaces stays.
+   * Puts a Child SA in force both ways for the UE at `inner`, 4 or 16 octets. The one that it replaces stays, and may
+   * carry what goes out until the UE is known to hear the new one.
    *
    * @throws Error when the kernel refuses: the UE ends by it
    */
-  open(ueId: number, inner: Uint8Array, child: ChildSa, use: ChildUse): SaEnds;
+  open(ueId: number, inner: Uint8Array, child: ChildSa, use: ChildUse, replaces?: number): SaEnds;
   /** Takes it out of force. */
   close(childSaId: number): void;
   /** Sends what a sender of `open` sealed, an inner IP packet that is good during the call; false when it was not taken. */

@@ -133,7 +133,8 @@ export class UserspacePlane {
     if (ue === undefined) return;
     const old = replaces === undefined ? undefined : this.tables.byChild.get(replaces);
     const child = old?.child.refusesPadding === true ? { ...fresh, refusesPadding: true } : fresh;
-    const ends = this.ports.nwu?.open(ueId, ue.inner, child, use) ?? espEnds(child, this.ports, this.options);
+    const ends =
+      this.ports.nwu?.open(ueId, ue.inner, child, use, replaces) ?? espEnds(child, this.ports, this.options);
     this.tables.addSa({
       child,
       ue,
@@ -163,8 +164,8 @@ export class UserspacePlane {
   removeChildSa(childSaId: number): void {
     const sa = this.tables.byChild.get(childSaId);
     if (sa === undefined) return;
+    this.ports.nwu?.close(childSaId); // hands over what has come by it
     this.tables.removeSa(sa);
-    this.ports.nwu?.close(childSaId);
     sa.sender.dispose();
     sa.receiver?.dispose();
   }

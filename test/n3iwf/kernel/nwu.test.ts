@@ -39,6 +39,7 @@ function side(options: Partial<KernelNwuOptions> = {}) {
   const kernel = new FakeKernel();
   const told: string[] = [];
   const sent: number[] = [];
+  let drained = () => {};
   const nwu = new KernelNwu(
     {
       window: 1024,
@@ -53,6 +54,7 @@ function side(options: Partial<KernelNwuOptions> = {}) {
       xfrm: kernel,
       nas: { send: (ueId) => told.push(`nas ${ueId}`), remove: (ueId) => told.push(`no nas ${ueId}`) },
       sendPacket: (_packet, mark) => sent.push(mark) > 0,
+      drain: () => drained(),
     },
     {
       limitReached: (ueId) => told.push(`limit ${ueId}`),
@@ -64,6 +66,12 @@ function side(options: Partial<KernelNwuOptions> = {}) {
   nwu.addUe(1, innerOf(1));
   const open = (id: number, use: typeof signalling | typeof session = session, more: Partial<ChildSa> = {}) =>
     nwu.open(1, innerOf(1), child(id, more), use);
+  const rekey = (
+    old: number,
+    id: number,
+    use: typeof signalling | typeof session = session,
+    more: Partial<ChildSa> = {},
+  ) => nwu.open(1, innerOf(1), child(id, more), use, old);
   const spis = () => [...kernel.states.values()].map(({ body }) => body.id.spi.toString(16)).sort();
   const policies = () =>
     [...kernel.policies.values()].map(({ body, attributes: { mark, templates } }) => {
@@ -71,7 +79,10 @@ function side(options: Partial<KernelNwuOptions> = {}) {
       const number = mark === undefined ? '' : ` ${mark.value - base}`;
       return `${direction} ${body.sel.proto}${number} ${templates?.[0]?.id.spi.toString(16)}`;
     });
-  return { kernel, nwu, told, sent, open, spis, policies };
+  const onDrain = (action: () => void) => {
+    drained = action;
+  };
+  return { kernel, nwu, told, sent, open, rekey, spis, policies, onDrain };
 }
 
 describe('Child SAs in the kernel', () => {
@@ -166,28 +177,70 @@ describe('Child SAs in the kernel', () => {
 });
 
 describe('a rekey', () => {
-  it('[RFC7296 2.8] leaves the old states until they are closed', () => {
-    const { nwu, open, spis, policies } = side();
+  const packet = new Uint8Array(40);
+
+  it('[RFC7296 2.8] leaves the old states until they are closed, and sends by them', () => {
+    const { nwu, open, rekey, spis, policies, sent } = side();
     open(1);
-    open(2);
+    rekey(1, 2);
     expect(spis()).toEqual(['1001', '1002', '2001', '2002']);
+    nwu.send(2, packet);
     nwu.close(1);
+    nwu.send(2, packet);
+    expect(sent).toEqual([base + 1, base + 2]);
     expect([spis(), policies()]).toEqual([
       ['1002', '2002'],
       ['in 0 0', 'out 47 2 2002'],
     ]);
   });
 
-  it('moves NAS to the newest signalling SA, and back when that goes first', () => {
-    const { nwu, open, policies } = side();
+  it('[RFC7296 2.8] that we began sends by the new states at once: the UE has answered', () => {
+    const { nwu, open, rekey, sent, policies } = side();
+    open(1);
+    rekey(1, 2, session, { startedHere: true });
+    nwu.send(2, packet);
+    expect(sent).toEqual([base + 2]);
+    open(3, signalling);
+    rekey(3, 4, signalling, { startedHere: true });
+    expect(policies().at(-1)).toBe('out 6 2004');
+  });
+
+  it('[RFC7296 2.8] sends by the new states as soon as the UE is heard by them', () => {
+    const { nwu, open, rekey, sent } = side();
+    open(1);
+    rekey(1, 2);
+    rekey(2, 3);
+    nwu.send(3, packet);
+    nwu.childOf(base + 2);
+    nwu.send(3, packet);
+    nwu.close(2);
+    nwu.send(3, packet);
+    expect(sent).toEqual([base + 1, base + 2, base + 3]);
+  });
+
+  it('moves NAS to the newer signalling SA when the older one goes, and not when the newer one does', () => {
+    const { nwu, open, rekey, policies } = side();
     open(1, signalling);
-    open(2, signalling);
-    expect(policies()).toEqual(['in 0 0', 'out 6 2002']);
+    rekey(1, 2, signalling);
+    expect(policies()).toEqual(['in 0 0', 'out 6 2001']);
     nwu.close(2);
     expect(policies()).toEqual(['in 0 0', 'out 6 2001']);
-    open(3, signalling);
+    rekey(1, 3, signalling);
     nwu.close(1);
     expect(policies()).toEqual(['in 0 0', 'out 6 2003']);
+    nwu.close(3);
+    expect(policies()).toEqual(['in 0 0']);
+  });
+
+  it('that the kernel refuses leaves NAS with the older signalling SA', () => {
+    const { kernel, open, rekey, policies, spis } = side();
+    open(1, signalling);
+    kernel.refuse = ({ name }) => (name === 'newSa' ? ERRNO.EEXIST : 0);
+    expect(() => rekey(1, 2, signalling)).toThrow('newSa');
+    expect([policies(), spis()]).toEqual([
+      ['in 0 0', 'out 6 2001'],
+      ['1001', '2001'],
+    ]);
   });
 });
 
@@ -238,6 +291,15 @@ describe('packets', () => {
     expect([base + 1, base + 2, base + 3].map((mark) => nwu.childOf(mark))).toEqual([1, 2, undefined]);
     nwu.close(1);
     expect(nwu.childOf(base + 1)).toBeUndefined();
+  });
+
+  it('that came before their Child SA is closed are still known, when its states are gone already', () => {
+    const { nwu, open, kernel, onDrain } = side();
+    open(1);
+    const seen: unknown[] = [];
+    onDrain(() => seen.push(kernel.states.size, nwu.childOf(base + 1)));
+    nwu.close(1);
+    expect(seen).toEqual([0, 1]);
   });
 
   it('NAS goes by UE, which is known by its inner address', () => {

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Identity, SocketAddress } from '#ikev2';
 import type { NasAccess } from '../usim/index.ts';
+import type { InnerStack, StackEvents } from './inner-stack.ts';
 
 /** A subscription and how its UE behaves. Keys are 16 octets. */
 export interface UeConfig {
@@ -82,6 +83,8 @@ export interface UePorts {
   /** The key that the N3IWF named; rejects when there is none. Without this port there never is. */
   fetchQkdKey?(keyId: string): Promise<DrawnKey>;
   verifyCertificate?(chain: readonly Uint8Array[], peerId: Identity): KeyObject | undefined;
+  /** Makes another stack than the one in process, such as one of the kernel's. */
+  makeStack?(events: StackEvents): InnerStack;
 }
 
 /** Where the UE sits and where its N3IWF is heard. */

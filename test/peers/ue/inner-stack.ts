@@ -16,7 +16,8 @@ interface Sa {
   qos: QosInfo | undefined;
 }
 
-interface StackEvents {
+/** What comes out of a UE's Child SAs. */
+export interface StackEvents {
   nasReceived(nasPdu: Uint8Array): void;
   /** GRE octets that came for a session. */
   packetReceived(pduSessionId: number, gre: Uint8Array): void;

@@ -21,7 +21,7 @@ import { plmnOctets } from '../../../n3iwf/n2/plmn.ts';
 import { decodeEap5g, eapNasResponse, eapStop } from '../../../n3iwf/nwu/eap5g.ts';
 import { decodeQosInfo, readNwuAddresses } from '../../../n3iwf/nwu/notifies.ts';
 import type { DrawnKey, SaKey, UeAddresses, UeConfig, UePorts } from './config.ts';
-import { InnerStack } from './inner-stack.ts';
+import { InnerStack, type StackEvents } from './inner-stack.ts';
 import { NasClient } from './nas-client.ts';
 import { UeSessions } from './sessions.ts';
 
@@ -74,11 +74,12 @@ export class SimulatedUe {
       failed: (step, reason) => this.fail(step, reason),
       sessionMessage: (message) => this.sessions.onMessage(message),
     });
-    this.stack = new InnerStack(ports, {
+    const events: StackEvents = {
       nasReceived: (nasPdu) => this.nas.receive(nasPdu),
       packetReceived: (childSaId, packet) => this.sessions.onPacket(childSaId, packet),
       closed: (reason) => this.fail('NAS connection', reason),
-    });
+    };
+    this.stack = ports.makeStack?.(events) ?? new InnerStack(ports, events);
     this.sessions = new UeSessions(this.nas, this.stack, ports, config);
     this.engine = new IkeEndpoint(this.endpointConfig(), {
       random: (length) => this.spiOr(length),
