@@ -13,7 +13,6 @@ import {
   type PpkIdentity,
   parseEspProposal,
   parseIkeProposal,
-  type Result,
   type SocketAddress,
   type TrafficSelector,
 } from '#ikev2';
@@ -23,6 +22,7 @@ import { decodeQosInfo, readNwuAddresses } from '../../../n3iwf/nwu/notifies.ts'
 import type { DrawnKey, SaKey, UeAddresses, UeConfig, UePorts } from './config.ts';
 import { InnerStack, type StackEvents } from './inner-stack.ts';
 import { NasClient } from './nas-client.ts';
+import { isMarked, keyIdOf, proposal } from './readings.ts';
 import { UeSessions } from './sessions.ts';
 
 /** All traffic of one family, whose addresses have `octets`. */
@@ -493,23 +493,4 @@ export class SimulatedUe {
 /** The SPI of the Child SA that a notify speaks of; undefined where it names none. */
 function spiOf(notify: Notify | undefined): number | undefined {
   return notify?.spi.length === 4 ? Buffer.from(notify.spi).readUInt32BE() : undefined;
-}
-
-function isMarked(datagram: Uint8Array): boolean {
-  return (
-    datagram.length >= 4 && datagram[0] === 0 && datagram[1] === 0 && datagram[2] === 0 && datagram[3] === 0
-  );
-}
-
-function keyIdOf(identity: PpkIdentity): string {
-  return new TextDecoder().decode(identity.data);
-}
-
-/** Makes a parser of proposals throw on a keyword that it does not know: the configuration is our own. */
-function proposal<T>(parse: (text: string) => Result<T, string>) {
-  return (text: string): T => {
-    const parsed = parse(text);
-    if (!parsed.ok) throw new Error(parsed.error);
-    return parsed.value;
-  };
 }
