@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { N2Association, type NgapPdu } from '#ngap';
+import { decodeTransfer, N2Association, type NgapPdu } from '#ngap';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
+import { decodeGtpu, GTPU_PORT, GTPU_TYPE } from '../../n3iwf/n3/gtpu.ts';
 import { nothing } from '../n3iwf/n2/support.ts';
 import { subscriberOf } from '../stub-core/settings.ts';
 import { type Conversation, Replay } from './conversations.ts';
@@ -191,6 +192,38 @@ describe('Open5GS 2.7.7 before an N3IWF as it should be', () => {
     await start(run);
     expect(happened(run)).toContain('failed');
     settled(run);
+  });
+});
+
+/** TEIDs that our responses to session set-ups gave to the SMF. */
+function ownTeids(): number[] {
+  return matrix.messages.flatMap(({ pdu }) => {
+    if (pdu.message !== 'PDUSessionResourceSetupResponse') return [];
+    return (pdu.ies.pduSessionResourceSetupListSURes ?? []).map((item) => {
+      const octets = item.pduSessionResourceSetupResponseTransfer;
+      const transfer = decodeTransfer('PDUSessionResourceSetupResponseTransfer', octets);
+      if (!transfer.ok) throw transfer.error;
+      const tunnel = transfer.value.dlQosFlowPerTnlInformation.upTransportLayerInformation;
+      if (tunnel.choice !== 'gTPTunnel') throw new Error(tunnel.choice);
+      return Buffer.from(tunnel.value.gtpTeid).readUInt32BE(0);
+    });
+  });
+}
+
+describe("Open5GS's UPF on our N3", () => {
+  test('[TS29281 5.1] [TS38415 5.5] its packets come in our tunnels, each with its QoS flow', () => {
+    const fromUpf = matrix.nwu.filter(({ from }) => from.address === '127.0.0.7' && from.port === GTPU_PORT);
+    const known = new Set(ownTeids());
+    expect(fromUpf.length).toBeGreaterThan(50);
+    expect(known.size).toBeGreaterThan(10);
+    for (const { data } of fromUpf) {
+      const message = decodeGtpu(data);
+      expect(message).toMatchObject({
+        ok: true,
+        value: { type: GTPU_TYPE.G_PDU, container: { direction: 'downlink', qfi: 1 } },
+      });
+      if (message.ok) expect(known).toContain(message.value.teid);
+    }
   });
 });
 
