@@ -41,14 +41,14 @@ const handlers: Handlers = {
     const ue = node.ues.ofIkeSa(ikeSaId);
     if (ue !== undefined) onSessionChangeAnswered(ue, tag, notifies);
   },
-  addressChanged: (node, { ikeSaId, remote, udpEncapsulation }) => {
+  addressChanged: (node, { ikeSaId, remote }) => {
     const ue = node.ues.ofIkeSa(ikeSaId);
     if (ue === undefined) return;
     const from = ue.remote.address;
     if (from !== remote.address)
       node.log.info({ ue: ue.id, from, to: remote.address }, 'UE is at another address');
     ue.remote = remote;
-    if (udpEncapsulation) node.plane.moveUe(ue.id, remote);
+    node.plane.moveUe(ue.id, remote);
     reportNewLocation(node, ue);
   },
   ikeSaClosed,

@@ -48,6 +48,19 @@ describe('a UE that roams', () => {
     expect(world.ue.events.map(({ type }) => type)).toContain('sessionDown');
   });
 
+  it('[RFC4555 3.5] takes ESP outside of UDP along, which no packet moves by itself', async () => {
+    const { world, sentTo } = await attached({ bareEsp: true });
+    world.roam(elsewhere);
+    await world.settle();
+    sentTo.clear();
+    expect(await world.ping()).toBe(true);
+    world.core.amf.releaseSession(imsi, 1);
+    await world.settle();
+    expect(sentTo.get('192.0.2.16')).toBeUndefined();
+    expect(sentTo.get(elsewhere)?.filter(({ to }) => to.port === 0).length).toBeGreaterThan(1);
+    expect(world.ue.events.map(({ type }) => type)).toContain('sessionDown');
+  });
+
   it('loses only what was sent to where it is no more', async () => {
     let isAway = false;
     const { world } = await attached({ channel: (datagram) => (isAway ? [] : [datagram]) });
