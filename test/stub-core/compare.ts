@@ -118,19 +118,24 @@ async function attach(side: Side, index: number): Promise<void> {
   if (!(await ue.leave())) side.failures.push('it did not leave by itself');
 }
 
+/** Writes all times down. @returns CPU seconds since the first attach, where a process still runs */
+function save(): Record<Side['name'], number> {
+  const spent = (process: Running, from: number) => (hasEnded(process) ? Number.NaN : cpuOf(process) - from);
+  const cpu = { ours: spent(ourProcess, before.ours), theirs: spent(theirProcess, before.theirs) };
+  writeFileSync(join(folder, 'result.json'), `${JSON.stringify({ ours, theirs, cpu })}\n`);
+  return cpu;
+}
+
 const before = { ours: cpuOf(ourProcess), theirs: cpuOf(theirProcess) };
 for (let round = 0; round < wanted * patience; round++) {
-  const order = round % 2 === 0 ? [ours, theirs] : [theirs, ours];
-  for (const side of order) if (side.pinged.length < wanted) await attach(side, round % subscribers);
-  if (order.every(({ pinged }) => pinged.length >= wanted)) break;
+  for (const side of round % 2 === 0 ? [ours, theirs] : [theirs, ours])
+    await attach(side, round % subscribers);
+  save();
   if (hasEnded(theirProcess) || hasEnded(ourProcess)) break;
+  if ([ours, theirs].every(({ pinged }) => pinged.length >= wanted)) break;
 }
-const cpu = {
-  ours: hasEnded(ourProcess) ? Number.NaN : cpuOf(ourProcess) - before.ours,
-  theirs: hasEnded(theirProcess) ? Number.NaN : cpuOf(theirProcess) - before.theirs,
-};
 writeFileSync(join(folder, 'theirs.log'), theirProcess.output());
-writeFileSync(join(folder, 'result.json'), `${JSON.stringify({ ours, theirs, cpu }, undefined, 1)}\n`);
+const cpu = save();
 await bench.close();
 killAll();
 report();
@@ -141,7 +146,7 @@ function report(): void {
   const ms = ({ value, from, to }: ReturnType<typeof medianOf>) =>
     `${(value * 1000).toFixed(0)} ms [${(from * 1000).toFixed(0)}, ${(to * 1000).toFixed(0)}]`;
   for (const { name, pinged, failures } of [ours, theirs])
-    say(`${name}: ${pinged.length} attaches, ${failures.length} failures ${failures.slice(0, 3).join('; ')}`);
+    say(`${name}: ${pinged.length} attaches, ${failures.length} failures${kindsOf(failures)}`);
   if ([ours, theirs].some(({ pinged }) => pinged.length === 0)) return;
   for (const [what, key] of [
     ['Registration Complete', 'registered'],
@@ -155,4 +160,15 @@ function report(): void {
   }
   const each = ({ name, pinged }: Side) => ((cpu[name] / pinged.length) * 1000).toFixed(0);
   say(`CPU of the process per attach and leave: ours ${each(ours)} ms, theirs ${each(theirs)} ms`);
+}
+
+/** Failures with how often each came, the most frequent first; numbers in them make no difference. */
+function kindsOf(failures: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const failure of failures) {
+    const kind = failure.replaceAll(/\d+/g, 'N').replaceAll(/\[[^\]]*\]/g, '[]');
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  const told = [...counts].sort(([, a], [, b]) => b - a).map(([kind, count]) => `; ${count} x ${kind}`);
+  return told.join('');
 }

@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { closeUe, freshUe, namespaceOf, nwu } from './network.ts';
 import { hasEnded, type Running, start, until } from './processes.ts';
 import { plmn, slice, subscriberOf } from './settings.ts';
-import { firstReplyAt } from './times.ts';
+import { faultsIn, firstReplyAt } from './times.ts';
 
 /** How one run of free5GC's UE shall be. */
 export interface Free5gcUeOptions {
@@ -105,10 +105,9 @@ export class Free5gcUe {
     if (!done()) throw new Error(`n3iwue: ${this.faults()}`);
   }
 
-  /** Lines in which it complains. */
+  /** What it complains of, without times and colours. */
   faults(): string {
-    const lines = this.output().split('\n');
-    return lines.filter((line) => /fail|\[(?:ERRO|FATA|WARN)\]|panic/i.test(line)).join(' | ');
+    return faultsIn(this.output()).join('; ');
   }
 
   /** When the first echo reply was there, in seconds of the wall clock. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { firstPacketAt, firstReplyAt, registrationCompleteAt, secondsOf } from './times.ts';
+import { faultsIn, firstPacketAt, firstReplyAt, registrationCompleteAt, secondsOf } from './times.ts';
 
 const tcpdump = [
   'tcpdump: verbose output suppressed, use -v[v]... for full protocol decode',
@@ -38,6 +38,18 @@ describe('times of an attach', () => {
     ];
     expect(registrationCompleteAt(lines.join('\n'))).toBe(Date.UTC(2026, 10, 21, 13, 19, 44) / 1000 + 0.25);
     expect(registrationCompleteAt(lines[0] ?? '')).toBeUndefined();
+  });
+
+  test('faults are told without time, place and colours, and warnings are none', () => {
+    const log = [
+      '2026-11-21T15:53:40Z\u001b[33m [WARN][N3UE][NWuCP] \u001b[0mUnknown NAS Message Type: 84',
+      '2026-11-21T15:53:40Z\u001b[31m [ERRO][N3UE][NWuCP] \u001b[0mSetup GRE tunnel gretun-id-2 Fail: Link not found',
+      'panic: runtime error: index out of range',
+    ];
+    expect(faultsIn(log.join('\n'))).toEqual([
+      'Setup GRE tunnel gretun-id-2 Fail: Link not found',
+      'panic: runtime error: index out of range',
+    ]);
   });
 
   test('the first reply, not a line that tells of none', () => {

@@ -1,4 +1,4 @@
-/** Times of an attach, read from what programs print; all in seconds of the wall clock, undefined where it is not there. */
+/** What programs print of an attach: times, in seconds of the wall clock, undefined where there is none, and faults. */
 
 /** A time in RFC 3339, with all its digits. */
 export function secondsOf(time: string): number {
@@ -22,4 +22,14 @@ export function registrationCompleteAt(amfLog: string): number | undefined {
 export function firstReplyAt(ping: string): number | undefined {
   const at = /^\[(\d+\.\d+)\] \d+ bytes from/m.exec(ping)?.[1];
   return at === undefined ? undefined : Number(at);
+}
+
+/** The faults in a log of free5GC's programs: what follows the level, without time and colours. */
+export function faultsIn(log: string): string[] {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  const lines = log.replaceAll(/\u001b\[[\d;]*m/g, '').split('\n');
+  return lines.flatMap((line) => {
+    const fault = /\[(?:ERRO|FATA)\](?:\[[^\]]*\])* *(.*)$/.exec(line)?.[1] ?? /^(panic: .*)/.exec(line)?.[1];
+    return fault === undefined ? [] : [fault];
+  });
 }
