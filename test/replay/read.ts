@@ -76,13 +76,16 @@ const lines = (path: string) =>
     .split('\n')
     .filter((line) => line !== '');
 
-/** The key log of IKE: SPIs of initiator and responder in hexadecimal, one after the other, to the keys. */
-export function readIkeKeys(folder: string): ReadonlyMap<string, IkeKeyLine> {
+/**
+ * The key log of IKE: SPIs of initiator and responder in hexadecimal, one after the other, to the keys. There are several
+ * where key exchanges after the first changed them.
+ */
+export function readIkeKeys(folder: string): ReadonlyMap<string, readonly IkeKeyLine[]> {
   const rows = lines(`${folder}/ikev2_decryption_table`).map((line) => {
     const [initiator = '', responder = '', skEi, skEr] = line.split(',');
     return { spis: initiator + responder, skEi: fromHex(skEi), skEr: fromHex(skEr) };
   });
-  return new Map(rows.map((row) => [row.spis, row]));
+  return Map.groupBy(rows, ({ spis }) => spis);
 }
 
 /** The key log of ESP: SPI to the key of AES-256-GCM, salt at the end. */
