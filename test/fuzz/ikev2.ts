@@ -18,13 +18,20 @@ import {
   type Payload,
 } from '#ikev2';
 import { sessionSelectors } from '../support/ike-steps.ts';
-import { type InTransit, Pair, type Side } from '../support/pair.ts';
+import { espProposal, type InTransit, ikeProposal, Pair, type Side } from '../support/pair.ts';
 
 const slowMs = 250;
 /** Datagrams that one datagram may cause at most. */
 const mostAnswers = 70;
 /** Mutants that one pair of engines meets before it is replaced, in the middle of a set-up and after. */
 const mutantsPerPair = { setUp: 40, established: 400 };
+
+const severalKeyExchanges = {
+  proposals: [{ ...ikeProposal, additional: [['ecp256'], ['mlkem512']] }],
+  childProposals: [{ ...espProposal, ke: ['x25519'], additional: [['ecp256']] }],
+  transcriptAuth: 'on',
+  announceAuthMethods: true,
+} as const;
 
 type Random = (below: number) => number;
 
@@ -84,17 +91,24 @@ class Victim {
     this.steps = steps;
     const eap = seed % 2 === 0;
     const datagramSize = seed % 3 === 0 ? 200 : 1280;
+    // Every fourth has IKE_INTERMEDIATE and IKE_FOLLOWUP_KE, and what peers may announce of AUTH.
+    const shared = seed % 4 === 1 ? severalKeyExchanges : {};
     this.pair = new Pair({
       seed,
       config: {
         exposeKeys: true,
+        ...shared,
         ...(eap ? { initiatorAuth: 'eap', responderAuth: 'eap-only' } : {}),
         ppk: 'optional',
         datagramSize,
         halfOpen: { cookiesAbove: seed % 5 === 0 ? 0 : 50 },
       },
       ueConfig: { exposeKeys: true, datagramSize },
-      profile: eap ? { localAuth: 'eap', remoteAuth: 'eap-only', ppk: 'optional' } : { ppk: 'optional' },
+      profile: {
+        ...shared,
+        ...(eap ? { localAuth: 'eap', remoteAuth: 'eap-only' } : {}),
+        ppk: 'optional',
+      },
       uePorts: { admitChildSa: (asked) => asked },
       nodePorts: { admitChildSa: (asked) => asked },
     });

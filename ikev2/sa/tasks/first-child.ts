@@ -78,7 +78,8 @@ export function answerFirstChild(
   if ('redirect' in answer) return redirected(sa, answer.redirect);
   if ('refuse' in answer) return refused(sa, answer.refuse, 'the owner refuses the Child SA');
   const spiIn = node.reserveEspSpi();
-  const { attributes } = answer;
+  // [RFC7296 2.19] no CFG_REPLY without a CFG_REQUEST.
+  const attributes = request === undefined ? undefined : answer.attributes;
   return {
     attributes,
     payloads: [
@@ -119,7 +120,8 @@ function answerChildless(
   });
   if ('redirect' in answer) return redirected(sa, answer.redirect);
   if ('refuse' in answer) throw new IkeError('the owner refuses the initiator', answer.refuse);
-  const { attributes } = answer;
+  // [RFC7296 2.19] no CFG_REPLY without a CFG_REQUEST.
+  const attributes = request === undefined ? undefined : answer.attributes;
   return {
     attributes,
     payloads: [
