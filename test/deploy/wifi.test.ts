@@ -80,7 +80,7 @@ describe('dnsmasq.conf', () => {
 
   beforeAll(async () => {
     // without the Wi-Fi interface and DHCP, which this machine has none for
-    const names = read('dnsmasq.conf').replace(/^(interface|bind-dynamic|dhcp-).*$/gm, '');
+    const names = read('dnsmasq.conf').replace(/^(interface|bind-dynamic|except-interface|dhcp-).*$/gm, '');
     writeFileSync(join(place, 'dnsmasq.conf'), names);
     const argv = ['--keep-in-foreground', '--user=root', `--port=${port}`, '--listen-address=127.0.0.1'];
     const files = [`--conf-file=${join(place, 'dnsmasq.conf')}`, '--pid-file=', '--bind-interfaces'];
