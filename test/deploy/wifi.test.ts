@@ -1,12 +1,14 @@
 // needs: hostapd, dnsmasq, nft, root
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { Resolver } from 'node:dns/promises';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { ueSchema } from '../../n3iwf/cli/ue.ts';
+import { parseDocument } from '../../n3iwf/config.ts';
 import { naptrReplacements } from '../../n3iwf/io/host-names.ts';
 import {
   operatorFqdn,
@@ -147,5 +149,23 @@ describe('nftables.conf', () => {
   it('names the N3IWF and the interface of the other files', () => {
     expect(/^define n3iwf = (\S+)$/m.exec(text)?.[1]).toBe(n3iwf);
     expect(/^define wifi = "(\S+)"$/m.exec(text)?.[1]).toBe(keysOf(read('dnsmasq.conf')).get('interface'));
+  });
+});
+
+describe('guides/wifi.md', () => {
+  const guide = readFileSync(new URL('../../deploy/guides/wifi.md', import.meta.url), 'utf8');
+
+  it('has a configuration of a UE that n3iwf ue takes', () => {
+    const [, document] = /```yaml\n([\s\S]*?)```/.exec(guide)!;
+    const ue = parseDocument(ueSchema, parse(document!), 'guide');
+    expect(ue).toMatchObject({ interface: 'wlan0', find: {}, plmn, keepPinging: { everyMs: 500 } });
+  });
+
+  it('names every file of the folder, and the name and address that they have', () => {
+    for (const file of readdirSync(folder)) expect(guide).toContain(`\`${file}\``);
+    expect(guide).toContain(`\`${operatorFqdn(plmn)}\``);
+    expect(guide).toContain(n3iwf);
+    for (const [, target] of guide.matchAll(/\]\(([^)#]+)\)/g))
+      expect(existsSync(new URL(target!, new URL('../../deploy/guides/', import.meta.url)))).toBe(true);
   });
 });

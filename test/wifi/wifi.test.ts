@@ -34,7 +34,9 @@ describe('npm run test:wifi', () => {
   it('fails without the emulator, and names its package', () => {
     const { status, stderr } = withoutPrograms('/bin/bash', 'test/wifi/qemu-run.sh', '1', 'true');
     expect(status).toBe(2);
-    expect(stderr).toContain('qemu-run: qemu-system-x86_64 is not installed (Debian package qemu-system-x86)');
+    expect(stderr).toContain(
+      'qemu-run: qemu-system-x86_64 is not installed (Debian package qemu-system-x86)',
+    );
   });
 });
 
@@ -42,7 +44,8 @@ describe('what it works on', () => {
   it('is every package that the product needs, and none that only its development does', () => {
     const packages = runtimePackages(root);
     for (const name of Object.keys(manifest.dependencies)) expect(packages).toContain(`node_modules/${name}`);
-    for (const name of Object.keys(manifest.devDependencies)) expect(packages).not.toContain(`node_modules/${name}`);
+    for (const name of Object.keys(manifest.devDependencies))
+      expect(packages).not.toContain(`node_modules/${name}`);
     for (const folder of packages) expect(existsSync(join(root, folder, 'package.json'))).toBe(true);
   });
 
@@ -58,7 +61,9 @@ describe('what it works on', () => {
       expect(text).toContain(`\ninterface=${name}\n`);
       expect(text).toContain(`\nchannel=${channel}\n`);
     }
-    expect(() => withSettings(deployed('hostapd-open.conf'), { wpa_passphrase: 'x' })).toThrow('no wpa_passphrase=');
+    expect(() => withSettings(deployed('hostapd-open.conf'), { wpa_passphrase: 'x' })).toThrow(
+      'no wpa_passphrase=',
+    );
     expect(new Set(accessPoints.map(({ network }) => network)).size).toBe(accessPoints.length);
   });
 });
