@@ -1,4 +1,3 @@
-import pino from 'pino';
 import { exitCodes, OperatorError } from '../errors.ts';
 import { monotonicMs } from '../io/machine.ts';
 import type { Log } from '../log.ts';
@@ -6,6 +5,7 @@ import { LabNetwork } from './lab-network.ts';
 import type { LabOptions, LabSummary } from './lab-options.ts';
 import { LabProgress, summaryLines } from './lab-report.ts';
 import { type LabUeRunner, labPingSizes } from './lab-ue.ts';
+import { openLog } from './open-log.ts';
 import { untilSignal } from './signals.ts';
 
 /**
@@ -34,10 +34,7 @@ export async function runLabCommand(options: LabOptions): Promise<number> {
 
 /** Warnings and worse on standard error, everything with --verbose; key material has no path into a log line. */
 function logTo({ verbose }: LabOptions): Log {
-  return pino(
-    { level: verbose === true ? 'debug' : 'error', base: null },
-    pino.destination({ dest: 2, sync: true }),
-  ) as unknown as Log;
+  return openLog(verbose === true ? 'debug' : 'error');
 }
 
 function hintsFor(options: LabOptions): string[] {

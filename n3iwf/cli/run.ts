@@ -3,6 +3,7 @@ import { defaultAtOnce, drain } from '../drain.ts';
 import type { Translation } from '../free5gc/translate.ts';
 import { type CaptureOptions, LabCapture } from '../io/lab-capture.ts';
 import { serviceManager } from '../io/service-manager.ts';
+import { logFeed } from '../journal/feed-log.ts';
 import type { Log } from '../log.ts';
 import { n2Profile } from '../n2/profile.ts';
 import { GatewayShell } from '../shell.ts';
@@ -68,6 +69,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
     { ike: addressed.ike.address, amfs: config.n2.amfs.map(({ addresses }) => addresses) },
     'N3IWF is up',
   );
+  logFeed(shell.gateway.journal.feed, log);
   shell.gateway.journal.feed.add({ kind: 'node', name: 'up' });
   manager.ready('serves');
 

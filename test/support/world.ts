@@ -12,7 +12,7 @@ import { type CoreConfig, SimulatedCore, SimulatedUe, type UeConfig, type UeEven
 import { type KeyReply, Secret } from '#qkd';
 import { Gateway, type GatewayConfig } from '../../n3iwf/gateway.ts';
 import type { KeyingSettings } from '../../n3iwf/keying-watch.ts';
-import { silentLog } from '../../n3iwf/log.ts';
+import { type Log, silentLog } from '../../n3iwf/log.ts';
 import { type GnbConfig, locator, type N2ProfileName } from '../../n3iwf/n2/profile.ts';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
 import type { KeySource } from '../../n3iwf/node.ts';
@@ -62,6 +62,10 @@ export interface WorldOptions {
   readonly latencyMs?: number;
   /** Sees every event of the N3IWF's IKE engine. */
   readonly observe?: (event: IkeEvent) => void;
+  /** Of the gateway. */
+  readonly log?: Log;
+  /** Sees each key that goes over the N3IWF's key source. */
+  readonly keySeen?: (secret: Uint8Array) => void;
   /** ESP goes outside of UDP, as there is no NAT; such datagrams have port 0. */
   readonly bareEsp?: boolean;
   /** Names keys to the N3IWF that its own key manager has never heard of. */
@@ -85,7 +89,7 @@ export interface WorldKey {
 const plmn = { mcc: '208', mnc: '93' };
 const slice = { sst: 1, sd: '010203' };
 const name = 'n3iwf.example';
-const presharedKey = new TextEncoder().encode('known to both ends of this test');
+export const presharedKey = new TextEncoder().encode('known to both ends of this test');
 const n3iwf = { address: '192.0.2.1', port: 500 };
 const n3iwfNat = { address: '192.0.2.1', port: 4500 };
 const upf = { address: '192.0.2.2', port: 2152 };
@@ -341,7 +345,7 @@ export class World {
         confirm: async (keyId) => this.confirmed.push(keyId) > 0,
         retire: async (keyId) => this.retired.push(keyId) > 0,
       },
-      silentLog,
+      this.options.log ?? silentLog,
     );
   }
 
@@ -430,6 +434,7 @@ export class World {
     const hex = Buffer.from(this.random.octets(16)).toString('hex');
     const keyId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
     const secret = this.random.octets(32);
+    this.options.keySeen?.(Uint8Array.from(secret));
     if (this.options.unknownKeys !== true) this.keys.set(keyId, Uint8Array.from(secret));
     return { keyId, secret };
   }

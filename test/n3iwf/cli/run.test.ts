@@ -1,9 +1,11 @@
 /** The life of a node as a process: started, told to end, killed, started again, and without anywhere to write. */
-import { openSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { askControl } from '../../../n3iwf/io/control-http.ts';
 import { NodeFolder } from '../../support/node-process.ts';
 
+const main = new URL('../../../n3iwf/main.ts', import.meta.url).pathname;
 let node: NodeFolder;
 beforeEach(() => {
   node = new NodeFolder();
@@ -75,5 +77,27 @@ describe('a node that cannot write', () => {
 
   it('since whoever read it is gone goes on', slow, async () => {
     await survivesReloads(['pipe', 'pipe'], true);
+  });
+});
+
+describe('calls in progress', () => {
+  /** A whole lab in a process: attach, session, pings, rekeys, detach, with every step logged. */
+  function lab(outputs: readonly ['pipe' | number, 'pipe' | number]): Promise<number | string> {
+    const words = [main, 'lab', '--once', '--verbose'];
+    const child = spawn(process.execPath, words, { stdio: ['ignore', ...outputs] });
+    for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+    return new Promise((resolve) => {
+      child.once('exit', (status, signal) => resolve(status ?? signal ?? 'gone'));
+    });
+  }
+
+  it('go on when there is no space for what is said of them', slow, async () => {
+    const full = openSync('/dev/full', 'w');
+    expect(await lab([full, full])).toBe(0);
+    closeSync(full);
+  });
+
+  it('go on when nobody reads it', slow, async () => {
+    expect(await lab(['pipe', 'pipe'])).toBe(0);
   });
 });
