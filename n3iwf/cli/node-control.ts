@@ -9,6 +9,7 @@ import type { NodeView } from '../admin/view.ts';
 import { OperatorError } from '../errors.ts';
 import type { IncidentReport } from '../incidents.ts';
 import { type ControlListener, type ControlPlace, listenControl } from '../io/control-http.ts';
+import { mostTraceOctets, type UeTraces } from '../io/ue-trace.ts';
 import { answerRoute, NotThere, type RouteAnswer, type RouteRequest, type Routes } from './routes.ts';
 
 /** The parts of the running node that requests about keys reach. */
@@ -84,6 +85,33 @@ export function nodeRoutes(view: NodeView, actions: NodeActions): Routes {
     'POST /drain': (request) => {
       actions.drain(textOf(request));
       return { draining: true };
+    },
+  };
+}
+
+const traceLimits = z.strictObject({
+  seconds: z.number().positive().max(3600).default(60),
+  octets: z.number().int().min(1024).max(mostTraceOctets).default(8_000_000),
+});
+
+/** Requests for the traffic of single UEs. */
+export function traceRoutes(view: NodeView, traces: UeTraces): Routes {
+  return {
+    'POST /ues/:ue/trace': ({ parts, body }) => {
+      const ue = view.find(parts.ue ?? '');
+      if (ue === undefined) throw new NotThere(`there is no UE "${parts.ue}"`);
+      const trace = traces.start(ue.id, traceLimits.parse(body ?? {}));
+      if (trace === undefined) throw new NotThere('there are as many traces as can be; wait for one to end');
+      return { trace };
+    },
+    'POST /traces/:id/stop': ({ parts }) => {
+      traces.stop(parts.id ?? '');
+      return {};
+    },
+    'GET /traces/:id': ({ parts, query }) => {
+      const piece = traces.read(parts.id ?? '', count(0).parse(query.get('from') ?? undefined));
+      if (piece === undefined) throw new NotThere('there is no such trace');
+      return { ...piece, data: Buffer.from(piece.data).toString('base64') };
     },
   };
 }

@@ -4,6 +4,7 @@ import { OperatorError } from '../errors.ts';
 import { completionScript, type Shell, shells } from './completion.ts';
 import type { OperateOptions, OperationName } from './operate.ts';
 import type { TopOptions } from './top.ts';
+import type { TraceOptions } from './trace.ts';
 
 type Done = (status: number) => void;
 
@@ -54,6 +55,15 @@ export function addOperate(program: Command, done: Done): void {
     .option('--interval <s>', 'seconds between two looks', (text) => Math.max(0.2, Number(text) || 1), 1)
     .option('--once', 'one look, and out')
     .action(async (options: TopOptions) => done(await (await import('./top.ts')).top(options)));
+  withOptions(program.command('trace'))
+    .description('what crosses the node for one UE, as a pcap file; an interrupt ends it')
+    .argument('<ue>', ueWords)
+    .requiredOption('--pcap <file>', 'the file to make')
+    .option('--seconds <s>', 'how long', Number, 60)
+    .option('--octets <n>', 'how much at most', Number, 8_000_000)
+    .action(async (ue: string, options: TraceOptions) =>
+      done(await (await import('./trace.ts')).trace(ue, options)),
+    );
   program
     .command('completion')
     .description('a script that completes commands: source <(n3iwf completion bash)')

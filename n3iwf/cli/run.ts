@@ -3,6 +3,7 @@ import { defaultAtOnce, drain } from '../drain.ts';
 import type { Translation } from '../free5gc/translate.ts';
 import { type CaptureOptions, LabCapture } from '../io/lab-capture.ts';
 import { serviceManager } from '../io/service-manager.ts';
+import { bothTaps, UeTraces } from '../io/ue-trace.ts';
 import { logFeed } from '../journal/feed-log.ts';
 import type { Log } from '../log.ts';
 import { n2Profile } from '../n2/profile.ts';
@@ -10,7 +11,7 @@ import { GatewayShell } from '../shell.ts';
 import { AmfLinks, sctpDial } from './amf-links.ts';
 import { adminToken, countingObservers, IkeEventCounts, openAdmin } from './node-admin.ts';
 import { readNodeConfig, withAddresses } from './node-config.ts';
-import { NodeControl, nodeRoutes } from './node-control.ts';
+import { NodeControl, nodeRoutes, traceRoutes } from './node-control.ts';
 import { keyedNode, watchKeys } from './node-keys.ts';
 import { actionsOn, SupplySeenLast, viewOf } from './node-views.ts';
 import { type NodeKeys, openKeys } from './open-keys.ts';
@@ -38,13 +39,15 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   warnOfRisks(config, options, log);
   const capture = new LabCapture(options);
   const ikeEvents = new IkeEventCounts();
+  const traces = new UeTraces();
   const shell = await GatewayShell.open(
     shellConfig,
     keys?.store,
     log,
     countingObservers(capture.observers(), ikeEvents),
-    capture,
+    bothTaps(capture, traces),
   );
+  traces.attach(shell.gateway);
   const amfs = new AmfLinks(shell, sctpDial(config.n2, addressed.n2.localAddresses), log);
   amfs.set(config.n2.amfs);
   const supply = new SupplySeenLast(shell.gateway);
@@ -57,6 +60,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
       actionsOn(shell, (text) => ending.ask(text)),
     ),
   );
+  control.serve(traceRoutes(view, traces));
   const admin = await openAdminPort({ config, shell, ikeEvents, keys, supply, control, token, log });
   const manager = serviceManager();
   const stopReloads = onReload(() => {
