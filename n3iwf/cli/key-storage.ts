@@ -20,11 +20,16 @@ import { readNamedFile } from './configuration-file.ts';
 
 type QkdConfig = NonNullable<Config['qkd']>;
 
-/** A file, or a PostgreSQL database that several nodes share. @throws OperatorError N3IWF_E_STORE */
-export async function openKeyStorage(place: string): Promise<KeyStorage> {
+/**
+ * A file, or a PostgreSQL database that several nodes share. `busyMs`: how long each transaction waits for another
+ * process that holds the file; all else waits meanwhile, so a running node is given less than a command.
+ *
+ * @throws OperatorError N3IWF_E_STORE
+ */
+export async function openKeyStorage(place: string, busyMs?: number): Promise<KeyStorage> {
   try {
     if (/^postgres(ql)?:/.test(place)) return await PostgresKeyStorage.open(place);
-    return new SqliteKeyStorage(place);
+    return new SqliteKeyStorage(place, busyMs);
   } catch (error) {
     if (error instanceof KeyStorageError) throw new OperatorError('N3IWF_E_STORE', error.message);
     throw error;

@@ -10,6 +10,9 @@ import { openCheckpointer, openKeyStorage, readKeyPolicy } from './key-storage.t
 /** How often the key store expires what is too old, in ms. */
 const upkeepMs = 1000;
 
+/** A command of the operator holds the store's file for less. */
+const busyMs = 250;
+
 /** What {@link openKeys} gives. */
 export interface NodeKeys {
   readonly store: KeyStore;
@@ -25,7 +28,7 @@ export interface NodeKeys {
  * @throws OperatorError N3IWF_E_KME, N3IWF_E_STORE or N3IWF_E_CONFIG; then nothing stays open
  */
 export async function openKeys(config: QkdConfig, log: Log): Promise<NodeKeys> {
-  const storage = await openKeyStorage(config.store);
+  const storage = await openKeyStorage(config.store, busyMs);
   let source: OpenSource | undefined;
   try {
     source = openKeySource(config, async (keyId) => (await storage.find(keyId)) !== undefined);
