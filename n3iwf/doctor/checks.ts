@@ -57,11 +57,16 @@ const capabilities: readonly {
       return low.length === 0 ? undefined : low.map(({ key, port }) => `${key} is ${port}`).join(' and ');
     },
   },
-  { name: 'CAP_NET_ADMIN', bit: 12n, why: bareEsp },
-  { name: 'CAP_NET_RAW', bit: 13n, why: bareEsp },
+  { name: 'CAP_NET_ADMIN', bit: 12n, why: kernelPlane },
+  { name: 'CAP_NET_RAW', bit: 13n, why: (config) => kernelPlane(config) ?? bareEsp(config) },
 ];
 
-/** ESP outside UDP has no socket of its own kind: it takes the kernel's tables and raw packets. */
+/** States of IPsec and an interface are made in the kernel, and GRE goes by raw sockets. */
+function kernelPlane({ userPlane }: Config): string | undefined {
+  return userPlane.plane === 'kernel' ? 'userPlane.plane is kernel' : undefined;
+}
+
+/** ESP outside UDP has no socket of its own kind: it takes raw packets. */
 function bareEsp({ ike }: Config): string | undefined {
   return ike.forceUdpEncapsulation
     ? undefined

@@ -104,12 +104,17 @@ describe('ten broken set-ups, each named in the first line', () => {
     );
   });
 
-  it('8: no CAP_NET_ADMIN where ESP goes bare', async () => {
+  it('8: no CAP_NET_RAW where ESP goes bare, no CAP_NET_ADMIN for the kernel plane', async () => {
     const { first } = await diagnosed(
-      { capabilities: () => (1n << 10n) | (1n << 13n) },
+      { capabilities: () => (1n << 10n) | (1n << 12n) },
       configWith({ ike: { forceUdpEncapsulation: false } }),
     );
-    expect(first).toMatch(/^FAIL capabilities: CAP_NET_ADMIN is missing: ike\.forceUdpEncapsulation/);
+    expect(first).toMatch(/^FAIL capabilities: CAP_NET_RAW is missing: ike\.forceUdpEncapsulation/);
+    const kernel = await diagnosed(
+      { capabilities: () => (1n << 10n) | (1n << 13n) },
+      configWith({ userPlane: { plane: 'kernel' } }),
+    );
+    expect(kernel.first).toMatch(/^FAIL capabilities: CAP_NET_ADMIN is missing: userPlane\.plane is kernel/);
   });
 
   it('9: an AMF that refuses the association', async () => {
