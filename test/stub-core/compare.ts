@@ -3,7 +3,8 @@
  *   compare.ts AMF-BINARY N3IWF-BINARY N3IWUE-BINARY OUTPUT-FOLDER ATTACHES [XFRM-INTERFACE-MODULE]
  * Both read the same configuration file but for addresses and identifiers. From the UE's first IKE packet on the wire
  * (tcpdump) to Registration Complete at the AMF (its log) and to the first echo reply (ping). Prints medians with
- * bootstrap intervals and writes every time into result.json; status 0 when each has had that many attaches.
+ * bootstrap intervals, what failed and what the AMF complained of, and writes all of it into result.json; status 0 when each
+ * has had that many attaches.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ import { nwu, openNwu, prepareKernel } from './network.ts';
 import { hasEnded, killAll, type Running, start, until } from './processes.ts';
 import { address, free5gcFile } from './settings.ts';
 import { medianOf, ratioOf } from './statistics.ts';
-import { firstPacketAt, registrationCompleteAt } from './times.ts';
+import { faultsIn, firstPacketAt, registrationCompleteAt } from './times.ts';
 
 const [amf = '', theirBinary = '', ueBinary = '', folder = '', attaches = '50', xfrmModule] =
   process.argv.slice(2);
@@ -31,6 +32,8 @@ interface Side {
   readonly registered: number[];
   readonly pinged: number[];
   readonly failures: string[];
+  /** What the AMF complained of while UEs attached and left. */
+  readonly amfFaults: string[];
 }
 
 const sideOf = (name: Side['name'], outer: string, inner: string): Side => ({
@@ -39,6 +42,7 @@ const sideOf = (name: Side['name'], outer: string, inner: string): Side => ({
   registered: [],
   pinged: [],
   failures: [],
+  amfFaults: [],
 });
 
 /** CPU seconds of a process, in user and kernel mode. */
@@ -116,6 +120,7 @@ async function attach(side: Side, index: number): Promise<void> {
     side.failures.push(`${error instanceof Error ? error.message : String(error)}`);
   }
   if (!(await ue.leave())) side.failures.push('it did not leave by itself');
+  side.amfFaults.push(...faultsIn(bench.amfOutput().slice(seen.amf)));
 }
 
 /** Writes all times down. @returns CPU seconds since the first attach, where a process still runs */
@@ -145,8 +150,10 @@ process.exit([ours, theirs].every(({ pinged }) => pinged.length >= wanted) ? 0 :
 function report(): void {
   const ms = ({ value, from, to }: ReturnType<typeof medianOf>) =>
     `${(value * 1000).toFixed(0)} ms [${(from * 1000).toFixed(0)}, ${(to * 1000).toFixed(0)}]`;
-  for (const { name, pinged, failures } of [ours, theirs])
+  for (const { name, pinged, failures, amfFaults } of [ours, theirs]) {
     say(`${name}: ${pinged.length} attaches, ${failures.length} failures${kindsOf(failures)}`);
+    say(`${name}: the AMF complains ${amfFaults.length} times${kindsOf(amfFaults)}`);
+  }
   if ([ours, theirs].some(({ pinged }) => pinged.length === 0)) return;
   for (const [what, key] of [
     ['Registration Complete', 'registered'],
