@@ -87,6 +87,13 @@ const remedies: ReadonlyMap<string, { readonly words: string; readonly remedy: s
     'control-processing-overload',
     { words: 'it is overloaded', remedy: 'try later, or give the AMF more room' },
   ],
+  [
+    'semantic-error',
+    {
+      words: 'it finds no sense in the request',
+      remedy: 'if it is Open5GS, which knows gNBs alone, read deploy/guides/open5gs.md; else its own log',
+    },
+  ],
   ['hardware-failure', { words: 'its hardware fails', remedy: "look at the AMF's own log" }],
   [
     'om-intervention',

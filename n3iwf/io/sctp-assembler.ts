@@ -1,3 +1,5 @@
+import { swappedNgapPpid } from './sctp-constants.ts';
+
 /** One read of an association: octets of a message and whether they are its last. */
 export interface Part {
   readonly data: Uint8Array;
@@ -62,7 +64,7 @@ export class MessageAssembler {
   private keep({ data, ppid }: Part): void {
     if (this.reason !== undefined) return;
     this.octets += data.length;
-    if (!this.ppids.includes(ppid)) this.refuse(`payload protocol ${ppid} is not NGAP's`);
+    if (!this.ppids.includes(ppid)) this.refuse(`payload protocol ${ppid} is not NGAP's${hintAt(ppid)}`);
     else if (this.octets > this.most) this.refuse(`longer than ${this.most} octets`);
     else this.parts.push(data.slice());
   }
@@ -77,6 +79,11 @@ export class MessageAssembler {
     this.octets = 0;
     this.reason = undefined;
   }
+}
+
+/** What an operator can do about a message of that identifier. */
+function hintAt(ppid: number): string {
+  return ppid === swappedNgapPpid ? ', but has its octets swapped: see n2.sctp.acceptSwappedPpid' : '';
 }
 
 function joined(parts: readonly Uint8Array[], octets: number): Uint8Array {

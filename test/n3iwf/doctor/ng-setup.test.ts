@@ -72,5 +72,6 @@ test('causes are put in words with what to do, unknown ones by their name', () =
   expect(explainCause({ choice: 'radioNetwork', value: 'unspecified' }).words).toBe(
     'radioNetwork unspecified',
   );
+  expect(explainCause({ choice: 'protocol', value: 'semantic-error' }).remedy).toContain('open5gs.md');
   expect(explainCause(undefined)).toEqual({ words: '', remedy: expect.stringContaining('own log') });
 });
