@@ -83,7 +83,9 @@ describe('both sides rekey the same Child SA', () => {
     expect([isGone(), steps.childIds('ue').includes(lost.child.id)]).toEqual([true, false]);
     expectOneChild(steps);
   });
+});
 
+describe('messages of two crossing rekeys of a Child SA that are late', () => {
   it('[RFC7296 2.8.1] a request that was lost arrives when the other rekey is over: the refusal is nothing', () => {
     const steps = new Steps();
     steps.rekeyChild('ue'); //    req1 ──► lost
@@ -140,7 +142,9 @@ describe('both sides rekey the same Child SA', () => {
     steps.pair.run();
     expectOneChild(steps);
   });
+});
 
+describe('after a rekey of the peer', () => {
   it('[RFC7296 2.25.1] what the peer has replaced is not rekeyed again, by us or by it', () => {
     const steps = new Steps();
     steps.rekeyChild('node');

@@ -63,7 +63,9 @@ describe('both sides rekey the IKE SA', () => {
       expectQuiet(steps);
     },
   );
+});
 
+describe('messages of two crossing rekeys of the IKE SA that are late', () => {
   it('[RFC7296 2.8.2] one side does not notice: its Delete of the old SA makes the other forget its rekey', () => {
     const steps = new Steps();
     steps.rekeyIke('ue'); //     req1 ──►
@@ -112,7 +114,9 @@ describe('both sides rekey the IKE SA', () => {
     steps.pair.run();
     expectOneIkeSa(steps);
   });
+});
 
+describe('an IKE SA of which it is not decided whether it stays', () => {
   it('[RFC7296 2.8.2] what the peer begins on an undecided SA waits for the decision', () => {
     const steps = new Steps();
     steps.nonce.ue = 1;
@@ -239,7 +243,9 @@ describe('the old IKE SA after a rekey', () => {
     steps.pair.advance(300_000);
     expectQuiet(steps);
   });
+});
 
+describe('the end of the old IKE SA', () => {
   it('[RFC7296 2.4] and given up after as many tries as any other request, without harm to the new one', () => {
     const steps = new Steps();
     steps.rekeyIke('ue');

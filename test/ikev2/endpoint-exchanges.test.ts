@@ -98,7 +98,9 @@ describe('CREATE_CHILD_SA', () => {
       expectAgreement(pair);
     },
   );
+});
 
+describe('CREATE_CHILD_SA that is refused', () => {
   it('[RFC7296 1.3] tries the peer’s group once more after INVALID_KE_PAYLOAD', () => {
     const pair = attached({
       ...admitting,
@@ -219,7 +221,9 @@ describe('rekeying the IKE SA', () => {
     pair.run();
     expect(pair.events('node', 'ikeSaRekeyed')).toHaveLength(1);
   });
+});
 
+describe('a rekey of the IKE SA that meets something else', () => {
   it('[RFC7296 2.25.2] beside a new Child SA: TEMPORARY_FAILURE, and the SA lives', () => {
     const pair = attached();
     pair.take('ue', pair.ue.rekeyIkeSa(0, pair.ueSa));
@@ -294,7 +298,9 @@ describe('INFORMATIONAL', () => {
     pair.deliver(deletion!);
     expect(pair.wire).toEqual([answer]);
   });
+});
 
+describe('liveness and what owners tell each other', () => {
   it('[RFC7296 2.4] an SA that hears nothing asks, and ends when nobody answers', () => {
     const pair = attached({ ...admitting, config: { timers: { liveness: 10_000 } } });
     pair.advance(11_000);

@@ -56,7 +56,9 @@ describe('a flood of first requests', () => {
     expect([...pair.node.ikeSas()]).toEqual([]);
     expect(pair.node.deadline()).toBeUndefined();
   });
+});
 
+describe('limits of half-open SAs', () => {
   it('[RFC7296 2.6] beyond the limits gets no answer, and they hold again when the half-open SAs are gone', () => {
     const halfOpen = { cookiesAbove: 1_000, cookiesAbovePerSource: 1_000, most: 50, mostPerSource: 20 };
     const pair = new Pair({ config: { halfOpen } });

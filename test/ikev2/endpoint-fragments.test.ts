@@ -68,7 +68,9 @@ describe('fragmentation', () => {
     pair.attach();
     expect(seen.filter(isFragment)).toEqual([]);
   });
+});
 
+describe('fragments on the way', () => {
   it('[RFC7383 2.6] fragments lost, doubled and re-ordered come together', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1 << 30 }), (seed) => {
@@ -139,7 +141,9 @@ describe('fragmentation', () => {
     const lengths = seen.filter((packet) => packet.sender === 'node' && isFragment(packet));
     expect(lengths.some(({ data }) => data.length > 700)).toBe(true);
   });
+});
 
+describe('fragments that come to nothing', () => {
   it('[RFC7383 2.6] a message that never ends holds no SA open and no memory for ever', () => {
     const { pair } = observed({
       ...long,

@@ -77,7 +77,9 @@ describe('a network that fails', () => {
     for (const [i, pause] of pauses.slice(1).entries()) expect(pause / pauses[i]!).toBeCloseTo(1.8);
     expect(pair.events('ue', 'ikeSaClosed')).toMatchObject([{ cause: 'timeout', established: false }]);
   });
+});
 
+describe('repetitions', () => {
   it('[RFC7296 2.1] answers every repeated request with the octets of its first answer', () => {
     const pair = new Pair(eap);
     pair.connect();
@@ -194,7 +196,9 @@ describe('IKE_SA_INIT', () => {
     expectUp(pair);
     expect(pair.events('ue', 'ikeSaEstablished')[0]?.suite).toContain('ecp256');
   });
+});
 
+describe('IKE_SA_INIT that is not answered as it was hoped', () => {
   it('[RFC7296 2.21.1] a refusal ends the attempt only when no better answer comes', () => {
     const refused = new Pair({
       config: { proposals: [{ ...ikeProposal, encr: ['aes128-gcm16'] }] },

@@ -107,7 +107,9 @@ describe('a peer with keys that breaks the rules', () => {
       expect(pair.events('node', 'ikeSaClosed')).toHaveLength(1);
     },
   );
+});
 
+describe('what nobody can act on', () => {
   it('[RFC7296 2.25] REKEY_SA for a Child SA that is not there is answered by CHILD_SA_NOT_FOUND', () => {
     const { pair, send } = forge();
     const selectors = pair.events('node', 'childSaEstablished')[0]!.child.trafficSelectorsRemote;

@@ -126,7 +126,9 @@ describe('authentication that must fail', () => {
     pair.advance(100_000);
     expect([pair.node.deadline(), pair.ue.deadline()]).toEqual([undefined, undefined]);
   });
+});
 
+describe('set-ups that end otherwise', () => {
   it('[RFC5998 3] a responder does not leave its proof to EAP without the initiator’s consent', () => {
     const config = { ...eap, responderAuth: 'eap-only' } as const;
     const refused = new Pair({ config, profile: ueEap }).attach();

@@ -106,7 +106,9 @@ describe('both sides rekey, and keys are still to be exchanged', () => {
       expectOneOfEach(both);
     },
   );
+});
 
+describe('rekeys that cross one another later', () => {
   it.each(['rekeyChild', 'rekeyIke'] as const)(
     '[RFC9370 2.2.4] %s arrives when ours is through but for its key exchanges: TEMPORARY_FAILURE',
     (act) => {
@@ -151,7 +153,9 @@ describe('both sides rekey, and keys are still to be exchanged', () => {
       expectOneOfEach(both);
     },
   );
+});
 
+describe('a rekey that won and does not go on', () => {
   it.each(['rekeyChild', 'rekeyIke'] as const)(
     '[RFC9370 2.2.4] %s: the winner goes away, and both go on as before',
     (act) => {

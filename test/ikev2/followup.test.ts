@@ -102,7 +102,9 @@ describe('further key exchanges after CREATE_CHILD_SA', () => {
       expectAgreement(steps);
     },
   );
+});
 
+describe('further key exchanges on the way', () => {
   it('[RFC9370 2.2.4] in fragments and whole, over a network that loses and repeats', () => {
     for (const datagramSize of [0, 300, 1_280]) {
       const { steps, packets } = story('ke1_mlkem768', {
@@ -223,7 +225,9 @@ describe('a series that is not at its end', () => {
     }
     expectAgreement(steps);
   });
+});
 
+describe('rounds that break the rules', () => {
   it('[RFC9370 2.2.4] another method than agreed on, or no key, breaks the rules and ends the IKE SA', () => {
     for (const method of [31, undefined]) {
       const { steps } = story('ke1_ecp256');
@@ -297,7 +301,9 @@ describe('what else happens during a series', () => {
     expect(steps.pair.events('ue', 'ikeSaRekeyed')).toEqual([]);
     expectAgreement(steps);
   });
+});
 
+describe('Deletes during a series', () => {
   it('[RFC7296 2.25.2] a Delete of the IKE SA does not wait, and a round that meets it gets TEMPORARY_FAILURE', () => {
     const { steps, packets } = story('ke1_ecp256');
     steps.rekeyIke('ue');
@@ -343,7 +349,9 @@ describe('what else happens during a series', () => {
       expectAgreement(steps);
     },
   );
+});
 
+describe('after the last round', () => {
   it('[RFC9370 2.2.4] the last round of a rekey is answered again on the old IKE SA, however it is cut', () => {
     const { steps } = story('ke1_mlkem768', {
       config: { datagramSize: 1_280 },

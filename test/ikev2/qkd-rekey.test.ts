@@ -170,7 +170,9 @@ describe('without a common QKD key', () => {
     expect(keyIds(pair)).toEqual([nameOf(1), nameOf(1)]);
     expect(pair.events('ue', 'ikeSaRekeyed')).toHaveLength(1);
   });
+});
 
+describe('a QKD key that counts for nothing', () => {
   it.each(['aes256gcm16-qkd', 'aes256gcm16-x25519-ke1_qkd'])(
     '[RFC9370 2.2.4] %s: a key that the other side lacks is refused, and the old SAs go on',
     (esp) => {

@@ -103,9 +103,9 @@ describe('keywords', () => {
   });
 });
 
-describe('IKE proposals', () => {
-  const ours = ike('aes256gcm16-prfsha256-x25519', 'aes128-sha256-modp2048');
+const ours = ike('aes256gcm16-prfsha256-x25519', 'aes128-sha256-modp2048');
 
+describe('IKE proposals', () => {
   it('[RFC7296 3.3.5] carry the key length of AES and none for ChaCha20', () => {
     const [gcm] = offerIke(ike('aes256gcm16-prfsha256-x25519'), NONE);
     expect(gcm?.transforms[0]).toEqual({ type: 1, id: 20, keyLength: 256 });
@@ -117,7 +117,9 @@ describe('IKE proposals', () => {
     const [gcm] = offerIke(ours, NONE);
     expect(gcm?.transforms.map(({ type }) => type)).toEqual([1, 2, 4]);
   });
+});
 
+describe('what is chosen of IKE proposals', () => {
   it('[RFC7296 2.7] meet in the first of ours that the peer offers', () => {
     const theirs = offerIke(
       ike('aes128-sha256-sha1-modp2048-x25519', 'aes256gcm16-prfsha512-prfsha256-x25519'),
@@ -214,13 +216,13 @@ describe('ESP proposals', () => {
   });
 });
 
-describe('additional key exchanges', () => {
-  const offer = (words: string) => offerIke(ike(words), new Uint8Array(0));
-  const answerTo = (ours: string, theirs: string) => {
-    const chosen = chooseIke(ike(ours), offer(theirs));
-    return chosen && describeIkeSuite(chosen.suite);
-  };
+const offer = (words: string) => offerIke(ike(words), new Uint8Array(0));
+const answerTo = (ours: string, theirs: string) => {
+  const chosen = chooseIke(ike(ours), offer(theirs));
+  return chosen && describeIkeSuite(chosen.suite);
+};
 
+describe('additional key exchanges', () => {
   it('are read and written as strongSwan does', () => {
     const text = 'aes256gcm16-prfsha256-x25519-ke1_mlkem768-ke1_none-ke3_mlkem1024';
     const parsed = parseIkeProposal(text);
@@ -255,7 +257,9 @@ describe('additional key exchanges', () => {
     const accepted = acceptIke(config, chosen === undefined ? [] : [{ ...chosen.proposal, number: 1 }]);
     expect(accepted && describeIkeSuite(accepted)).toBe(suite);
   });
+});
 
+describe('additional key exchanges that cannot be', () => {
   it('[RFC9370 2.2.1] never repeat a method', () => {
     const base = 'aes256gcm16-prfsha256-mlkem768';
     expect(answerTo(`${base}-ke1_mlkem768`, `${base}-ke1_mlkem768`)).toBeUndefined();
