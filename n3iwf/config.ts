@@ -327,6 +327,16 @@ export const configSchema = z.strictObject({
     })
     .optional()
     .describe('HTTP with metrics, /healthz, /readyz and the console; no port is open without it'),
+  traces: z
+    .strictObject({
+      otlp: z
+        .url()
+        .optional()
+        .describe('collector that takes OTLP over HTTP in JSON, such as http://127.0.0.1:4318'),
+      serviceName: z.string().min(1).default('n3iwf').describe('what the node is called there'),
+    })
+    .prefault({})
+    .describe('OpenTelemetry traces of attaches; none without `otlp`'),
   log: z
     .enum(['trace', 'debug', 'info', 'warn', 'error'])
     .default('info')

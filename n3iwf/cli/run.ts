@@ -2,8 +2,12 @@ import type { Config } from '../config.ts';
 import { defaultAtOnce, drain } from '../drain.ts';
 import type { Translation } from '../free5gc/translate.ts';
 import { type CaptureOptions, LabCapture } from '../io/lab-capture.ts';
+import { randomOctets } from '../io/machine.ts';
+import { OtlpExporter } from '../io/otlp-http.ts';
 import { serviceManager } from '../io/service-manager.ts';
 import { bothTaps, UeTraces } from '../io/ue-trace.ts';
+import { AttachSpans } from '../journal/attach-spans.ts';
+import type { EventFeed } from '../journal/feed.ts';
 import { logFeed } from '../journal/feed-log.ts';
 import type { Log } from '../log.ts';
 import { n2Profile } from '../n2/profile.ts';
@@ -74,6 +78,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
     'N3IWF is up',
   );
   logFeed(shell.gateway.journal.feed, log);
+  const exporter = exportTraces(config.traces, shell.gateway.journal.feed, log);
   shell.gateway.journal.feed.add({ kind: 'node', name: 'up' });
   manager.ready('serves');
 
@@ -85,7 +90,7 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   stopKeyWatch();
   await Promise.all([shell.close(), control.close(), admin?.close()]);
   capture.close();
-  await keys?.close();
+  await Promise.all([keys?.close(), exporter?.close()]);
   manager.close();
   ending.close();
   return ending.atOnce.aborted ? 130 : 0;
@@ -104,6 +109,18 @@ function reloadedNode(shell: GatewayShell, amfs: AmfLinks, log: NodeLog, exposeK
       log.level = level;
     },
   };
+}
+
+/** Sends spans of attaches to the collector of the configuration, if there is one. */
+function exportTraces(
+  { otlp, serviceName }: Config['traces'],
+  feed: EventFeed,
+  log: Log,
+): OtlpExporter | undefined {
+  if (otlp === undefined) return undefined;
+  const exporter = new OtlpExporter({ url: otlp, serviceName }, log);
+  new AttachSpans(randomOctets, exporter.add).follow(feed);
+  return exporter;
 }
 
 /** What an operator should know of the configuration each time. */

@@ -66,11 +66,7 @@ export class Journal {
     if (event.type === 'eapReceived') this.ofSa(entry, eapStep(event.packet, 'UE'));
     if (event.type === 'ikeSaClosed') this.close(entry, event.cause === 'timeout');
     const stage = stageOf(event);
-    if (
-      stage !== undefined &&
-      (event.type !== 'ikeSaClosed' || event.cause !== 'timeout' || event.established)
-    )
-      this.feed.add(stage, concernOf(entry));
+    if (stage !== undefined && !isKnock(event, entry)) this.feed.add(stage, concernOf(entry));
   }
 
   /** The UE behind an IKE SA has shown itself and has a number now: what was held becomes part of the feed. */
@@ -139,6 +135,13 @@ export class Journal {
     this.held.delete(entry.ikeSaId);
     for (const { step, timeMs } of held) this.feed.add(step, concernOf(entry), timeMs);
   }
+}
+
+/** A set-up that was given up before anybody showed himself. */
+function isKnock(event: IkeEvent, { ueId }: IkeEntry): boolean {
+  return (
+    event.type === 'ikeSaClosed' && event.cause === 'timeout' && !event.established && ueId === undefined
+  );
 }
 
 function concernOf({ ikeSaId, ueId }: IkeEntry): Concern {
