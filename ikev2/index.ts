@@ -1,5 +1,6 @@
 /** The door of the IKEv2 core: everything that other folders may use of it. */
 
+export * from './crypto/auth-evidence.ts';
 export { createCipher } from './crypto/cipher.ts';
 export * from './crypto/keywords.ts';
 export { encapsulateByNode } from './crypto/ml-kem.ts';

@@ -12,6 +12,7 @@ import type {
   EspSuite,
   IkeProposalConfig,
   MlKemName,
+  PrfName,
 } from './crypto/types.ts';
 import type { CpAttribute, Identity, Notify, SocketAddress, TrafficSelector } from './wire/types.ts';
 
@@ -358,6 +359,9 @@ export type IkeEvent =
       readonly skEr: Uint8Array;
       readonly skAi: Uint8Array;
       readonly skAr: Uint8Array;
+      readonly skPi: Uint8Array;
+      readonly skPr: Uint8Array;
+      readonly prf: PrfName;
       readonly encr: string;
       readonly integ: string;
     }

@@ -33,6 +33,9 @@ export interface ExposedKeys {
   readonly skEr: Uint8Array;
   readonly skAi: Uint8Array;
   readonly skAr: Uint8Array;
+  /** For checking AUTH. */
+  readonly skPi: Uint8Array;
+  readonly skPr: Uint8Array;
 }
 
 /** What one side signs or MACs. `message` is its first IKE_SA_INIT message, without the non-ESP marker. */
@@ -230,9 +233,10 @@ export class Keymat {
 
   /** Copies, for a key log. */
   expose(): ExposedKeys {
-    const { ei, er, ai, ar } = this.#keys;
+    const { ei, er, ai, ar, pi, pr } = this.#keys;
     const copy = (key: Uint8Array) => Uint8Array.from(key);
-    return { skEi: copy(ei), skEr: copy(er), skAi: copy(ai), skAr: copy(ar) };
+    const ciphers = { skEi: copy(ei), skEr: copy(er), skAi: copy(ai), skAr: copy(ar) };
+    return { ...ciphers, skPi: copy(pi), skPr: copy(pr) };
   }
 
   /** Overwrites the keys; ciphers made before keep working. */

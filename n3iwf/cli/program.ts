@@ -215,6 +215,7 @@ function addReplay(program: Command, done: Done): void {
     .description('read captured IKE and ESP traffic: a ladder of exchanges with payloads and verdicts')
     .argument('<file>', 'pcap or pcapng')
     .option('--keys <path>', "Wireshark's ikev2_decryption_table, or the folder that holds it")
+    .option('--psk <secret>', 'pre-shared key of the captured SAs, to check AUTH: text or 0x…')
     .option('--against-engine <record>', 'give what the initiators sent to our responder, as it was recorded')
     .option('--json', 'print one object on standard output')
     .action(async (file: string, options: ReplayOptions) =>

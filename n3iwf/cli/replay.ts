@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperatorError } from '../errors.ts';
+import { authTableName } from '../io/wireshark-keys.ts';
+import { AuthChecker, readAuthKeys } from '../replay/auth-check.ts';
 import { type CapturedFrame, readCapture } from '../replay/capture-file.ts';
 import { CaptureReader, faultVerdicts, type IkeReport, type Report } from '../replay/capture-reader.ts';
 import { datagramsOf } from '../replay/datagrams.ts';
@@ -13,6 +15,8 @@ import { readNamedFile } from './configuration-file.ts';
 export interface ReplayOptions {
   /** A file like Wireshark's `ikev2_decryption_table`, or the folder that holds it. */
   readonly keys?: string;
+  /** The pre-shared key of the captured SAs, to check AUTH: text, or `0x` and hexadecimal digits. */
+  readonly psk?: string;
   readonly json?: boolean;
   /** A record of `n3iwf run --record` or `n3iwf lab --record`: the engine does again what the capture shows. */
   readonly againstEngine?: string;
@@ -39,7 +43,7 @@ export function replay(
   if (options.againstEngine !== undefined) return againstEngine(frames, options.againstEngine, print);
   const { keys } =
     options.keys === undefined ? { keys: new Map() as KeyTable['keys'] } : readKeys(options.keys);
-  const reader = new CaptureReader(keys);
+  const reader = new CaptureReader(keys, authCheckerOf(options));
   const reports: Report[] = [];
   for (const datagram of datagramsOf(frames)) {
     const report = reader.read(datagram);
@@ -107,6 +111,20 @@ function countSas(ike: readonly IkeReport[]): number {
     ...alone.map(({ spiInitiator, from }) => `${spiInitiator} ${from}`),
   ];
   return new Set(keys).size;
+}
+
+/** AUTH can be checked where the keys are a folder that has the file for it. */
+function authCheckerOf({ keys, psk }: ReplayOptions): AuthChecker | undefined {
+  const path = keys === undefined ? undefined : join(keys, authTableName);
+  if (path === undefined || statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+  const text = new TextDecoder().decode(readNamedFile('--keys', path));
+  return new AuthChecker(readAuthKeys(text), psk === undefined ? undefined : secretOf(psk));
+}
+
+function secretOf(psk: string): Uint8Array {
+  return /^0x([0-9a-f]{2})+$/i.test(psk)
+    ? Uint8Array.from(Buffer.from(psk.slice(2), 'hex'))
+    : new TextEncoder().encode(psk);
 }
 
 function readKeys(path: string): KeyTable {

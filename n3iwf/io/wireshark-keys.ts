@@ -44,6 +44,12 @@ const preferences = [
   '',
 ].join('\n');
 
+/**
+ * A file of our own beside Wireshark's: a line for each time that an IKE SA got keys, with SPIi, SPIr, prf, SK_pi and SK_pr,
+ * by which `n3iwf replay` checks AUTH.
+ */
+export const authTableName = 'ikev2_auth_keys';
+
 const hex = (octets: Uint8Array) => Buffer.from(octets).toString('hex');
 
 /**
@@ -53,13 +59,16 @@ const hex = (octets: Uint8Array) => Buffer.from(octets).toString('hex');
 export class WiresharkKeys {
   private readonly ikeFile: string;
   private readonly espFile: string;
+  private readonly authFile: string;
+  private lastIkeLine = '';
 
   /** Creates `folder` and empties the tables that an earlier run left in it. */
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true });
     this.ikeFile = join(folder, 'ikev2_decryption_table');
     this.espFile = join(folder, 'esp_sa');
-    for (const file of [this.ikeFile, this.espFile]) writeFileSync(file, '', { mode: 0o600 });
+    this.authFile = join(folder, authTableName);
+    for (const file of [this.ikeFile, this.espFile, this.authFile]) writeFileSync(file, '', { mode: 0o600 });
     writeFileSync(join(folder, 'preferences'), preferences);
   }
 
@@ -68,16 +77,13 @@ export class WiresharkKeys {
     const integrity = ikeIntegrity[keys.integ];
     if (encryption === undefined || integrity === undefined) return;
     const { spiInitiator, spiResponder, skEi, skEr, skAi, skAr } = keys;
-    const cells = [
-      hex(spiInitiator),
-      hex(spiResponder),
-      hex(skEi),
-      hex(skEr),
-      `"${encryption}"`,
-      hex(skAi),
-      hex(skAr),
-    ];
-    appendFileSync(this.ikeFile, `${[...cells, `"${integrity}"`].join(',')}\n`);
+    const spis = [hex(spiInitiator), hex(spiResponder)];
+    appendFileSync(this.authFile, `${[...spis, keys.prf, hex(keys.skPi), hex(keys.skPr)].join(',')}\n`);
+    const cells = [...spis, hex(skEi), hex(skEr), `"${encryption}"`, hex(skAi), hex(skAr)];
+    const line = `${[...cells, `"${integrity}"`].join(',')}\n`;
+    // A PPK of IKE_AUTH changes SK_p alone.
+    if (line !== this.lastIkeLine) appendFileSync(this.ikeFile, line);
+    this.lastIkeLine = line;
   }
 
   child(child: ChildSa): void {

@@ -11,6 +11,7 @@ import {
   openPlaintext,
   type Payload,
 } from '#ikev2';
+import type { AuthChecker } from './auth-check.ts';
 import type { CapturedDatagram } from './datagrams.ts';
 import { type KeyTable, spiPairKey } from './key-table.ts';
 import { payloadDetail } from './payload-detail.ts';
@@ -19,9 +20,22 @@ import { payloadDetail } from './payload-detail.ts';
  * What came of a message: `ok`; `sealed` and `fragment` where nothing is wrong but its content cannot be read alone;
  * the others are faults of the sender or of the keys.
  */
-export type Verdict = 'ok' | 'sealed' | 'fragment' | 'malformed' | 'badIcv' | 'breaksRules' | 'notIkev2';
+export type Verdict =
+  | 'ok'
+  | 'sealed'
+  | 'fragment'
+  | 'malformed'
+  | 'badIcv'
+  | 'breaksRules'
+  | 'badAuth'
+  | 'notIkev2';
 /** Verdicts that make a capture fail. */
-export const faultVerdicts: ReadonlySet<Verdict> = new Set<Verdict>(['malformed', 'badIcv', 'breaksRules']);
+export const faultVerdicts: ReadonlySet<Verdict> = new Set<Verdict>([
+  'malformed',
+  'badIcv',
+  'breaksRules',
+  'badAuth',
+]);
 
 /** One IKE message of the capture. */
 export interface IkeReport {
@@ -80,9 +94,11 @@ export class CaptureReader {
   private readonly requests = new Set<string>();
   /** Pairs of ends between which a marked IKE message was seen: what else is between them is ESP. */
   private readonly natFlows = new Set<string>();
+  private readonly auth: AuthChecker | undefined;
 
-  constructor(keys: KeyTable['keys']) {
+  constructor(keys: KeyTable['keys'], auth?: AuthChecker) {
     this.keys = keys;
+    this.auth = auth;
   }
 
   /** The report of a datagram; undefined for keepalives and for what is neither IKE nor ESP. */
@@ -122,7 +138,7 @@ export class CaptureReader {
     if (header.value.majorVersion !== 2)
       return unreadable(datagram, data, 'notIkev2', `version ${header.value.majorVersion}`);
     const notes = this.remember(datagram, header.value, data);
-    const content = this.content(header.value, data);
+    const content = this.withAuth(header.value, data, this.content(header.value, data));
     const { exchange, messageId } = header.value;
     return {
       kind: 'ike',
@@ -139,6 +155,19 @@ export class CaptureReader {
       payloads: content.payloads === undefined ? '' : describePayloads(content.payloads),
       details: (content.payloads ?? []).flatMap(payloadDetail),
     };
+  }
+
+  /** What the message says of AUTH on top, where it can be told. */
+  private withAuth(header: IkeHeader, octets: Uint8Array, content: Content): Content {
+    const { payloads, inner, keyNumber } = content;
+    if (this.auth === undefined || payloads === undefined || content.verdict !== 'ok') return content;
+    const opened = { header, payloads, octets };
+    const sealed = inner === undefined ? {} : { inner };
+    const numbered = keyNumber === undefined ? {} : { keyNumber };
+    const found = this.auth.note({ ...opened, ...sealed, ...numbered });
+    if (found === 'open') return content;
+    if (found === 'fits') return { ...content, notes: [...content.notes, 'AUTH fits'] };
+    return { ...content, verdict: 'badAuth', notes: [...content.notes, 'AUTH does not fit'] };
   }
 
   /** Says whether the same octets were sent before, and whether a response has its request in the capture. */
@@ -167,10 +196,11 @@ export class CaptureReader {
     const { fragment, innerFirstPayload = 0 } = message.encrypted ?? {};
     const part = fragment === undefined ? '' : `fragment ${fragment.number} of ${fragment.total}, `;
     const pairs = this.keys.get(spiPairKey(hex(header.spiInitiator), hex(header.spiResponder))) ?? [];
-    const [first, ...later] = pairs.map((pair) =>
+    const tried = pairs.map((pair) =>
       openPlaintext(data, message, header.initiator ? pair.initiator : pair.responder),
     );
-    const opened = [first, ...later].find((each) => each?.ok === true) ?? first;
+    const keyNumber = tried.findIndex((each) => each.ok);
+    const opened = tried[Math.max(0, keyNumber)];
     if (opened === undefined) return { verdict: 'sealed', notes: [`${part}no keys`] };
     if (!opened.ok) {
       const verdict = opened.error instanceof IntegrityError ? 'badIcv' : 'malformed';
@@ -182,8 +212,9 @@ export class CaptureReader {
         : this.join(header, { ...fragment, inner: opened.value, firstPayload: innerFirstPayload });
     if (whole === undefined) return { verdict: 'fragment', notes: [part.slice(0, -2)] };
     const payloads = decodePayloads(whole.inner, 0, whole.inner.length, whole.firstPayload);
+    const { inner, firstPayload } = whole;
     return payloads.ok
-      ? judged(header, payloads.value)
+      ? { ...judged(header, payloads.value), inner: { octets: inner, firstPayload }, keyNumber }
       : { verdict: 'malformed', notes: [payloads.error.message] };
   }
 
@@ -211,6 +242,8 @@ interface Content {
   readonly verdict: Verdict;
   readonly notes: readonly string[];
   readonly payloads?: readonly Payload[];
+  readonly inner?: { readonly octets: Uint8Array; readonly firstPayload: number };
+  readonly keyNumber?: number;
 }
 
 /** Where there is no SA the answer is a notify in clear: it must be there, and must not be believed [RFC7296 1.5]. */

@@ -46,6 +46,17 @@ describe("captures with strongSwan's charon and libreswan's pluto", () => {
     }
   });
 
+  it.each(captures)('%s %s: both proofs of each SA fit, and not with another key', (folder, name) => {
+    const keys = folderOf(folder);
+    const checked = run(folder, name, { keys, psk: 'sesame-sesame-sesame' });
+    expect(checked.status).toBe(0);
+    expect(checked.text.match(/AUTH fits/g)?.length).toBeGreaterThanOrEqual(2);
+    const isSigned = /^(ecdsa|rsa|fragments|pq-cert)/.test(name);
+    const { status, text } = run(folder, name, { keys, psk: 'not the one' });
+    expect(status).toBe(isSigned ? 0 : 1);
+    expect(/AUTH does not fit/.test(text)).toBe(!isSigned);
+  });
+
   it.each(captures)('%s %s: our engine does again what it did', (folder, name) => {
     const { status, text } = run(folder, name, { againstEngine: join(folderOf(folder), `${name}.record`) });
     expect(text).toMatch(/[1-9]\d* messages compared: the engine sends what was captured/);

@@ -20,7 +20,7 @@ import { announceMethods } from './auth-methods.ts';
 import { EAP_CODE, eapCode } from './eap.ts';
 import { acceptFirstChild, offerFirstChild } from './first-child.ts';
 import { deleteIkeTask } from './informational.ts';
-import { certificateRequest, type InitResult } from './init.ts';
+import { certificateRequest, type InitResult, reportKeys } from './init.ts';
 import { ppkIdentityNotify } from './ppk.ts';
 import { noteRedirect } from './redirect.ts';
 
@@ -310,6 +310,7 @@ export class InitiatorAuthentication {
     if (ppk?.identity === undefined) return;
     if (findNotify(payloads, NOTIFY.PPK_IDENTITY) !== undefined) {
       sa.mixPpk(ppk.secret, ppk.identity);
+      reportKeys(sa, sa.keymat);
       return;
     }
     if (this.profile.ppk === 'required') throw authenticationFailed('the responder did not use the PPK');

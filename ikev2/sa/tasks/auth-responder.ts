@@ -20,7 +20,7 @@ import {
 import { readMethods } from './auth-methods.ts';
 import { EAP_CODE, eapCode } from './eap.ts';
 import { answerFirstChild, type FirstChildOffer, readFirstChild } from './first-child.ts';
-import type { InitResult } from './init.ts';
+import { type InitResult, reportKeys } from './init.ts';
 import { readPpkIdentity } from './ppk.ts';
 
 /** What the first request leaves for the last answer. */
@@ -196,6 +196,7 @@ export class ResponderAuthentication {
     sa.ppks.ask(EXCHANGE.IKE_AUTH, identity, ([ppk]) => {
       if (ppk !== undefined) {
         sa.mixPpk(ppk.secret, identity);
+        reportKeys(sa, sa.keymat);
         goOn(auth);
       } else if (fallback !== undefined && !required) {
         goOn({ method: auth.method, data: fallback });

@@ -421,9 +421,10 @@ function completeInit(sa: IkeSa, suite: IkeSuite, init: InitResult, sharedSecret
 export function reportKeys(sa: IkeSa, keymat: Keymat): void {
   if (!sa.node.config.exposeKeys) return;
   const { spiInitiator, spiResponder } = sa.channel;
-  const { encr, integ } = keymat.suite;
+  const { encr, integ, prf } = keymat.suite;
+  const names = { encr, integ, prf };
   const keys = keymat.expose();
-  sa.emit({ type: 'ikeKeysDerived', ikeSaId: sa.id, spiInitiator, spiResponder, ...keys, encr, integ });
+  sa.emit({ type: 'ikeKeysDerived', ikeSaId: sa.id, spiInitiator, spiResponder, ...keys, ...names });
 }
 
 function uint16(value: number): Uint8Array<ArrayBuffer> {

@@ -17,7 +17,8 @@ const rows = (file: string) => readFileSync(join(folder, file), 'utf8');
 
 function ikeKeys(encr: string, integ: string): Extract<IkeEvent, { type: 'ikeKeysDerived' }> {
   const [spiInitiator, spiResponder] = [octets(8, 1), octets(8, 2)];
-  const keys = { skEi: octets(2, 3), skEr: octets(2, 4), skAi: octets(1, 5), skAr: octets(1, 6) };
+  const ciphers = { skEi: octets(2, 3), skEr: octets(2, 4), skAi: octets(1, 5), skAr: octets(1, 6) };
+  const keys = { ...ciphers, skPi: octets(2, 11), skPr: octets(2, 12), prf: 'hmac-sha2-256' } as const;
   return { type: 'ikeKeysDerived', ikeSaId: 1, spiInitiator, spiResponder, ...keys, encr, integ };
 }
 
