@@ -197,3 +197,35 @@ describe('the source of a running node', () => {
     );
   });
 });
+
+describe('a KME that is far away', () => {
+  const delayMs = 1500;
+  const delay = (ms: number): void => {
+    for (const manners of kmes.manners.values()) manners.delayMs = ms;
+  };
+  const timed = async (act: () => Promise<{ readonly status: string }>): Promise<number> => {
+    const began = performance.now();
+    expect((await act()).status).toBe('ok');
+    return performance.now() - began;
+  };
+
+  it('is not waited for by keys that were announced, nor by those of the pool', {
+    timeout: 30_000,
+  }, async () => {
+    await withKeys({ ...etsi014(), pool: { low: 2, high: 4 } }, async ({ store }) => {
+      const drawn = await (await kmes.client('sae-ue')).encKeys('sae-n3iwf', 2);
+      const [announced = '', unheard = ''] = drawn.ok ? drawn.value.map(({ keyId }) => keyId) : [];
+      expect(await store.announce('sae-ue', [announced])).toBe(1);
+      for (let tries = 0; tries < 200 && store.pooled('sae-ue') < 4; tries++)
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      delay(delayMs);
+      try {
+        expect(await timed(() => store.fetch('sae-ue', announced))).toBeLessThan(delayMs / 2);
+        expect(await timed(() => store.obtain('sae-ue'))).toBeLessThan(delayMs / 2);
+        expect(await timed(() => store.fetch('sae-ue', unheard))).toBeGreaterThanOrEqual(delayMs - 50);
+      } finally {
+        delay(0);
+      }
+    });
+  });
+});
