@@ -31,16 +31,12 @@ import { type EndWatch, onReload, watchEnd } from './signals.ts';
  * @throws OperatorError for a wrong configuration (before a socket opens), a busy port, a KME that does not answer
  */
 export async function runNode(path: string, options: CaptureOptions = {}): Promise<number> {
-  const { config, translation, unknownVariables } = readNodeConfig(path);
-  const log = openLog(config.log);
-  if (translation !== undefined) tell(translation, path, log);
-  for (const variable of unknownVariables) log.warn({ variable }, 'it names no key of the configuration');
+  const { config, log } = readAndTell(path, options);
   const addressed = await withAddresses(config);
   const shellConfig = shellConfigOf(addressed, options.keylog !== undefined);
   const token = adminToken(config.admin);
   const control = await NodeControl.open(config.control);
   const keys = config.qkd === undefined ? undefined : await openKeys(config.qkd, log);
-  warnOfRisks(config, options, log);
   const capture = new LabCapture(options);
   const ikeEvents = new IkeEventCounts();
   const traces = new UeTraces();
@@ -67,10 +63,11 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   control.serve(traceRoutes(view, traces));
   const admin = await openAdminPort({ config, shell, ikeEvents, keys, supply, control, token, log });
   const manager = serviceManager();
+  const changed = reloadedNode(shell, amfs, log, shellConfig.gateway.ike.exposeKeys);
   const stopReloads = onReload(() => {
     manager.reloading();
-    reload(path, config, reloadedNode(shell, amfs, log, shellConfig.gateway.ike.exposeKeys), log);
-    shell.gateway.journal.feed.add({ kind: 'node', name: 'reloaded' });
+    if (reload(path, config, changed, log))
+      shell.gateway.journal.feed.add({ kind: 'node', name: 'reloaded' });
     manager.ready(`serves ${shell.gateway.ues.size} UEs`);
   });
   log.info(
@@ -94,6 +91,16 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   manager.close();
   ending.close();
   return ending.atOnce.aborted ? 130 : 0;
+}
+
+/** Reads the configuration, opens the log, and tells what an operator should know of both. */
+function readAndTell(path: string, options: CaptureOptions): { config: Config; log: NodeLog } {
+  const { config, translation, unknownVariables } = readNodeConfig(path);
+  const log = openLog(config.log);
+  if (translation !== undefined) tell(translation, path, log);
+  for (const variable of unknownVariables) log.warn({ variable }, 'it names no key of the configuration');
+  warnOfRisks(config, options, log);
+  return { config, log };
 }
 
 /** What a reload changes, by way of the shell. */
