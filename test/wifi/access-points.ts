@@ -11,6 +11,8 @@ export const ueNamespace = ['ip', 'netns', 'exec', 'ue'];
 export const ueInterface = 'wlan2';
 const passphrase = 'roaming between two of them';
 const controlFolder = '/run/wpa_supplicant';
+const roamAttempts = 6;
+const attemptSeconds = 25;
 
 /** One access point: its interface and channel, its kind as in the name of hostapd's file, its network without the last octet. */
 export interface AccessPoint {
@@ -126,7 +128,7 @@ export class Station {
       `-i${ueInterface}`,
       `-c${file}`,
     );
-    await until('association', 90, () => this.status().get('wpa_state') === 'COMPLETED', this.supplicant);
+    await until('association', 240, () => this.status().get('wpa_state') === 'COMPLETED', this.supplicant);
   }
 
   /** `key=value` of wpa_cli's status, such as bssid and key_mgmt; empty while it does not answer. */
@@ -139,15 +141,23 @@ export class Station {
     }
   }
 
-  /** Goes to another access point of the same name. Resolves when it is associated there. */
+  /**
+   * Goes to another access point of the same name. Resolves when it is associated there. An attempt may fail where an
+   * access point answers late, as in a machine that waits for its host: then it is told again.
+   */
   async roam(bssid: string): Promise<void> {
-    this.control('scan');
-    const found = () => this.control('scan_results').includes(bssid);
-    await until(`${bssid} in a scan`, 90, found, this.supplicant);
-    this.control('roam', bssid);
-    const isThere = () =>
-      this.status().get('bssid') === bssid && this.status().get('wpa_state') === 'COMPLETED';
-    await until(`association with ${bssid}`, 90, isThere, this.supplicant);
+    const isThere = () => {
+      const status = this.status();
+      return status.get('bssid') === bssid && status.get('wpa_state') === 'COMPLETED';
+    };
+    for (let attempt = 1; attempt <= roamAttempts && !isThere(); attempt++) {
+      this.control('scan');
+      const found = () => this.control('scan_results').includes(bssid);
+      await until(`${bssid} in a scan`, 90, found, this.supplicant);
+      this.control('roam', bssid);
+      await until(`association with ${bssid}`, attemptSeconds, isThere).catch(() => {}); // the next one tries again
+    }
+    await until(`association with ${bssid}`, attemptSeconds, isThere, this.supplicant);
   }
 
   /** Asks for an address, as a UE does after each association. @returns it */
@@ -165,7 +175,7 @@ export class Station {
         '-t',
         '10',
         '-T',
-        '1',
+        '3',
         '-s',
       ]),
       join(this.folder, 'dhcp.sh'),

@@ -52,7 +52,7 @@ export function documents(folder: string) {
       auth: 'psk',
       ppk: 'none',
       preSharedKeyFile,
-      keepPinging: { everyMs: 250, limitMs: 2000 },
+      keepPinging: { everyMs: 250, limitMs: 5000 },
       patienceMs: 60_000,
     },
   };

@@ -4,7 +4,7 @@
 # says comes as it says it; the exit status is the command's. Needs no privilege and no /dev/kvm.
 #   qemu-run.sh [-a ARCHIVE] SECONDS COMMAND [ARGUMENT...]
 # ARCHIVE is a tar file that takes the place of the working folder's content, in memory: many small files come much
-# faster that way than each from the host.
+# faster that way than each from the host. The folder as it is on the host is at /run-host then.
 # The kernel is the newest one that is installed with the modules it takes, or else that of linux-image-amd64, fetched by
 # apt-get and unpacked under ${XDG_CACHE_HOME:-~/.cache}/qn3iwf.
 set -euo pipefail
@@ -107,6 +107,8 @@ mkdir -p /run/netns /run/lock /lib/modules/$release
 [ $base = / ] || mount --bind $(printf '%q' "$base")/lib/modules/$release /lib/modules/$release
 ip link set lo up
 if [ -e /run-box/archive ]; then
+  mkdir -p /run-host
+  mount --bind $(printf '%q' "$PWD") /run-host
   mount -t tmpfs -o size=75% tmpfs $(printf '%q' "$PWD")
   tar -x -f /run-box/archive -C $(printf '%q' "$PWD")
 fi

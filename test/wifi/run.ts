@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeArchive } from './archive.ts';
 
@@ -26,6 +26,12 @@ const programs = {
   tar: 'tar',
 } as const;
 
+/** Node's own path in the machine, where the project's folder is in the place that qemu-run.sh says. */
+function nodeInMachine(): string {
+  const inside = relative(root, process.execPath);
+  return inside.startsWith('..') ? process.execPath : join('/run-host', inside);
+}
+
 function missingPrograms(): string[] {
   const path = `${process.env.PATH}:/usr/sbin:/sbin`;
   const isThere = (program: string) =>
@@ -43,7 +49,7 @@ function main(): number {
   try {
     const archive = join(folder, 'project.tar');
     const compiled = writeArchive(root, folder, archive);
-    const command = ['env', `NODE_COMPILE_CACHE=${compiled}`, process.execPath, 'test/wifi/scenario.ts'];
+    const command = ['env', `NODE_COMPILE_CACHE=${compiled}`, nodeInMachine(), 'test/wifi/scenario.ts'];
     const argv = ['test/wifi/qemu-run.sh', '-a', archive, `${limitSeconds}`, ...command];
     return spawnSync('bash', argv, { cwd: root, stdio: 'inherit' }).status ?? 1;
   } finally {
