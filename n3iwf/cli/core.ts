@@ -9,7 +9,8 @@ import { readYaml } from './configuration-file.ts';
 import { untilSignal } from './signals.ts';
 import { plmnSchema, sliceSchema, subscriberSchema } from './subscriber-schema.ts';
 
-const coreSchema = z.strictObject({
+/** Configuration of the simulated core. */
+export const coreSchema = z.strictObject({
   n2: z.strictObject({ addresses: z.array(z.string()).nonempty(), port: z.number().int().default(38412) }),
   n3: z.strictObject({ address: z.string(), port: z.number().int().default(2152) }),
   plmn: plmnSchema,
