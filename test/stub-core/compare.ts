@@ -173,7 +173,7 @@ function report(): void {
 function kindsOf(failures: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const failure of failures) {
-    const kind = failure.replaceAll(/\d+/g, 'N').replaceAll(/\[[^\]]*\]/g, '[]');
+    const kind = failure.replaceAll(/\b\d+\b/g, 'N').replaceAll(/\[[^\]]*\]/g, '[]');
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   const told = [...counts].sort(([, a], [, b]) => b - a).map(([kind, count]) => `; ${count} x ${kind}`);
