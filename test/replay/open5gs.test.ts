@@ -5,8 +5,9 @@ import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
 import { decodeGtpu, GTPU_PORT, GTPU_TYPE } from '../../n3iwf/n3/gtpu.ts';
 import { nothing } from '../n3iwf/n2/support.ts';
 import { subscriberOf } from '../stub-core/settings.ts';
-import { type Conversation, Replay } from './conversations.ts';
+import { type Conversation, decodeAll, Replay } from './conversations.ts';
 import { ikeSideOf } from './ike-side.ts';
+import { readCapture } from './read.ts';
 import {
   conversationOf,
   deregister,
@@ -192,6 +193,34 @@ describe('Open5GS 2.7.7 before an N3IWF as it should be', () => {
     await start(run);
     expect(happened(run)).toContain('failed');
     settled(run);
+  });
+});
+
+describe('Open5GS 2.8.0', () => {
+  const newer = loadCapture(`${folder}/v2.8.0.pcap`);
+  const refused = decodeAll(readCapture(`${folder}/v2.8.0-as-n3iwf.pcap`).n2);
+
+  test('[TS38413 8.7.1] refuses the 16 bits of an N3IWF, as they are none of a gNB', () => {
+    const [request, failure] = refused.map(({ pdu }) => pdu);
+    expect(request?.ies).toMatchObject(ngSetupRequest(node));
+    expect(failure).toMatchObject({
+      message: 'NGSetupFailure',
+      ies: { cause: { choice: 'protocol', value: 'semantic-error' } },
+    });
+    expect(refused.map(({ pdu }) => pdu.message)).not.toContain('NGSetupResponse');
+  });
+
+  test('[TS24502 7.3] in the guise of a gNB: registration, PDU session, release, deregistration', () =>
+    wholeLife(replay(conversationOf(newer.conversations, subscriber(0).imsi), 0)));
+
+  test('a UE by the standard finds its Security Mode Command forged, too', async () => {
+    const run = replay(conversationOf(newer.conversations, subscriber(3).imsi), 3, {
+      nasAccess: 'non-3gpp',
+    });
+    await start(run);
+    expect(run.world.ue.events).toContainEqual(
+      expect.objectContaining({ type: 'failed', step: 'NAS security' }),
+    );
   });
 });
 
