@@ -54,13 +54,8 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   const ending = watchEnd();
   const stopKeyWatch = startKeyWatch(config, keys, shell, supply, control, log);
   const view = viewOf({ nodeName: config.n2.name, policy: () => config.ike.policy, shell, keys, supply });
-  control.serve(
-    nodeRoutes(
-      view,
-      actionsOn(shell, (text) => ending.ask(text)),
-    ),
-  );
-  control.serve(traceRoutes(view, traces));
+  const actions = actionsOn(shell, (text) => ending.ask(text));
+  control.serve({ ...nodeRoutes(view, actions), ...traceRoutes(view, traces) });
   const admin = await openAdminPort({ config, shell, ikeEvents, keys, supply, control, token, log });
   const manager = serviceManager();
   const changed = reloadedNode(shell, amfs, log, shellConfig.gateway.ike.exposeKeys);
