@@ -1,4 +1,5 @@
 import { endianness } from 'node:os';
+import { encodeStruct } from '../kernel/layout.ts';
 import { decodeError, decodeMessages, type NetlinkMessage, NLMSG } from '../kernel/netlink.ts';
 import { ERRNO, type NetlinkPort, type NetlinkReply } from '../kernel/ports.ts';
 import { libc } from './libc.ts';
@@ -27,6 +28,11 @@ const eventBufferOctets = 4_194_304;
 /** Datagrams read in one turn of the event loop. */
 const mostReads = 64;
 const sequenceOffset = 8;
+/** `struct sockaddr_nl`: the kernel chooses the port. */
+const anyPort = encodeStruct(
+  { family: 'u16', pad: 'u16', port: 'u32', groups: 'u32' },
+  { family: AF_NETLINK },
+);
 const little = endianness() === 'LE';
 
 /** What a netlink socket asks of the system; the kernel's own by default, so that a test can stand in for it. */
@@ -95,6 +101,8 @@ export class NetlinkSocket implements NetlinkPort {
     if (fd < 0) throw new NetlinkUnavailable(family, c.errno());
     const set = (level: number, option: number, value: number) =>
       c.setsockopt(fd, level, option, Uint8Array.from(new Uint8Array(Uint32Array.of(value).buffer)), 4);
+    // events pass a socket by that has no port of its own yet
+    c.bind(fd, anyPort, anyPort.length);
     set(SOL_NETLINK, CAP_ACK, 1);
     set(SOL_NETLINK, EXT_ACK, 1);
     if (groups.length > 0) set(SOL_SOCKET, SO_RCVBUFFORCE, eventBufferOctets);

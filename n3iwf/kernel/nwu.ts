@@ -241,13 +241,13 @@ export class KernelNwu implements NwuSide {
     const [inbound, outbound] = this.ask([
       { name: 'getSa', ...states.inboundId(sa) },
       { name: 'getSa', ...states.outboundId(sa) },
-    ]).map(({ values }) => values[0]?.attributes.replayEsn);
+    ]).map(({ values }) => pastOf(values[0]));
     held.sa = moved;
     this.attempt([
       { name: 'delSa', ...states.inboundId(sa) },
       states.inboundState(moved, options, inbound),
       { name: 'delSa', ...states.outboundId(sa) },
-      states.outboundState(moved, options, outbound === undefined ? undefined : ahead(outbound)),
+      states.outboundState(moved, options, ahead(outbound)),
       ...(this.isCurrent(held) ? [states.outboundPolicy(moved, options)] : []),
     ]);
   }
@@ -384,10 +384,19 @@ function stateOf(message: NetlinkMessage): Sa | undefined {
   return decoded.ok && decoded.value?.name === 'newSa' ? decoded.value : undefined;
 }
 
-/** The same position with room for what was sent while nobody looked. */
-function ahead(position: states.ReplayPosition): states.ReplayPosition {
-  const oseq = position.oseq + sequenceLead;
-  return { ...position, oseq: oseq >>> 0, oseqHi: position.oseqHi + (oseq > 0xffff_ffff ? 1 : 0) };
+/** What a state made anew goes on with; nothing where the old one is gone. */
+function pastOf(state: Sa | undefined): states.Past {
+  if (state?.attributes.replayEsn === undefined) return {};
+  return { replayEsn: state.attributes.replayEsn, lifetime: state.body.curlft };
+}
+
+/** The same with room for what was sent while nobody looked. */
+function ahead(past: states.Past = {}): states.Past {
+  const { replayEsn } = past;
+  if (replayEsn === undefined) return past;
+  const oseq = replayEsn.oseq + sequenceLead;
+  const oseqHi = replayEsn.oseqHi + (oseq > 0xffff_ffff ? 1 : 0);
+  return { ...past, replayEsn: { ...replayEsn, oseq: oseq >>> 0, oseqHi } };
 }
 
 /** Octets that the kernel's ESP adds, which are those of any ESP. */

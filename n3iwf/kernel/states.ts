@@ -48,8 +48,16 @@ export interface KernelSa {
   readonly remote: SocketAddress;
 }
 
-/** Counters that a state goes on with: another than 0 when it is made anew for another address. */
-export type ReplayPosition = NonNullable<Extract<XfrmMessage, { name: 'newSa' }>['attributes']['replayEsn']>;
+type State = Extract<XfrmMessage, { name: 'newSa' }>;
+
+/** Window and sequence numbers of a state. */
+export type ReplayPosition = NonNullable<State['attributes']['replayEsn']>;
+
+/** What a state goes on with that is made anew for another address: where it was, and what it has carried. */
+export interface Past {
+  readonly replayEsn?: ReplayPosition;
+  readonly lifetime?: State['body']['curlft'];
+}
 
 const ESP = 50;
 const allMarks = 0xffff_ffff;
@@ -124,8 +132,9 @@ function stateBody(sa: KernelSa, options: StateOptions, from: Uint8Array, to: Ui
   };
 }
 
-function window({ window: replayWindow }: StateOptions, at: ReplayPosition | undefined): XfrmAttributes {
-  return { replayEsn: at ?? { bmpLen: replayWindow / 32, replayWindow, tail: new Uint8Array(0) } };
+/** A fresh window, or what the state had before. */
+function pastOf({ window: replayWindow }: StateOptions, past: Past): XfrmAttributes {
+  return { replayEsn: { bmpLen: replayWindow / 32, replayWindow, tail: new Uint8Array(0) }, ...past };
 }
 
 function encapsulation({ child }: KernelSa, from: SocketAddress, to: SocketAddress): XfrmAttributes {
@@ -137,7 +146,7 @@ function encapsulation({ child }: KernelSa, from: SocketAddress, to: SocketAddre
  * The state of what comes from the UE. Its selector takes packets of the UE's own inner address to ours alone; what
  * comes out of it is marked with the number of the Child SA.
  */
-export function inboundState(sa: KernelSa, options: StateOptions, at?: ReplayPosition): XfrmRequest {
+export function inboundState(sa: KernelSa, options: StateOptions, past: Past = {}): XfrmRequest {
   const { child, remote } = sa;
   const [from, to] = [requireAddress(remote.address), requireAddress(child.local.address)];
   return {
@@ -146,7 +155,7 @@ export function inboundState(sa: KernelSa, options: StateOptions, at?: ReplayPos
     attributes: {
       ...algorithmsOf(child.suite, child.keysIn),
       ...encapsulation(sa, remote, child.local),
-      ...window(options, at),
+      ...pastOf(options, past),
       ...interfaceOf(options),
       setMark: { value: sa.number },
       setMarkMask: { value: allMarks },
@@ -158,7 +167,7 @@ export function inboundState(sa: KernelSa, options: StateOptions, at?: ReplayPos
  * The state of what goes to the UE. Session SAs are told apart by their mark: UEs behind one address choose SPIs
  * without knowing of each other, and may choose the same.
  */
-export function outboundState(sa: KernelSa, options: StateOptions, at?: ReplayPosition): XfrmRequest {
+export function outboundState(sa: KernelSa, options: StateOptions, past: Past = {}): XfrmRequest {
   const { child, remote } = sa;
   const [from, to] = [requireAddress(child.local.address), requireAddress(remote.address)];
   return {
@@ -167,7 +176,7 @@ export function outboundState(sa: KernelSa, options: StateOptions, at?: ReplayPo
     attributes: {
       ...algorithmsOf(child.suite, child.keysOut),
       ...encapsulation(sa, child.local, remote),
-      ...window(options, at),
+      ...pastOf(options, past),
       ...interfaceOf(options),
       ...markOf(sa),
     },

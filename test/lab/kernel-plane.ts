@@ -34,7 +34,10 @@ function coreFile(): string {
   });
 }
 
-function nodeFile(more: object = {}): string {
+/** A kernel with XFRM interfaces may be tried by hand: `dummy` or `xfrm` as the argument leaves the node no choice. */
+const interfaceKind = process.argv[2] ?? 'auto';
+
+function nodeFile(): string {
   writeFileSync(join(folder, 'psk'), preSharedKey);
   return processes.file('n3iwf', {
     ike: {
@@ -47,7 +50,7 @@ function nodeFile(more: object = {}): string {
       amfs: [{ addresses: ['10.1.1.2'] }],
     },
     n3: { address: '10.1.1.1' },
-    userPlane: { plane: 'kernel', ...more },
+    userPlane: { plane: 'kernel', interfaceKind },
   });
 }
 

@@ -404,7 +404,11 @@ describe('a UE that moves', () => {
         seq: 20,
         tail: new Uint8Array(128).fill(3),
       };
-      kernel.states.set(key, { ...state, attributes: { ...state.attributes, replayEsn } } as State);
+      const changed = {
+        body: { ...state.body, ...used(8n, 800n) },
+        attributes: { ...state.attributes, replayEsn },
+      };
+      kernel.states.set(key, { ...state, ...changed } as State);
     }
     const mapping = {
       reqid: base + 2,
@@ -412,14 +416,15 @@ describe('a UE that moves', () => {
       newSport: elsewhere.port,
     };
     nwu.event(messageOf({ name: 'mapping', body: mapping }));
-    const seen = [...kernel.states.values()].map(({ body, attributes: { encap, replayEsn } }) => ({
+    const seen = [...kernel.states.values()].map(({ body, attributes: { encap, replayEsn, lifetime } }) => ({
+      packets: lifetime?.packets,
       spi: body.id.spi,
       at: [body.saddr, body.id.daddr].some((one) => Buffer.compare(one, mapping.newSaddr) === 0),
       ports: [encap?.sport, encap?.dport].includes(5000),
       seq: replayEsn?.seq,
       oseq: replayEsn?.oseq,
     }));
-    const moved = { at: true, ports: true, seq: 20 };
+    const moved = { packets: 8n, at: true, ports: true, seq: 20 };
     expect(seen).toEqual([
       { spi: 0x1001, ...moved, oseq: 10 },
       { spi: 0x2001, ...moved, oseq: 10 + 4096 },
