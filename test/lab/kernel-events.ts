@@ -20,6 +20,7 @@ const [local, remote] = [
 /** Where the UE sends from: not the port that IKE knows. */
 const realPort = 4501;
 const told: string[] = [];
+const monitor = NetlinkSocket.open('xfrm', Object.values(XFRMNLGRP));
 const processes = new Processes('.');
 const keys = { encr: new Uint8Array(36).fill(0x5a), integ: new Uint8Array(0) };
 const child: ChildSa = {
@@ -78,7 +79,7 @@ async function run(): Promise<void> {
       log: () => {},
     },
   );
-  NetlinkSocket.open('xfrm', Object.values(XFRMNLGRP)).listen(
+  monitor.listen(
     (message) => nwu.event(message),
     () => {},
   );
@@ -111,6 +112,7 @@ try {
   console.log(ip('-s', 'xfrm', 'state'));
   process.exitCode = 1;
 } finally {
+  monitor.close();
   processes.killAll();
 }
 process.exit();
