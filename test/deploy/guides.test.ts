@@ -4,6 +4,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { collectTags } from '../support/rules.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const pages = ['README.md', ...globSync('deploy/**/*.md', { cwd: root })].sort();
@@ -132,4 +133,34 @@ it('every guide stands in the list of README', () => {
   const guides = globSync('deploy/guides/*.md', { cwd: root });
   expect(guides.length).toBeGreaterThan(5);
   expect(guides.filter((guide) => !listed.includes(guide))).toEqual([]);
+});
+
+describe('the table of standards in README', () => {
+  const [, section = ''] = read('README.md').split('## Standards\n');
+  const rows = [
+    ...(section.split('\n## ')[0] ?? '').matchAll(/^\| ((?:RFC|TS|X|FIPS|ETSI)[^|]*) \|[^|]*\| (.*) \|$/gm),
+  ];
+  const tags = [...collectTags()];
+
+  /** `RFC 7296` as tags write it; ETSI's specifications go by their number alone. */
+  const tagged = (standard: string) => standard.replace(' GS QKD', '').replaceAll(/[ .]/g, '');
+
+  it('has rows', () => {
+    expect(rows.length).toBeGreaterThan(25);
+  });
+
+  it.each(rows.map(([, standard = '', places = '']) => [standard, places]))(
+    '%s lives where it says',
+    (standard, places) => {
+      const lines = tags
+        .filter(([tag]) => tag.startsWith(`[${tagged(standard)} `))
+        .flatMap(([, { code }]) => code);
+      const named = [...places.matchAll(/`([^`]+)`/g)].map(([, place = '']) => place);
+      expect(named).not.toEqual([]);
+      const empty = named.filter(
+        (place) => !lines.some((line) => line.startsWith(place.endsWith('.ts') ? `${place}:` : `${place}/`)),
+      );
+      expect(empty).toEqual([]);
+    },
+  );
 });
