@@ -110,7 +110,11 @@ describe('PPK', () => {
   it('[RFC8784 3] changes SK_d, SK_pi and SK_pr and nothing else', () => {
     const plain = derive();
     const mixed = plain.applyPpk(ppk);
-    expect(mixed.expose()).toEqual(plain.expose());
+    const { skPi, skPr, ...ciphers } = mixed.expose();
+    const { skPi: plainPi, skPr: plainPr, ...plainCiphers } = plain.expose();
+    expect(ciphers).toEqual(plainCiphers);
+    expect(toHex(skPi)).toBe(toHex(prfPlus(PRF, ppk, plainPi, plainPi.length)));
+    expect(toHex(skPr)).toBe(toHex(prfPlus(PRF, ppk, plainPr, plainPr.length)));
     expect(skdMark(mixed)).toBe(markOf(prfPlus(PRF, ppk, SK_D, 32)));
     for (const signer of ['initiator', 'responder'] as const) {
       const inputs = { signer, message: MESSAGE, identity: ID };
