@@ -112,7 +112,7 @@ async function attach(): Promise<Running> {
   const ue = startNode(ueNamespace, 'ue', files.ue);
   await until('N3IWF by DNS', 150, () => lines(ue, /^found n3iwf\.5gc\./).length === 1, ue);
   await until('registration', 150, () => lines(ue, / is registered, /).length === 1, ue);
-  await until('PDU session', 150, () => lines(ue, / has PDU session 1, /).length === 1, ue);
+  await until('PDU session', 150, () => lines(ue, / has PDU session 1 /).length === 1, ue);
   for (const line of lines(ue, /^found | is registered| has PDU session /))
     console.log(`            ${line}`);
   return ue;
