@@ -1,5 +1,5 @@
 /** What the shell and its gateway are told, made of the configuration: files are read, proposals parsed. */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { type EndpointConfig, ID_TYPE, parseEspProposal, parseIkeProposal, type Result } from '#ikev2';
 import { type Config, innerConfigOf, lifetimesOf } from '../config.ts';
 import { OperatorError } from '../errors.ts';
@@ -119,6 +119,13 @@ function usable<T>(key: string, words: string, parsed: Result<T, string>): T {
   throw new OperatorError('N3IWF_E_CONFIG', `${key}: "${words}" is not usable: ${parsed.error}`);
 }
 
+/** Keys with which AUTH can be made. [RFC7427 3] */
+function signs({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
+  if (asymmetricKeyType === 'rsa') return true;
+  const { namedCurve = '' } = asymmetricKeyDetails ?? {};
+  return asymmetricKeyType === 'ec' && ['prime256v1', 'secp384r1'].includes(namedCurve);
+}
+
 const pemCertificate = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 function readCertificate(
@@ -131,6 +138,7 @@ function readCertificate(
     const privateKey = createPrivateKey(keyPem);
     if (chain[0]?.checkPrivateKey(privateKey) !== true)
       throw new Error('the key is not that of the first certificate');
+    if (!signs(privateKey)) throw new Error('the key must be RSA, or EC on P-256 or P-384');
     return { chain: chain.map((certificate) => new Uint8Array(certificate.raw)), privateKey };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
