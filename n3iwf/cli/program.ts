@@ -45,6 +45,14 @@ function wholeNumber(text: string): number {
   return value;
 }
 
+function portNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,5}$/.test(text) || value > 65_535) {
+    throw new InvalidArgumentError('must be a port from 1 to 65535, or 0 for any');
+  }
+  return value;
+}
+
 function rateNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0 && value <= 1e9)) {
@@ -197,7 +205,7 @@ function addLab(program: Command, done: Done): void {
     .addOption(
       new Option('--policy <policy>', 'what SAs must rest on').choices(keyPolicies).default('qkd-required'),
     )
-    .option('--console <port>', 'serve the web console on 127.0.0.1; 0: any free port', wholeNumber)
+    .option('--console <port>', 'serve the web console on 127.0.0.1; 0: any free port', portNumber)
     .option('--once', 'attach, ping, rekey, detach and exit; status 0 only if all of it worked')
     .option('--json', 'print one summary object on standard output')
     .option('--pcap <file>', 'record NWu, N2 and N3')

@@ -26,6 +26,18 @@ describe('n3iwf lab', () => {
     expect(summary.qkd).toEqual({ delivered: 15, used: 15, burnt: 0 });
   });
 
+  test('the console has a port of its own, a token, and a place for faults of the link', async () => {
+    const { status, summary, stderr } = await runLab('--console', '0', '--policy', 'qkd-preferred');
+    expect([status, summary.ok]).toEqual([0, true]);
+    expect(stderr).toMatch(/console at http:\/\/127\.0\.0\.1:\d+, token [0-9a-f]{32}/);
+    expect(stderr).toMatch(/http:\/\/127\.0\.0\.1:\d+\/links\/all\/fault/);
+    for (const port of ['x', '-1', '65536']) {
+      const refused = await runCommand('lab', '--once', '--console', port);
+      expect(refused.status).not.toBe(0);
+      expect(refused.stderr).toMatch(/must be a port from 1 to 65535, or 0 for any/);
+    }
+  });
+
   test.each([
     ['certificate', 'none', 0],
     ['psk', 'none', 0],
