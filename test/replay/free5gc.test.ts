@@ -1,19 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import {
-  checkPayloads,
-  decodeMessage,
-  EXCHANGE,
-  IkeEndpoint,
-  parseEspProposal,
-  parseIkeProposal,
-} from '#ikev2';
+import { checkPayloads, decodeMessage, EXCHANGE } from '#ikev2';
 import { N2Association } from '#ngap';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
 import { decodeEap5g } from '../../n3iwf/nwu/eap5g.ts';
 import { EspReceiver } from '../../n3iwf/userplane/esp.ts';
 import { faults, subscriberCount, subscriberOf } from '../stub-core/settings.ts';
 import { type Conversation, conversationsOf, decodeAll, Replay } from './conversations.ts';
+import { responder } from './ike-side.ts';
 import { readCapture, readEspKeys, readIkeKeys } from './read.ts';
 import { isEsp, isSealedIke, opened } from './sealed.ts';
 
@@ -207,27 +201,10 @@ describe('UEs of that capture on our IKE side', () => {
   const fromUe = (frame: (typeof nwu)[number]) => frame.to.address === '127.0.0.15';
 
   test('[RFC7296 1.2] each IKE_SA_INIT request gets an answer of our engine', () => {
-    const must = <T>(parsed: { ok: true; value: T } | { ok: false; error: string }): T => {
-      if (!parsed.ok) throw new Error(parsed.error);
-      return parsed.value;
-    };
     const requests = nwu.filter((frame) => fromUe(frame) && frame.to.port === 500);
     expect(requests.length).toBeGreaterThan(30);
     for (const { data, from, to } of requests) {
-      const engine = new IkeEndpoint(
-        {
-          ikePort: 500,
-          natTraversalPort: 4500,
-          proposals: [must(parseIkeProposal('aes256gcm16-prfsha256-x25519'))],
-          childProposals: [must(parseEspProposal('aes256gcm16'))],
-          localId: { type: 2, data: new TextEncoder().encode('n') },
-          responderAuth: 'psk',
-          initiatorAuth: 'eap',
-          ppk: 'off',
-          exposeKeys: false,
-        },
-        { random: (length) => new Uint8Array(length).fill(7), authorize: () => ({ refuse: 24 }) },
-      );
+      const engine = responder();
       const sent = engine
         .receive(0, data, to, from)
         .flatMap((output) => (output.kind === 'transmit' ? [output] : []));

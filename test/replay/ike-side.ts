@@ -35,7 +35,7 @@ function must<T>(parsed: { ok: true; value: T } | { ok: false; error: string }):
 }
 
 /** A responder of the suite that the captures with AMFs have. */
-function responder(): IkeEndpoint {
+export function responder(): IkeEndpoint {
   return new IkeEndpoint(
     {
       ikePort: 500,
