@@ -49,6 +49,14 @@ export const esps = (words: readonly string[]) => all(parseEspProposal, words);
 /** IKE proposals by their keywords. */
 export const ike = (words: readonly string[]) => all(parseIkeProposal, words);
 
+const CREATE_CHILD_SA = 36;
+const RESPONSE = 0x20;
+
+/** By its header's exchange type and flags. */
+function isCreateChildSaRequest(message: Uint8Array): boolean {
+  return message[18] === CREATE_CHILD_SA && ((message[19] ?? RESPONSE) & RESPONSE) === 0;
+}
+
 let captures = 0;
 let capturesOf = 'peer';
 
@@ -76,7 +84,7 @@ export interface ConnectTo {
 /** Our endpoint on real sockets: answers for a subnet and gives out one virtual IP, or starts an IKE SA itself. */
 export class OurPeer {
   readonly events: IkeEvent[] = [];
-  /** Done once, when the next message is here and before it is looked at. */
+  /** Done once, when charon's next request of CREATE_CHILD_SA is here and before it is looked at. */
   ahead: (() => void) | undefined;
   /** Finds the PPK of a name that the peer gave; without it, there is the one that both were configured with. */
   lookUpPpk: ((named: string) => Promise<Uint8Array | undefined>) | undefined;
@@ -139,9 +147,11 @@ export class OurPeer {
         const isIke = port === 500 || (data.length > 4 && data.subarray(0, 4).every((octet) => octet === 0));
         if (!isIke) return;
         this.capture?.nwu(data, remote, local);
-        const { ahead } = this;
-        this.ahead = undefined;
-        ahead?.();
+        if (isCreateChildSaRequest(port === 500 ? data : data.subarray(4))) {
+          const { ahead } = this;
+          this.ahead = undefined;
+          ahead?.();
+        }
         this.carryOut(this.engine.receive(monotonicMs(), data, local, remote));
         this.timer.rearm();
       });

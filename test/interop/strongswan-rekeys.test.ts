@@ -92,12 +92,13 @@ describe('both sides at the same time', () => {
     await interop.open();
     await interop.initiate('gcm');
     for (let round = 1; round <= 6; round++) {
+      const before = count('ikeSaRekeyed');
       interop.ours.ahead = () => interop.ours.command((engine, now, ikeSa) => engine.rekeyIkeSa(now, ikeSa));
       await interop.charon.swanctl('--rekey', '--ike', 'gcm');
-      await until(() => count('ikeSaRekeyed') === round);
-      await until(agreeOnIkeSa);
+      // Where charon was done with its own before it read ours, both may have come to their end one after the other.
+      await until(async () => count('ikeSaRekeyed') > before && (await agreeOnIkeSa()));
       interop.ours.command((engine, now, ikeSa) => engine.checkLiveness(now, ikeSa));
-      await until(() => count('livenessConfirmed') === round);
+      await until(() => count('livenessConfirmed') >= round);
     }
     expect(count('ikeSaClosed')).toBe(0);
     await interop.terminate('gcm');
