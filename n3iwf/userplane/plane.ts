@@ -7,31 +7,20 @@ import {
   GTPU_PORT,
   GTPU_TYPE,
   gpduHeaderLength,
-  writeGpduHeader,
 } from '../n3/gtpu.ts';
 import { PathSupervisor } from '../n3/paths.ts';
-import { GreHeader, greHeaderLength, writeGreHeader } from '../nwu/gre.ts';
 import { requireAddress } from './address.ts';
 import { countDrop, newSaTraffic, type UeReport } from './counters.ts';
-import { type DropCause, type DropCounters, faultCauses, greCauses, newDropCounters } from './drops.ts';
-import { mergeEcn, tosAt } from './ecn.ts';
+import { type DropCause, type DropCounters, faultCauses, newDropCounters } from './drops.ts';
+import { mergeEcn } from './ecn.ts';
 import { spiOf } from './esp.ts';
-import { InnerHeader, IP_PROTOCOL, ipHeaderLength, writeIpHeader } from './ip.ts';
-import { clampMss } from './mss.ts';
+import { InnerHeader, IP_PROTOCOL } from './ip.ts';
 import { N3Side } from './n3-side.ts';
 import { NasListener, type NasListenerPorts } from './nas-listener.ts';
 import { espEnds, type NasEnd } from './nwu-side.ts';
 import { largestUserPacket } from './path-mtu.ts';
-import {
-  type FlowState,
-  type NodeEnd,
-  nodeEnds,
-  PlaneTables,
-  reportUe,
-  type SaState,
-  type SessionState,
-  type UeState,
-} from './tables.ts';
+import { UserRelay } from './relay.ts';
+import { type NodeEnd, nodeEnds, PlaneTables, reportUe, type SaState, type UeState } from './tables.ts';
 import type {
   ChildUse,
   PlaneChildSa,
@@ -41,7 +30,6 @@ import type {
   SessionUpdate,
   UeOptions,
 } from './types.ts';
-import { fitPacket, isIpType, isOfType, outerTos, withHeadroom } from './user-packet.ts';
 
 export type * from './types.ts';
 
@@ -60,16 +48,16 @@ export class UserspacePlane {
   private readonly nasListener: NasListener;
   private readonly nas: NasEnd;
   private readonly tables: PlaneTables;
+  private readonly relay: UserRelay;
   private readonly drops = newDropCounters();
-  private readonly packets = { uplink: 0, downlink: 0 };
   private changes = 0;
   private readonly inner = new InnerHeader();
-  private readonly gre = new GreHeader();
   private readonly gpdu = new GpduHeader();
 
   constructor(options: PlaneOptions, ports: PlanePorts) {
     this.ports = ports;
     this.options = options;
+    this.relay = new UserRelay(options, ports);
     this.ends = nodeEnds(options);
     this.n3Addresses = new N3Addresses(options.n3Address, options.moreN3Addresses ?? []);
     this.paths = this.superviseN3();
@@ -236,88 +224,13 @@ export class UserspacePlane {
     if (!inner.isFrom(octets, sa.ue.inner)) return 'spoofedSource';
     if (!mergeEcn(octets, 0, tos)) return 'congestionLost';
     if (inner.protocol === IP_PROTOCOL.GRE && inner.isTo(octets, node.up))
-      return this.receiveGre(now, sa, octets);
+      return this.relay.uplink(now, sa, octets, inner);
     if (inner.protocol === IP_PROTOCOL.TCP && inner.isTo(octets, node.nas)) {
       const segment = octets.subarray(inner.payloadAt, inner.end);
       this.changes++;
       return this.nasListener.receive(now, sa.ue.id, sa.ue.inner, node.nas, segment);
     }
     return 'wrongDestination';
-  }
-
-  /** A user packet up: its flow must be one of the session that the Child SA carries. */
-  private receiveGre(now: number, sa: SaState, octets: Uint8Array): DropCause | undefined {
-    const { gre, inner } = this;
-    const fault = gre.read(octets, inner.payloadAt, inner.end);
-    if (fault !== undefined) return greCauses[fault];
-    const { session } = sa;
-    if (session === undefined) return 'noSession';
-    const flow = session.flows[gre.qfi];
-    if (flow === undefined) return 'unknownFlow';
-    const at = gre.payloadAt;
-    const length = inner.end - at;
-    if (length > 0 && !isOfType(session.type, octets[at] as number)) return 'wrongType';
-    if (isIpType(session.type)) {
-      if (!mergeEcn(octets, at, tosAt(octets, 0))) return 'congestionLost';
-      if (this.options.clampMss === true) this.clamp(session, octets.subarray(at, inner.end));
-      if (length > this.largestUp(session))
-        return this.fitUplink(now, session, flow, octets.subarray(at, inner.end));
-    }
-    this.sendUplink(session, flow, octets, at, inner.end);
-    return undefined;
-  }
-
-  /** Octets of the largest user packet that fits the path to the UPF. */
-  private largestUp({ local }: SessionState): number {
-    const { n3Mtu } = this.options;
-    if (n3Mtu === undefined) return Number.POSITIVE_INFINITY;
-    return n3Mtu - ipHeaderLength(local.octets) - udpHeader - gpduHeaderLength;
-  }
-
-  /** The segment size that both paths of a session take. */
-  private clamp(session: SessionState, packet: Uint8Array): void {
-    const down = session.otherFlows.sa?.largestPacket ?? Number.POSITIVE_INFINITY;
-    const mtu = Math.min(down, this.largestUp(session));
-    if (Number.isFinite(mtu)) clampMss(packet, mtu);
-  }
-
-  private fitUplink(
-    now: number,
-    session: SessionState,
-    flow: FlowState,
-    packet: Uint8Array,
-  ): DropCause | undefined {
-    const { pieces, answer } = fitPacket(now, session, packet, this.largestUp(session));
-    for (const piece of pieces) this.sendUplink(session, flow, withHeadroom(piece), gpduHeaderLength);
-    if (answer !== undefined) this.sendDownlink(session, flow, flow.qfi, false, answer, 0);
-    return pieces.length > 0 ? undefined : 'tooBig';
-  }
-
-  /**
-   * Sends the user packet from `at` to `end` up. The GTP-U header is written over what stands in front of it, the GRE
-   * and IP headers of NWu, which are longer: the packet itself is not copied.
-   */
-  private sendUplink(
-    session: SessionState,
-    flow: FlowState,
-    octets: Uint8Array,
-    at: number,
-    end = octets.length,
-  ): void {
-    const start = at - gpduHeaderLength;
-    const length = end - at;
-    const tos = isIpType(session.type) ? tosAt(octets, at) : 0;
-    writeGpduHeader(
-      octets,
-      start,
-      session.ulTunnel.teid,
-      { direction: 'uplink', qfi: flow.qfi, rqi: false },
-      length,
-    );
-    flow.traffic.uplinkPackets++;
-    flow.traffic.uplinkOctets += length;
-    this.packets.uplink++;
-    this.ports.sendGtpu(octets.subarray(start, end), session.upf, tos, session.local.text);
   }
 
   /** A datagram that came to `local` on N3; `tos` is the octet of the IP header that it came in. */
@@ -372,76 +285,15 @@ export class UserspacePlane {
     }
     const named = qfi < 0 ? session.firstQfi : qfi;
     const flow = session.flows[named] ?? session.otherFlows;
-    const cause = this.relayDownlink(now, session, flow, named, rqi, packet, tos);
+    const cause = this.relay.downlink(now, session, flow, named, rqi, packet, tos);
     if (cause !== undefined) this.drop(cause, session.ue);
-  }
-
-  private relayDownlink(
-    now: number,
-    session: SessionState,
-    flow: FlowState,
-    qfi: number,
-    rqi: boolean,
-    packet: Uint8Array,
-    outerTos: number,
-  ): DropCause | undefined {
-    const { sa } = flow;
-    if (sa === undefined) return 'noChildSa';
-    if (packet.length > 0 && !isOfType(session.type, packet[0] as number)) return 'wrongType';
-    if (!isIpType(session.type)) return this.sendDownlink(session, flow, qfi, rqi, packet, 0);
-    if (!mergeEcn(packet, 0, outerTos)) return 'congestionLost';
-    if (this.options.clampMss === true) this.clamp(session, packet);
-    const tos = tosAt(packet, 0);
-    if (packet.length <= sa.largestPacket) return this.sendDownlink(session, flow, qfi, rqi, packet, tos);
-    const { pieces, answer } = fitPacket(now, session, packet, sa.largestPacket);
-    for (const piece of pieces) this.sendDownlink(session, flow, qfi, rqi, piece, tos);
-    if (answer !== undefined) this.sendUplink(session, flow, withHeadroom(answer), gpduHeaderLength);
-    return pieces.length > 0 ? undefined : 'tooBig';
-  }
-
-  /** IP and GRE headers are written straight into the sender's buffer, in front of the one copy of the packet. */
-  private sendDownlink(
-    { ue }: SessionState,
-    flow: FlowState,
-    qfi: number,
-    rqi: boolean,
-    packet: Uint8Array,
-    userTos: number,
-  ): DropCause | undefined {
-    const { sa, traffic } = flow;
-    if (sa === undefined) return 'noChildSa';
-    const ipLength = ipHeaderLength(ue.inner);
-    const length = ipLength + greHeaderLength + packet.length;
-    const buffer = sa.sender.prepare(length);
-    const tos = outerTos(sa.use, userTos);
-    buffer.fill(0, 0, ipLength);
-    writeIpHeader(buffer, 0, ue.node.up, ue.inner, IP_PROTOCOL.GRE, length - ipLength, tos);
-    writeGreHeader(buffer, ipLength, qfi, rqi, ue.greVariant);
-    buffer.set(packet, ipLength + greHeaderLength);
-    if (!this.transmit(sa, sa.sender.sealPrepared(ue.node.nextHeader, length), tos))
-      return 'sequenceExhausted';
-    traffic.downlinkPackets++;
-    traffic.downlinkOctets += packet.length;
-    this.packets.downlink++;
-    return undefined;
   }
 
   private sendSignalling(ueId: number, packet: Uint8Array): void {
     const sa = this.tables.ues.get(ueId)?.signalling;
     if (sa === undefined) return;
-    if (!this.transmit(sa, sa.sender.seal(sa.ue.node.nextHeader, packet), 0))
+    if (!this.relay.transmit(sa, sa.sender.seal(sa.ue.node.nextHeader, packet), 0))
       this.drop('sequenceExhausted', sa.ue);
-  }
-
-  /** False when the SA had no sequence number left for the packet. */
-  private transmit(sa: SaState, packet: Uint8Array | undefined, tos: number): boolean {
-    if (packet === undefined) return false;
-    sa.traffic.packetsOut++;
-    sa.traffic.octetsOut += packet.length;
-    const { nwu } = this.ports;
-    if (nwu !== undefined) nwu.send(sa.child.id, packet);
-    else this.ports.sendEsp(packet, sa.child.local, sa.remote, sa.child.udpEncapsulation, tos);
-    return true;
   }
 
   /** Octets for the UE's NAS connection. */
@@ -463,7 +315,7 @@ export class UserspacePlane {
 
   /** Packets relayed each way, and drops by cause. */
   counters(): { readonly uplink: number; readonly downlink: number; readonly drops: DropCounters } {
-    return { ...this.packets, drops: { ...this.drops } };
+    return { ...this.relay.packets, drops: { ...this.drops } };
   }
 
   /** Packets that a kernel dropped on NWu. */
@@ -493,8 +345,6 @@ export class UserspacePlane {
     this.ports.dropped(cause, ue?.id);
   }
 }
-
-const udpHeader = 8;
 
 /** What a G-PDU without PDU Session Container says of its flow. */
 const withoutContainer = { qfi: -1, rqi: false } as const;
