@@ -25,7 +25,7 @@ function complaint(document: unknown): string {
   return 'accepted';
 }
 
-describe('configuration', () => {
+describe('configuration: what is left out', () => {
   test('fills the defaults in', () => {
     const config = readConfig(usable, 'n3iwf.yaml');
     expect(config.ike).toMatchObject({
@@ -48,7 +48,9 @@ describe('configuration', () => {
     expect(lifetimes({ ikeSaMinutes: 1 })).toEqual({ child, ike: { softMs: 60_000, hardMs: 72_000 } });
     expect(complaint({ ...usable, ike: { ...usable.ike, ikeSaMinutes: -1 } })).toMatch(/ike\.ikeSaMinutes/);
   });
+});
 
+describe('configuration: what is wrong with it', () => {
   test('names every wrong key with its value and the right form, all at once', () => {
     const message = complaint({
       ...usable,
@@ -94,7 +96,9 @@ describe('configuration', () => {
     expect(complaint({ ...usable, n2 })).toMatch(/n2\.sctp: rtoMinMs, rtoInitialMs and rtoMaxMs/);
     expect(complaint({ ...usable, n2: { ...n2, sctp: { streams: 1 } } })).toMatch(/n2\.sctp\.streams/);
   });
+});
 
+describe('configuration: what does not fit together', () => {
   test('refuses a key that it does not know', () => {
     expect(complaint({ ...usable, ike: { ...usable.ike, adress: '192.0.2.1' } })).toMatch(/ike: .*"adress"/);
   });
@@ -116,7 +120,9 @@ describe('configuration', () => {
   ])('refuses an inner network with %o', (inner, wanted) => {
     expect(complaint({ ...usable, inner: { ...usable.inner, ...inner } })).toMatch(wanted);
   });
+});
 
+describe('configuration: choices', () => {
   test('takes IPv6 on N3 and inside the tunnels', () => {
     const inner = {
       ...usable.inner,

@@ -68,7 +68,9 @@ describe('the end of a node', () => {
     n2();
     expect(most).toBe(1);
   });
+});
 
+describe('the end of a node that is in a hurry or not heard', () => {
   it('says Delete by itself where the AMF is silent, and is over in time', async () => {
     const n2: WorldOptions['n2'] = (pdu, toAmf) =>
       toAmf && pdu.message === 'UEContextReleaseRequest' ? undefined : pdu;

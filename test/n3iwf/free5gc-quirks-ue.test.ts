@@ -18,7 +18,7 @@ function slowUe(ms: number): Pick<WorldOptions, 'n2' | 'channel'> {
 const to = (world: World, message: string) => world.toN3iwf.filter((pdu) => pdu.message === message);
 const types = (world: World) => world.ue.events.map(({ type }) => type);
 
-describe("free5GC's ways with UEs, shown by the simulated AMF", () => {
+describe("free5GC's ways with UEs, shown by the simulated AMF: messages out of the ordinary", () => {
   it('q3: the empty NAS message after a later Initial Context Setup is dropped and counted', async () => {
     const world = new World({ cores: [{ quirks: ['q3'] }] });
     await world.register();
@@ -64,7 +64,9 @@ describe("free5GC's ways with UEs, shown by the simulated AMF", () => {
     await world.register(world.ues[1]);
     expect(world.core.amf.registeredUes).toBe(1);
   });
+});
 
+describe("free5GC's ways with UEs, shown by the simulated AMF: the accept inside the context request", () => {
   it('q6: a second context request, with the accept in it, is served by the answer to the first', async () => {
     const world = new World({ cores: [{ quirks: ['q6'] }], ...slowUe(7_000) });
     await world.register();
@@ -110,7 +112,9 @@ describe("free5GC's ways with UEs, shown by the simulated AMF", () => {
     expect(world.left()).toEqual(nothing);
     expect(world.core.amf.knownUes).toBe(0);
   });
+});
 
+describe("free5GC's ways with UEs, shown by the simulated AMF: many UEs and all of them", () => {
   it('q7: a UE that offers NIA2 registers, one that offers NIA0 alone is refused and leaves nothing', async () => {
     const world = new World({ cores: [{ quirks: ['q7'] }] });
     await world.register();

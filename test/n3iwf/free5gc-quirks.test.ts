@@ -26,7 +26,7 @@ const withoutSTmsi: WorldOptions['n2'] = (pdu, toAmf) => {
   return { ...pdu, ies };
 };
 
-describe("free5GC's ways, shown by the simulated AMF", () => {
+describe("free5GC's ways, shown by the simulated AMF: where a UE is and who it is", () => {
   it('q1: the AMF takes its own first tracking area for all UEs, so ours are told in the order written', () => {
     const moreTrackingAreas = ['0000aa', '000002'].map((tac) => ({
       tac,
@@ -70,7 +70,9 @@ describe("free5GC's ways, shown by the simulated AMF", () => {
     expect(world.left()).toEqual(nothing);
     expect(world.ue.events.at(-1)?.type).toBe('closed');
   });
+});
 
+describe("free5GC's ways, shown by the simulated AMF: silence, death and order", () => {
   it('q10: an AMF that has not set NG up is silent; what UEs wait for ends by itself', async () => {
     const world = new World({ cores: [{ quirks: ['q10'] }] });
     world.core.amf.die();

@@ -57,7 +57,9 @@ describe('several AMFs', () => {
     await world.settle();
     expect(world.left().ues).toBe(initialAmfs(world).filter((amf) => amf === 0).length);
   });
+});
 
+describe('several AMFs, of one set or more', () => {
   it('[TS38413 10.6] an AMF of another set may not speak of a UE that is not its own', async () => {
     const world = await registered({ cores: [{}, { amfSetId: 7 }] });
     const own = initialAmfs(world)[0]!;

@@ -14,7 +14,7 @@ async function attached(options: WorldOptions = {}): Promise<World> {
   return world;
 }
 
-describe('garbage', () => {
+describe('garbage from UEs and UPFs', () => {
   it('on IKE, ESP and GTP-U throws nothing and disturbs no attached UE', async () => {
     const world = await attached();
     const ue = { address: world.ue.address, port: 4500 };
@@ -58,7 +58,9 @@ describe('garbage', () => {
     await world.settle();
     expect(await world.ping()).toBe(true);
   });
+});
 
+describe('garbage from AMFs', () => {
   it('on N2 never reaches a UE: what no procedure takes is dropped', async () => {
     const world = await attached();
     const odd: NgapPdu[] = [

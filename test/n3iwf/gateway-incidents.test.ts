@@ -32,7 +32,7 @@ async function lostWhile(world: World, seconds: number): Promise<number[][]> {
   });
 }
 
-describe('keys that are no longer trusted', () => {
+describe('keys that are no longer trusted are replaced', () => {
   it('are replaced in every SA that rests on them, and no packet is lost', async () => {
     const world = await attached({ ppk: 'rfc9867', latencyMs: 30 });
     const before = keysInUse(world);
@@ -83,7 +83,9 @@ describe('keys that are no longer trusted', () => {
     expect(world.obtained).toHaveLength(drawn);
     expect(world.left().ues).toBe(2);
   });
+});
 
+describe('keys that are no longer trusted', () => {
   it('end the UE by its AMF where a rekey gives no fresh key and the policy wants one, and no other', async () => {
     const world = await attached({ ppk: 'rfc8784' });
     const [spied, calm] = world.ues;

@@ -81,7 +81,9 @@ describe('the controller of a running node', () => {
     expect(after.every((keyId) => keyId !== undefined)).toBe(true);
     expect(world.left().ues).toBe(2);
   });
+});
 
+describe('the controller of a running node, for UEs of different classes', () => {
   it('gives scarce keys to the class that is served first: here a UE by its name', async () => {
     const classes = {
       classes: [
@@ -132,7 +134,9 @@ describe('the controller of a running node', () => {
         .toSorted(),
     ).toEqual(['string', 'undefined']);
   });
+});
 
+describe('the controller of a running node, where fresh keys are no choice', () => {
   it('takes no key of a link that is distrusted, whoever names it', async () => {
     const { world, rekeys } = await attached({});
     world.gateway.lookAtSupply(supply(1000, false));

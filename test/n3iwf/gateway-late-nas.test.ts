@@ -68,7 +68,9 @@ describe('an AMF that repeats itself because the UE is slow', () => {
     await world.amfSends({ message: 'DownlinkNASTransport', ies: nas });
     expect(ue.eapIdentifier).toBe(before + 1);
   });
+});
 
+describe('an AMF that goes on while the UE is slow', () => {
   test('[RFC3748 2] another NAS message waits until the UE has answered, and then is the next request', async () => {
     const world = new World({ ue: { holdDownlink: 1 } });
     await world.register();

@@ -109,7 +109,7 @@ describe('NAS towards the UE', () => {
   });
 });
 
-describe('context and sessions', () => {
+describe('set-up of contexts and sessions', () => {
   it('[TS38413 8.3.1] takes an Initial Context Setup Request that comes twice for one', async () => {
     const n2: WorldOptions['n2'] = (pdu, toAmf, world) => {
       if (!toAmf && pdu.message === 'InitialContextSetupRequest') {
@@ -144,7 +144,9 @@ describe('context and sessions', () => {
     expect(world.left().teids).toBe(1);
     expect(world.gateway.ues.ofId(1)?.sessions.has(1)).toBe(true);
   });
+});
 
+describe('the end of contexts and sessions', () => {
   it('[TS38413 8.2.2] lets the network end a session', async () => {
     const world = await attached();
     world.core.amf.releaseSession('208930000000001', 1);

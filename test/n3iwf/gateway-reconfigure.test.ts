@@ -87,7 +87,9 @@ describe('a running gateway', () => {
     await world.settle();
     expect(world.left().addresses).toBe(0);
   });
+});
 
+describe('a running gateway and what it has already', () => {
   it('is as it was when the other network is none', async () => {
     const world = await attached();
     const change = {

@@ -73,7 +73,9 @@ describe('a UE that roams', () => {
     const answered = world.ue.events.flatMap((event) => (event.type === 'pong' ? [event.sequence] : []));
     expect(answered.filter((sequence) => sequence > 100 && sequence < 105)).toEqual([104]);
   });
+});
 
+describe('a UE that roams against odds', () => {
   it('[RFC4555 3.5] tells its address again when that is lost, and rekeys and detaches from there', async () => {
     let lost = 0;
     const { world } = await attached({

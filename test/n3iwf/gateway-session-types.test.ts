@@ -40,15 +40,15 @@ function echoed(world: World, id: number, qfi: number): number[] {
     .map(({ number }) => number);
 }
 
-describe('a session of IPv4 and one of IPv6, three flows each', () => {
-  const both = [
-    [1, server4, 28],
-    [2, server6, 48],
-  ] as const;
-  const everyFlow = both.flatMap(([id, server, header]) =>
-    qfis.map((qfi) => ({ id, server, header, qfi }) as const),
-  );
+const both = [
+  [1, server4, 28],
+  [2, server6, 48],
+] as const;
+const everyFlow = both.flatMap(([id, server, header]) =>
+  qfis.map((qfi) => ({ id, server, header, qfi }) as const),
+);
 
+describe('a session of IPv4 and one of IPv6, three flows each', () => {
   it('[TS23501 5.8.2.2] the one of IPv6 has the address that its router advertised; guaranteed flows have their own Child SA', async () => {
     const world = await withSessions(['ipv4', 'ipv6']);
     expect(eventsOf(world, 'sessionUp')).toMatchObject([
@@ -82,7 +82,9 @@ describe('a session of IPv4 and one of IPv6, three flows each', () => {
     expect(sizes.filter((length) => length === 1400)).toHaveLength(12);
     expect(report(world)?.drops).toEqual({});
   });
+});
 
+describe('a session of IPv4 and one of IPv6, while SAs and addresses change', () => {
   it('a rekey of every SA from both sides, and a NAT that changes its mapping, lose none of a numbered stream', async () => {
     let port = 4500;
     const nat = '203.0.113.1';

@@ -108,7 +108,9 @@ describe('two sessions with three flows each', () => {
     expect(report(world)?.drops).toEqual({});
     expect(world.ue.events.filter(({ type }) => type === 'childSaRekeyed').length).toBeGreaterThanOrEqual(5);
   });
+});
 
+describe('two sessions with three flows each, behind a NAT that changes', () => {
   it('a NAT that changes its mapping in the middle of a stream loses none, and no one else moves the UE', async () => {
     let port = 4500;
     const nat = '203.0.113.1';
@@ -145,7 +147,9 @@ describe('two sessions with three flows each', () => {
     await world.settle();
     for (const [id, qfi] of everyFlow) expect(returned(world, id, qfi)).toHaveLength(101);
   });
+});
 
+describe('the end of Child SAs with flows on them', () => {
   it('[TS38413 8.2.4] a Child SA of one flow that goes ends that flow, the default one its session', async () => {
     const world = await withSessions('gbr');
     const own = report(world)?.sessions[0]?.flows.find(({ qfi }) => qfi === 3)?.childSaId ?? 0;

@@ -54,7 +54,9 @@ describe('attach', () => {
     expect(await world.ping(second)).toBe(true);
     expect(world.left()).toEqual({ ues: 2, teids: 2, addresses: 2 });
   });
+});
 
+describe('attach over a bad path', () => {
   for (const seed of [1, 2, 3, 4, 5]) {
     it(`still attaches when a fifth of all datagrams is lost (seed ${seed})`, async () => {
       const channel: WorldOptions['channel'] = (datagram, world) =>

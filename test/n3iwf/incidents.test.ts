@@ -95,14 +95,15 @@ describe('the watch on the error rate', () => {
   });
 });
 
-describe('the uses of keys', () => {
-  const affectedBy = (uses: KeyUses, ...keyIds: string[]) => {
-    uses.distrust(keyIds);
-    const found = uses.affected();
-    uses.endDistrust();
-    return found.map(({ ikeSaId, ikeSa, childSaIds }) => [ikeSaId, ikeSa, ...childSaIds]);
-  };
+/** What `keyIds` are found under, once they are distrusted: IKE SA, whether it rests on them itself, Child SAs. */
+function affectedBy(uses: KeyUses, ...keyIds: string[]) {
+  uses.distrust(keyIds);
+  const found = uses.affected();
+  uses.endDistrust();
+  return found.map(({ ikeSaId, ikeSa, childSaIds }) => [ikeSaId, ikeSa, ...childSaIds]);
+}
 
+describe('the uses of keys', () => {
   it('find the SAs of a key, whatever the case of its ID, until they are gone', () => {
     const uses = new KeyUses();
     uses.note(1, 'AA');

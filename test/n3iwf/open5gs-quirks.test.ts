@@ -72,7 +72,9 @@ describe("Open5GS's ways, shown by the simulated AMF, against an N3IWF as it sho
     expect(names(world)).toContain('InitialContextSetupFailure');
     expect(world.left()).toEqual(nothing);
   });
+});
 
+describe("Open5GS's ways with the context of a UE", () => {
   it('o4: the Registration Accept inside the context request waits for the NAS connection, with no profile', async () => {
     const world = beside(['o4']);
     await world.register();
@@ -125,7 +127,9 @@ describe('open5gs-gnb-compat', () => {
     await standard.register();
     expect(choicesOfPlace(standard)).toEqual(new Set(['userLocationInformationN3IWF']));
   });
+});
 
+describe('open5gs-gnb-compat where it does not help', () => {
   it('does not help a UE by the standard: it ends at the Security Mode Command, as the guide says', async () => {
     const world = beside(open5gs, compat);
     await world.register();

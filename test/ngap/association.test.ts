@@ -60,7 +60,9 @@ describe('NG Setup', () => {
     }
     expect(pauses).toEqual([100, 200, 400, 400, 400]);
   });
+});
 
+describe('NG Setup that does not succeed at once', () => {
   it('[TS38413 8.7.1.3] a refusal: not before Time to Wait, on the same transport', () => {
     const association = make();
     association.connect(0);
@@ -98,7 +100,7 @@ describe('NG Setup', () => {
   });
 });
 
-describe('messages', () => {
+describe('messages that are handed on or refused', () => {
   it('[TS38412 7] a UE keeps one stream other than 0; with one stream there is no choice', () => {
     const uplink = (ranUeNgapId: number): NgapPdu => ({
       message: 'UEContextReleaseRequest',
@@ -126,7 +128,9 @@ describe('messages', () => {
       cause: { value: 'message-not-compatible-with-receiver-state' },
     });
   });
+});
 
+describe('messages of no UE', () => {
   it('[TS38413 8.7.4.2.1] a reset: the UEs first, then the acknowledgement with the same list', () => {
     const outputs = ready().receive(
       2,
@@ -165,7 +169,7 @@ describe('messages', () => {
   });
 });
 
-describe('faults', () => {
+describe('faults of what the AMF sends', () => {
   it('[TS38413 10.2] octets that are no PDU: transfer syntax error', () => {
     for (const octets of ['', 'ff', '0015', '80000000', '000e0005000001']) {
       const outputs = ready().receive(2, 0, Uint8Array.from(Buffer.from(octets, 'hex')));
@@ -209,7 +213,9 @@ describe('faults', () => {
     const octets = encodeNgap({ ...down, ies: { ...down.ies, unknownIes: [notify] } } as NgapPdu);
     expect(told(ready().receive(2, 1, octets))).toEqual(['messageReceived', 'ErrorIndication@1']);
   });
+});
 
+describe('what the AMF is to be notified of', () => {
   it('[TS38413 10.3.4.2] what a request is to be notified of is left to its response', () => {
     const notify = { ...unknownIe, criticality: 'notify' as const };
     const requests = [
@@ -268,12 +274,12 @@ describe('faults', () => {
   });
 });
 
-describe('what this node starts', () => {
-  const cause = { choice: 'misc', value: 'om-intervention' } as const;
-  const connections = [{ amfUeNgapId: 7, ranUeNgapId: 9 }];
-  const acknowledge = encodeNgap({ message: 'NGResetAcknowledge', ies: {} });
-  const update: NgapPdu = { message: 'RANConfigurationUpdateAcknowledge', ies: {} };
+const cause = { choice: 'misc', value: 'om-intervention' } as const;
+const connections = [{ amfUeNgapId: 7, ranUeNgapId: 9 }];
+const acknowledge = encodeNgap({ message: 'NGResetAcknowledge', ies: {} });
+const update: NgapPdu = { message: 'RANConfigurationUpdateAcknowledge', ies: {} };
 
+describe('what this node starts', () => {
   it('[TS38413 8.7.4.2.2] a reset of all, then of some: the second waits for the first acknowledgement', () => {
     const association = ready();
     const [all] = association.reset(10, cause);
@@ -297,7 +303,9 @@ describe('what this node starts', () => {
     association.reset(10_001, cause, connections);
     expect(told(association.tick(15_000))).toEqual(['requestUnanswered', 'NGReset@0']);
   });
+});
 
+describe('updates that this node starts', () => {
   it('[TS38413 8.7.2.2] a RAN configuration update is acknowledged', () => {
     const association = ready();
     expect(told(association.updateRanConfiguration(5, { ranNodeName: 'new' }))).toEqual([

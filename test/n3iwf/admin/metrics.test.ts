@@ -59,7 +59,7 @@ describe('names', () => {
   });
 });
 
-describe('the page of a node', () => {
+describe('the page of a node, about UEs and their SAs', () => {
   it('follows a UE from nothing to a session and away', async () => {
     const world = new World();
     const before = await read(sourcesOf(world));
@@ -116,7 +116,9 @@ describe('the page of a node', () => {
     world.loseAmf();
     expect((await read(sourcesOf(world))).get('n3iwf_alarms{alarm="amfLost",severity="critical"}')).toBe(1);
   });
+});
 
+describe('the page of a node, about its keys and itself', () => {
   it('shows keys, events, lag and uptime', async () => {
     const page = await read(sourcesOf(new World()));
     expect(page.get('n3iwf_qkd_keys{state="stored"}')).toBe(4);

@@ -71,7 +71,7 @@ describe('the view of the node', () => {
   });
 });
 
-describe('the view of a UE', () => {
+describe('the view of a UE, with its SAs', () => {
   it('is found by its SUPI, with or without the word, or by its number', async () => {
     const { view } = await attached();
     for (const named of ['imsi-208930000000001', '208930000000001', '1', '#1'])
@@ -126,7 +126,9 @@ describe('the view of a UE', () => {
     expect(after.keyId).not.toBe(before.keyId);
     expect(before.keyAgeSeconds).toBe(0);
   });
+});
 
+describe('the view of a UE, with its sessions and messages', () => {
   it.each([
     ['hybrid', { ppk: 'rfc8784' }, 'aes256gcm16-prfsha256-x25519-ke1_mlkem768'],
     ['pqc', { ppk: 'none' }, 'aes256gcm16-prfsha256-x25519-ke1_mlkem768'],

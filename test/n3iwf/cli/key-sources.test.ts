@@ -125,7 +125,9 @@ describe('the source of a running node', () => {
       /N3IWF_E_KME|key manager/,
     );
   });
+});
 
+describe('the source of a running node, in files or asked ahead', () => {
   it('may be files, one for each direction, whose keys are given once over all restarts', async () => {
     const sealed = (masterSaeId: string, slaveSaeId: string, first: number): string => {
       const keys = [0, 1].map((index) => ({
@@ -167,7 +169,9 @@ describe('the source of a running node', () => {
       expect(store.pooled('sae-ue')).toBe(7);
     });
   });
+});
 
+describe('the source of a running node, when it is wrong', () => {
   it.each([
     ['none', {}, /qkd\.kme: is missing: one of/],
     [

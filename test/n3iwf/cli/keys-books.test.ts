@@ -117,21 +117,24 @@ describe('n3iwf keys', () => {
     expect(await runCli(['keys', 'audit', 'verify', '-c', path])).toBe(0);
     expect(lastPrinted()).toMatchObject({ status: 'ok', checkpoints: expect.any(Number) });
   });
+});
 
-  const edits: readonly [string, string, object][] = [
-    [
-      'an edit',
-      "UPDATE audit SET event = replace(event, 'sae-ue', 'sae-xx') WHERE sequence = 3",
-      { row: 3, problem: 'changed' },
-    ],
-    ['a deletion', 'DELETE FROM audit WHERE sequence = 2', { row: 2, problem: 'gap' }],
-    [
-      'a swap',
-      'UPDATE audit SET sequence = -3 WHERE sequence = 3; UPDATE audit SET sequence = 3 WHERE sequence = 4; UPDATE audit SET sequence = 4 WHERE sequence = -3',
-      { row: 3, problem: 'changed' },
-    ],
-    ['a truncation', 'DELETE FROM audit WHERE sequence > 3', { row: 4, problem: 'truncated' }],
-  ];
+const edits: readonly [string, string, object][] = [
+  [
+    'an edit',
+    "UPDATE audit SET event = replace(event, 'sae-ue', 'sae-xx') WHERE sequence = 3",
+    { row: 3, problem: 'changed' },
+  ],
+  ['a deletion', 'DELETE FROM audit WHERE sequence = 2', { row: 2, problem: 'gap' }],
+  [
+    'a swap',
+    'UPDATE audit SET sequence = -3 WHERE sequence = 3; UPDATE audit SET sequence = 3 WHERE sequence = 4; UPDATE audit SET sequence = 4 WHERE sequence = -3',
+    { row: 3, problem: 'changed' },
+  ],
+  ['a truncation', 'DELETE FROM audit WHERE sequence > 3', { row: 4, problem: 'truncated' }],
+];
+
+describe('n3iwf keys, where the books were tampered with', () => {
   it.each(edits)('audit verify: finds and locates %s', async (_what, sql, fault) => {
     const { path, store } = configured();
     await worked(path);
@@ -153,7 +156,9 @@ describe('n3iwf keys', () => {
     expect(await runCli(['keys', 'audit', 'verify', '-c', path])).toBe(1);
     expect(lastPrinted()).toEqual({ status: 'broken', checkpoint: 1, problem: 'wrongly signed' });
   });
+});
 
+describe('n3iwf keys, and a store that is at its end', () => {
   it('destroy-epoch: ends what waits under its key, for good', async () => {
     const { path, store } = configured();
     await worked(path);

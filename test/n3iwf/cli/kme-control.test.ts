@@ -85,7 +85,9 @@ describe('faults while the key managers run', () => {
       b: { delayMs: 0, down: false },
     });
   });
+});
 
+describe('orders of faults', () => {
   it.each([
     ['GET', '/nothing', undefined, 404],
     ['POST', '/links/x:y/fault', '{"kind":"outage"}', 404],

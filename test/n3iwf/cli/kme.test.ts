@@ -46,7 +46,7 @@ describe('the configuration of the KMEs', () => {
   });
 });
 
-describe('running KMEs', () => {
+describe('running KMEs, and who has which key', () => {
   it('share the same keys for the same seed', async () => {
     const keyIds: string[] = [];
     for (let run = 0; run < 2; run++) {
@@ -92,7 +92,9 @@ describe('running KMEs', () => {
     expect(keyIds.size).toBe(153);
     await kmes.close();
   });
+});
 
+describe('running KMEs, as a network', () => {
   it('serve all 153 pairs of a ring of 18 in less than 30 s from cold, and no pair has the key of another', async () => {
     const began = performance.now();
     const kmes = await startKmes(readKmeConfig({ ring: {} }, 'f'));
@@ -148,7 +150,9 @@ describe('running KMEs', () => {
     expect(statSync(join(folder, 'pem', 'one.key')).mode & 0o777).toBe(0o600);
     rmSync(folder, { recursive: true });
   });
+});
 
+describe('running KMEs, from start to end', () => {
   it('leave nothing open when an address is busy', async () => {
     const first = await startKmes(readKmeConfig(PAIR, 'f'));
     const port = Number(new URL(first.sites[0]?.url ?? '').port);

@@ -185,7 +185,9 @@ describe('an operator', () => {
     expect(printed).toMatchObject({ usedKeys: 1, rekeyedSas: 0, endedSas: 0 });
     expect((await store.counts()).quarantined).toBe(1);
   });
+});
 
+describe('an operator and keys that are still to come', () => {
   it('announces keys over the control socket, so that they are there when they are named', async () => {
     const ids = await drawnIds(3);
     const announced = await askControl(socket, 'POST', '/keys/announce', { peer: UE, keyIds: ids });
@@ -194,7 +196,9 @@ describe('an operator', () => {
     expect((await store.fetch(UE, ids[1]!)).status).toBe('ok');
     expect((await askControl(socket, 'GET', '/keys')).body).toMatchObject({ stored: 2, used: 1 });
   });
+});
 
+describe('an operator who looks or errs', () => {
   it('sees how the supply stands', async () => {
     await vi.waitFor(
       async () =>

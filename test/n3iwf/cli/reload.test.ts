@@ -60,7 +60,9 @@ describe('reload', () => {
     });
     expect(node.updateN2).not.toHaveBeenCalled();
   });
+});
 
+describe('reload of what runs', () => {
   it('gives suites, policy, lifetimes and limits to the engine, and the policy to keying', () => {
     const { node } = reloaded(({ ike, timers }) => {
       Object.assign(ike!, {
@@ -95,7 +97,9 @@ describe('reload', () => {
     expect(node.setAmfs).toHaveBeenCalledTimes(1);
     expect(node.setLogLevel).toHaveBeenCalledTimes(1);
   });
+});
 
+describe('reload of what is wrong', () => {
   it.each([
     ['n2.tac', ({ n2 }: Sections) => Object.assign(n2!, { tac: 'none', name: 'renamed' })],
     [

@@ -61,7 +61,9 @@ describe('n3iwf replay', () => {
     writeFileSync(path, octets.subarray(0, at));
     expect(run(path, {}).lines.at(-1)).toContain('1 IKE messages of 1 SAs');
   });
+});
 
+describe('n3iwf replay of a faulty file', () => {
   it('a changed octet is a fault, and the status says so', () => {
     const octets = readFileSync(matrix);
     const sealed = run(matrix, { keys, json: true }).lines.join('');

@@ -47,7 +47,7 @@ test('a machine without a fault passes every check, with status 0', async () => 
   expect(new Set(findings.map(({ check }) => check))).toEqual(new Set(checks.map(({ name }) => name)));
 });
 
-describe('ten broken set-ups, each named in the first line', () => {
+describe('ten broken set-ups, each named in the first line: machine and AMF', () => {
   it('1: a port that strongSwan holds', async () => {
     const holder = { pid: 812, command: '/usr/lib/ipsec/charon --use-syslog' };
     const { first, status, findings } = await diagnosed({
@@ -83,7 +83,9 @@ describe('ten broken set-ups, each named in the first line', () => {
       /^FAIL certificates: qkd\.certificate: .*sae-old expired on \d{4}-\d\d-\d\d; renew it/,
     );
   });
+});
 
+describe('ten broken set-ups, each named in the first line: keys, rights and network', () => {
   it('5: a KME that is down', async () => {
     const reason = 'KME kme-n3iwf at https://192.0.2.30:8443: connect ECONNREFUSED 192.0.2.30:8443';
     const { first, findings } = await diagnosed({ kmeStatus: async () => ({ ok: false, reason }) });
@@ -132,7 +134,7 @@ describe('ten broken set-ups, each named in the first line', () => {
   });
 });
 
-describe('further faults', () => {
+describe('further faults of ports and certificates', () => {
   it.each([
     [{ kind: 'denied' }, /may not bind so low a port; give it CAP_NET_BIND_SERVICE/],
     [{ kind: 'noAddress' }, /ike\.port: 192\.0\.2\.10 is on no interface/],
@@ -172,7 +174,9 @@ describe('further faults', () => {
       expect(findings.find(({ check }) => check === 'clock')?.severity).toBe('fail');
     },
   );
+});
 
+describe('further faults of paths and key managers', () => {
   it('skips an MTU that it cannot see', async () => {
     for (const found of [undefined, { name: 'eth0', mtu: undefined }]) {
       const { findings } = await diagnosed({ interfaceOf: () => found });
@@ -217,7 +221,9 @@ describe('further faults', () => {
     });
     expect(findings.find(({ check }) => check === 'key rate')?.detail).toContain('stopped answering');
   });
+});
 
+describe('further faults', () => {
   it('takes a check that breaks as a finding, and goes on', async () => {
     const { findings } = await diagnosed({
       probeKme: () => Promise.reject(new Error('no file')),

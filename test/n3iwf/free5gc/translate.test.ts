@@ -46,9 +46,9 @@ function translationOf(path: string) {
   return translation;
 }
 
-describe("free5GC's configuration as it is", () => {
-  const { config } = readNodeConfig(original);
+const { config } = readNodeConfig(original);
 
+describe("free5GC's configuration as it is, in ours", () => {
   test('digits that YAML takes for numbers keep their zeros: 001, 000001, 010203, 1e1111', () => {
     expect(config.n2).toMatchObject({
       plmn: { mcc: '001', mnc: '01' },
@@ -99,7 +99,9 @@ describe("free5GC's configuration as it is", () => {
     expect(config.ike.childOffer).toBe('as-first');
     expect(config.userPlane.gre).toBe('free5gc');
   });
+});
 
+describe("what is told of free5GC's configuration", () => {
   test('tells each key that it took, each that it did not, and why', () => {
     const lines = translationLines(translationOf(original));
     expect(lines).toContain('taken: configuration.nasTcpPort -> inner.nasPort: 20000');
@@ -128,7 +130,9 @@ describe("free5GC's configuration as it is", () => {
     );
     expect(silent).toEqual(['info.version', 'info.description', 'logger.enable']);
   });
+});
 
+describe("a section qn3iwf in free5GC's configuration", () => {
   test('a section qn3iwf goes over what is taken: QKD in front of a free5GC', () => {
     const qkd = { kme: 'https://192.0.2.30:8443', kmeId: 'k', saeId: 'a', ueSaeId: 'b' };
     const files = { ca: 'ca', certificate: 'c', key: 'k', store: 's' };
@@ -188,83 +192,80 @@ describe('older files', () => {
   });
 });
 
+const brokenFiles: [string | RegExp, string, string][] = [
+  [
+    '{ mcc: 001, mnc: 01 }',
+    '{ mcc: 1, mnc: 01 }',
+    'plmnID.mcc: must be three digits, such as 208 or 001, but it is "1"',
+  ],
+  ['{ mcc: 001, mnc: 01 }', '00101', 'plmnID: must have the keys mcc and mnc, but it is "00101"'],
+  [
+    'n3iwfID: 135',
+    'n3iwfID: 65536',
+    'globalN3IWFID.n3iwfID: must be a whole number from 0 to 65535, but it is "65536"',
+  ],
+  [
+    'n3iwfID: 135',
+    'n3iwfID: [1]',
+    'globalN3IWFID.n3iwfID: must be a whole number from 0 to 65535, but it is ["1"]',
+  ],
+  [
+    'tac: 000001',
+    'tac: 1',
+    'supportedTAList.0.tac: must be six hexadecimal digits, such as 000001, but it is "1"',
+  ],
+  ['sst: 2', 'sst: 256', 'snssai.sst: must be a whole number from 0 to 255, but it is "256"'],
+  ['sd: 112233', 'sd: 11223', 'snssai.sd: must be six hexadecimal digits, such as 010203, but it is "11223"'],
+  [
+    'nasTcpPort: 20000',
+    'nasTcpPort: many',
+    'configuration.nasTcpPort: must be a whole number from 1 to 65535, but it is "many"',
+  ],
+  [
+    / {2}nasTcpPort: 20000\n/,
+    '',
+    'configuration.nasTcpPort: must be a whole number from 1 to 65535, but it is nothing',
+  ],
+  [
+    'fqdn: n3iwf.example.org',
+    'fqdn: "n3iwf example"',
+    'configuration.fqdn: must be an address such as 10.100.200.15, or a host name',
+  ],
+  [
+    'transFreq: 1m30s',
+    'transFreq: 90',
+    'livenessCheck.transFreq: must be a duration such as 60s or 1m30s, but it is "90"',
+  ],
+  [
+    '{ enable: true, transFreq',
+    '{ enable: maybe, transFreq',
+    'livenessCheck.enable: must be true or false, but it is "maybe"',
+  ],
+  [
+    'level: trace',
+    'level: loud',
+    'logger.level: must be trace, debug, info, warn, error, fatal or panic, but it is "loud"',
+  ],
+  ['ip: [192.0.2.28]', 'ip: []', 'amfSCTPAddresses.1.ip: must have at least one of addresses of one AMF'],
+  [
+    'ip: [192.0.2.28]',
+    'ip: 192.0.2.28',
+    'amfSCTPAddresses.1.ip: must be a list of addresses of one AMF, but it is "192.0.2.28"',
+  ],
+  [
+    '10.0.0.0/24',
+    '10.0.0.0',
+    'configuration.ueIpAddressRange: must be an IPv4 prefix such as 10.0.0.0/24, but it is "10.0.0.0"',
+  ],
+  [
+    'ikeBindAddress: 192.0.2.15',
+    'ikeBindAddress: 192.0.2',
+    'ike.address: must be an IPv4 address such as 192.0.2.1, or a host name',
+  ],
+];
+
 describe('faults in the file', () => {
-  const cases: [string | RegExp, string, string][] = [
-    [
-      '{ mcc: 001, mnc: 01 }',
-      '{ mcc: 1, mnc: 01 }',
-      'plmnID.mcc: must be three digits, such as 208 or 001, but it is "1"',
-    ],
-    ['{ mcc: 001, mnc: 01 }', '00101', 'plmnID: must have the keys mcc and mnc, but it is "00101"'],
-    [
-      'n3iwfID: 135',
-      'n3iwfID: 65536',
-      'globalN3IWFID.n3iwfID: must be a whole number from 0 to 65535, but it is "65536"',
-    ],
-    [
-      'n3iwfID: 135',
-      'n3iwfID: [1]',
-      'globalN3IWFID.n3iwfID: must be a whole number from 0 to 65535, but it is ["1"]',
-    ],
-    [
-      'tac: 000001',
-      'tac: 1',
-      'supportedTAList.0.tac: must be six hexadecimal digits, such as 000001, but it is "1"',
-    ],
-    ['sst: 2', 'sst: 256', 'snssai.sst: must be a whole number from 0 to 255, but it is "256"'],
-    [
-      'sd: 112233',
-      'sd: 11223',
-      'snssai.sd: must be six hexadecimal digits, such as 010203, but it is "11223"',
-    ],
-    [
-      'nasTcpPort: 20000',
-      'nasTcpPort: many',
-      'configuration.nasTcpPort: must be a whole number from 1 to 65535, but it is "many"',
-    ],
-    [
-      / {2}nasTcpPort: 20000\n/,
-      '',
-      'configuration.nasTcpPort: must be a whole number from 1 to 65535, but it is nothing',
-    ],
-    [
-      'fqdn: n3iwf.example.org',
-      'fqdn: "n3iwf example"',
-      'configuration.fqdn: must be an address such as 10.100.200.15, or a host name',
-    ],
-    [
-      'transFreq: 1m30s',
-      'transFreq: 90',
-      'livenessCheck.transFreq: must be a duration such as 60s or 1m30s, but it is "90"',
-    ],
-    [
-      '{ enable: true, transFreq',
-      '{ enable: maybe, transFreq',
-      'livenessCheck.enable: must be true or false, but it is "maybe"',
-    ],
-    [
-      'level: trace',
-      'level: loud',
-      'logger.level: must be trace, debug, info, warn, error, fatal or panic, but it is "loud"',
-    ],
-    ['ip: [192.0.2.28]', 'ip: []', 'amfSCTPAddresses.1.ip: must have at least one of addresses of one AMF'],
-    [
-      'ip: [192.0.2.28]',
-      'ip: 192.0.2.28',
-      'amfSCTPAddresses.1.ip: must be a list of addresses of one AMF, but it is "192.0.2.28"',
-    ],
-    [
-      '10.0.0.0/24',
-      '10.0.0.0',
-      'configuration.ueIpAddressRange: must be an IPv4 prefix such as 10.0.0.0/24, but it is "10.0.0.0"',
-    ],
-    [
-      'ikeBindAddress: 192.0.2.15',
-      'ikeBindAddress: 192.0.2',
-      'ike.address: must be an IPv4 address such as 192.0.2.1, or a host name',
-    ],
-  ];
-  test.each(cases)('%s as %s', (from, to, expected) => {
+  test.each(brokenFiles)('%s as %s', (from, to, expected) => {
     expect(complaint(changed(from, to))).toContain(expected);
   });
 

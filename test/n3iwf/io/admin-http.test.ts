@@ -106,7 +106,9 @@ describe('the admin port', () => {
     expect((await ask('/metrics', { headers, ...body })).status).toBe(status);
     expect(refusals).toHaveLength(status === 200 ? 0 : 1);
   });
+});
 
+describe('the admin port, under strain', () => {
   it('refuses long headers and garbage', async () => {
     await open();
     expect(await raw(`GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: ${'a'.repeat(4096)}\r\n\r\n`)).toMatch(

@@ -83,7 +83,7 @@ async function failureOf(transport: KmeHttpsTransport): Promise<KmeTransportErro
   return error;
 }
 
-describe('the KME over HTTPS', () => {
+describe('the KME over HTTPS, and who may ask it', () => {
   it('[ETSI014 5.1] knows the SAE by its certificate on each request of one connection', async () => {
     const { kme, listener } = await kmeA();
     const client = new Etsi014Client(transportTo(listener.url), { keySizeBits: 256 });
@@ -129,7 +129,9 @@ describe('the KME over HTTPS', () => {
       expect(kme.seen).toEqual([]);
     },
   );
+});
 
+describe('the KME over HTTPS, as a TLS server', () => {
   it('speaks no TLS below 1.2', async () => {
     const { listener } = await kmeA();
     const socket = connect({
@@ -145,7 +147,9 @@ describe('the KME over HTTPS', () => {
     const [error] = await once(socket, 'error');
     expect(String(error)).toMatch(/protocol|version|alert/i);
   });
+});
 
+describe('the KME over HTTPS, as a server', () => {
   it('says in one line that an address is busy', async () => {
     const { kme, listener } = await kmeA();
     const port = Number(new URL(listener.url).port);
@@ -173,7 +177,7 @@ describe('the KME over HTTPS', () => {
   });
 });
 
-describe('the client over HTTPS', () => {
+describe('the client over HTTPS, and whom it believes', () => {
   it('[ETSI014 5.1] refuses a KME of another name before it asks anything', async () => {
     const { kme, listener } = await kmeA(
       (await authority.issue({ commonName: 'kme-evil', dnsNames: ['kme-b'] })).pem,
@@ -197,7 +201,9 @@ describe('the client over HTTPS', () => {
     expect(error.message).toContain(`${listener.url}: its certificate is not accepted: `);
     expect(kme.seen).toEqual([]);
   });
+});
 
+describe('the client over HTTPS, when no answer comes', () => {
   it('names the URL of a KME that cannot be reached', async () => {
     const probe = createServer().listen(0, '127.0.0.1');
     await once(probe, 'listening');
@@ -218,7 +224,9 @@ describe('the client over HTTPS', () => {
     expect(error).toMatchObject({ kind: 'unreachable', sent: false });
     expect(error.message).toContain(`${url}: no answer in time`);
   });
+});
 
+describe('the client over HTTPS, when an answer is lost', () => {
   it.each([
     ['is slow', 'no answer in time', (_write: (text: string) => void, _end: () => void) => {}],
     [
@@ -264,7 +272,9 @@ describe('the client over HTTPS', () => {
     expect(error).toMatchObject({ kind: 'unreachable', sent: true });
     expect(error.message).toMatch(new RegExp(`${url}: .*(${reason}|aborted)`));
   });
+});
 
+describe('names in URLs and certificates', () => {
   it('wants an https URL', () => {
     expect(() => transportTo('http://127.0.0.1:1')).toThrow('must begin with https://');
     expect(() => transportTo('nonsense')).toThrow('Invalid URL');

@@ -99,7 +99,9 @@ describe('the exporter of traces', () => {
       1, 2,
     ]);
   });
+});
 
+describe('the exporter of traces, when the collector fails', () => {
   it.each([
     ['refuses', 503],
     ['sends it elsewhere', 302],

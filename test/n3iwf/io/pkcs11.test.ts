@@ -22,17 +22,17 @@ function opened(changes: Partial<TokenKey> = {}): KeyEncryption {
   return openToken({ ...place, random: randomOctets, ...changes });
 }
 
+beforeAll(() => {
+  hsm = new SoftHsm();
+  hsm.addKey('kek', 1);
+  hsm.addKey('other', 2);
+  hsm.addKey('twin', 3);
+  hsm.addKey('twin', 4);
+});
+
+afterAll(() => hsm.remove());
+
 describe('a key-encryption key in a token of SoftHSM', () => {
-  beforeAll(() => {
-    hsm = new SoftHsm();
-    hsm.addKey('kek', 1);
-    hsm.addKey('other', 2);
-    hsm.addKey('twin', 3);
-    hsm.addKey('twin', 4);
-  });
-
-  afterAll(() => hsm.remove());
-
   it('wraps and unwraps, each time otherwise', () => {
     const token = opened();
     const [one, two] = [token.wrap(key, octets('a')), token.wrap(key, octets('a'))];
@@ -70,7 +70,9 @@ describe('a key-encryption key in a token of SoftHSM', () => {
   ])('says so where there is %s', (_, changes, message) => {
     expect(() => opened(changes)).toThrow(message);
   });
+});
 
+describe('a key-encryption key in a token of SoftHSM, over time', () => {
   it('is an error of the module, not a key that is lost, once the session is gone', () => {
     const token = opened();
     const wrapped = token.wrap(key, octets('a'));

@@ -97,7 +97,9 @@ describe('the PostgreSQL key storage', () => {
     expect(await storage.find(keyIdOf(1))).toBeUndefined();
     await storage.close();
   });
+});
 
+describe('the PostgreSQL key storage of several nodes', () => {
   it('gives each key to one of several nodes, and chains what all of them did into one record', async () => {
     const url = fresh();
     const storages = await Promise.all([1, 2, 3].map(() => PostgresKeyStorage.open(url)));
@@ -121,7 +123,9 @@ describe('the PostgreSQL key storage', () => {
     expect(counts.stored + counts.used).toBe(counts.delivered);
     for (const each of storages) await each.close();
   }, 60_000);
+});
 
+describe('databases that the PostgreSQL key storage cannot use', () => {
   it('refuses a database of another form', async () => {
     const url = fresh();
     const storage = await PostgresKeyStorage.open(url);

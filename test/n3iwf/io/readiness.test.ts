@@ -59,7 +59,9 @@ describe('readiness', () => {
     closeSync(one);
     closeSync(other);
   });
+});
 
+describe('readiness and the life of a process', () => {
   it('keeps a process alive while something is watched, and lets it end after', async () => {
     const module = new URL('../../../n3iwf/io/readiness.ts', import.meta.url).href;
     const script = `

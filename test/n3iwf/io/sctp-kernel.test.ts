@@ -65,7 +65,7 @@ const notification = (type: number, ...words: number[]): Received => ({
   ppid: 0,
 });
 
-describe('a kernel association', () => {
+describe('messages of a kernel association', () => {
   it("[TS38412 7] takes NGAP with the identifier's octets swapped only where it is told to", () => {
     const swapped = data([1], true, 0x3c000000);
     const strict = association();
@@ -94,7 +94,9 @@ describe('a kernel association', () => {
     read(data([1], true, 61), data([1], false), notification(0x8006, 0, 0, 0, 0), data([9]));
     expect(told).toMatchObject([{ type: 'messageDropped' }, { type: 'messageDropped' }, [2, 9]]);
   });
+});
 
+describe('the end of a kernel association', () => {
   it.each([
     ['ended' as const, /shut the association down/],
     [ECONNRESET, /receiving/],
@@ -116,7 +118,9 @@ describe('a kernel association', () => {
     expect(told).toEqual(['the association is closed']);
     expect(calls).toEqual(['close']);
   });
+});
 
+describe('what a kernel association does not send at once', () => {
   it('waits in order for the kernel to take more, and for that only', () => {
     const { one, refusals, sent, ready, events } = association();
     refusals.push(EAGAIN);

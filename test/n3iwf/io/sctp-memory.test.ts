@@ -59,7 +59,9 @@ describe('association in memory', () => {
     await turn();
     expect(() => one.send(0, Uint8Array.of(1))).not.toThrow();
   });
+});
 
+describe('association in memory, told as the kernel tells it', () => {
   it('hands on the stream, and refuses as an event what the kernel would refuse', async () => {
     const [one, other] = MemoryAssociation.pair(3);
     const told: unknown[] = [];

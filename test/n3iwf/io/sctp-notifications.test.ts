@@ -68,7 +68,9 @@ describe('notifications of the kernel', () => {
     expect(readNotification(pathChange('192.0.2.7', 7))).toBeUndefined();
     expect(readNotification(notification(0x8002, 148, () => {}))).toBeUndefined();
   });
+});
 
+describe('notifications of the kernel about faults', () => {
   it('[RFC6458 6.1] failed sends, remote errors, shutdown and aborted parts', () => {
     const failed = (flags: number) =>
       notification(

@@ -13,7 +13,7 @@ import {
 const hex = (data: Uint8Array) => Buffer.from(data).toString('hex');
 const family = (value: number) => hex(new Uint8Array(Uint16Array.of(value).buffer));
 
-describe('structures of the SCTP socket API', () => {
+describe('messages and addresses of the SCTP socket API', () => {
   it('lays out IPv4 and IPv6 socket addresses with the port in network order', () => {
     expect(hex(socketAddress('192.0.2.7', 38412))).toBe(`${family(2)}960cc00002070000000000000000`);
     expect(hex(socketAddress('2001:db8::7', 38412))).toBe(
@@ -57,7 +57,9 @@ describe('structures of the SCTP socket API', () => {
     expect(receiveInformation(ours.subarray(0, 26))).toEqual({ stream: 0, ppid: 0 });
     expect(receiveInformation(new Uint8Array(64))).toEqual({ stream: 0, ppid: 0 });
   });
+});
 
+describe('options of the SCTP socket API', () => {
   it('puts every key of the configuration into its option', () => {
     const options = new Map(
       optionValues({

@@ -76,7 +76,9 @@ describe('SKIP over TLS-PSK', () => {
       error: { kind: 'wrong-kme' },
     });
   });
+});
 
+describe('SKIP over TLS-PSK, when something is wrong', () => {
   it('names a provider that is not there, or says nothing', async () => {
     expect(await clientOf(0, 'sys-a', keyA, 'https://127.0.0.1:1').encKeys('sys-b', 1)).toMatchObject({
       error: {

@@ -70,7 +70,9 @@ describe('the SQLite key storage', () => {
     one.close();
     two.close();
   });
+});
 
+describe('the SQLite key storage and files that it cannot use', () => {
   it.each([
     ['text', 'this is no database, only text that is long enough to be taken for one'.repeat(20)],
     ['a cut header', 'SQLite format 3\0'],

@@ -90,7 +90,9 @@ describe('datagrams in batches', () => {
       [3, slotOctets],
     ]);
   });
+});
 
+describe('datagrams in batches, refused or cut short', () => {
   it('that the kernel refuses are told of, and the others arrive', async () => {
     const one = await open('127.0.0.1');
     const other = await open('127.0.0.1');
@@ -163,7 +165,9 @@ describe('a kernel that does not take a batch', () => {
     expect((await other.until(7)).map(({ data }) => numberOf(data))).toEqual([0, 1, 2, 3, 4, 5, 6]);
     expect(counts).toEqual([7, 5, 3, 1]);
   });
+});
 
+describe('a kernel that cuts no packets up', () => {
   it.each([
     ['of that length', 22],
     ['at all', 5],

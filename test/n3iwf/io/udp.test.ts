@@ -63,7 +63,9 @@ describe('UDP socket', () => {
       ),
     });
   });
+});
 
+describe('UDP socket, when the system refuses', () => {
   it('tells of an address that the machine does not have', async () => {
     await expect(open('192.0.2.77')).rejects.toMatchObject({
       code: 'N3IWF_E_BIND',

@@ -97,7 +97,9 @@ describe('the trace of a UE', () => {
     for (const key of keys) expect(Buffer.from(data).includes(Buffer.from(key))).toBe(false);
     expect(Buffer.from(data).includes(Buffer.alloc(32))).toBe(true);
   });
+});
 
+describe('the trace of a UE, within its bounds', () => {
   it('ends by its size and by its time', async () => {
     const { traces, world, pass } = await tapped();
     const small = traces.start(1, { seconds: 60, octets: 2000 })!;

@@ -66,7 +66,9 @@ describe('the trace of an attach', () => {
       ['nas', false],
     ]);
   });
+});
 
+describe('traces of several attaches, and of none', () => {
   it('is one for each UE', async () => {
     const traces = await traced({ ues: 3 }, async (world) => {
       await Promise.all(world.ues.map(({ ue }) => ue.start()));

@@ -73,7 +73,9 @@ describe('the feed of an attach', () => {
     expect(order.map(at)).not.toContain(-1);
     expect(order.map(at)).toEqual(order.map(at).toSorted((a, b) => a - b));
   });
+});
 
+describe('the feed of an attach, by what is in it', () => {
   it('names NAS messages in clear where the AMF does not cipher', async () => {
     const world = await attached({ cores: [{ ciphering: 0 }] });
     expect(ladder(world)).toContain(

@@ -12,7 +12,7 @@ const told = (procedures: Procedures) =>
     ]),
   );
 
-describe('procedures', () => {
+describe('procedures of the AMF', () => {
   it('[TS38413 8.1] take from their request to their answer, each for its UE', () => {
     const procedures = new Procedures();
     procedures.ngap('PDUSessionResourceSetupRequest', {}, 'AMF', 1, 0);
@@ -58,7 +58,9 @@ describe('procedures', () => {
     procedures.ngap(answer, ies, 'N3IWF', 1, 250);
     expect(told(procedures)[`ngap ${wanted}`]).toEqual([1, 0.25]);
   });
+});
 
+describe('procedures of ours, and messages', () => {
   it('of ours end with the word of the AMF', () => {
     const procedures = new Procedures();
     procedures.ngap('UEContextReleaseRequest', {}, 'N3IWF', 1, 0);

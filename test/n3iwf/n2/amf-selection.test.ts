@@ -73,7 +73,9 @@ describe('choice of an AMF', () => {
     }
     expect(chosen(amfs, { plmn: '123456', slices: ['77'] })).toBe(0);
   });
+});
 
+describe('choice of an AMF by weight and state', () => {
   it('[TS38413 9.3.1.32] equals are drawn by their relative capacities; 0 is for when nobody else is there', () => {
     const amfs = amfsOf({ capacity: 10 }, { capacity: 30 }, { capacity: 0 });
     const counts = [0, 0, 0];

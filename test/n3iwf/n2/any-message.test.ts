@@ -184,7 +184,9 @@ describe('any message of an AMF', () => {
       { numRuns: 60 },
     );
   });
+});
 
+describe('every declared message of an AMF', () => {
   it('that is declared is answered, obeyed, or counted as dropped', async () => {
     const world = await attached();
     const handled = [

@@ -185,7 +185,7 @@ describe('the first association', () => {
   });
 });
 
-describe('further associations', () => {
+describe('further associations that an AMF asks for', () => {
   it('[TS38414 5.1] addresses of 32, 128 and 160 bits', () => {
     const of = (length: number) => {
       const bits = Uint8Array.from({ length: length / 8 }, (_, at) => at + 1);
@@ -236,7 +236,9 @@ describe('further associations', () => {
     scene.end('10.0.0.2').says(acknowledge);
     expect(answers()[1]).toEqual({ amfTnlAssociationSetupList: [{ amfTnlAssociationAddress: address(2) }] });
   });
+});
 
+describe('further associations and what runs over them', () => {
   it('an address that is there already is there', async () => {
     const scene = await Scene.ready();
     await scene.add(2);
@@ -282,7 +284,9 @@ describe('further associations', () => {
     expect(scene.end(configured).names.slice(-2)).toEqual(['NGReset', 'RANConfigurationUpdate']);
     expect(scene.end('10.0.0.2').names).toEqual(['RANConfigurationUpdate']);
   });
+});
 
+describe('further associations that go or change', () => {
   it('the interface outlives the loss of one, and that one joins again instead of setting NG up', async () => {
     const scene = await Scene.ready();
     await scene.add(2);

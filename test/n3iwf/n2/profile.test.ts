@@ -63,7 +63,9 @@ describe('profiles of N2', () => {
       },
     });
   });
+});
 
+describe('profiles of N2 in any configuration', () => {
   it('every gNB that the configuration admits travels whole', () => {
     const gnbs = fc.integer({ min: 22, max: 32 }).chain((idBits) =>
       fc.record({

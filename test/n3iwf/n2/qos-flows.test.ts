@@ -52,7 +52,9 @@ describe('flows of a request', () => {
       expect(verdict.failed).toHaveLength(1);
     });
   }
+});
 
+describe('flows of any request', () => {
   it('gives every flow of any request exactly one verdict', () => {
     const parameters = fc.option(
       fc.constantFrom(standard(9), standard(1), standard(1, true), delayCritical()),

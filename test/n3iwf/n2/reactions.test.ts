@@ -19,7 +19,7 @@ function control(eventType: RequestType['eventType'], parts: Partial<RequestType
 const since = (world: { toAmf: readonly NgapPdu[] }, from: number) =>
   world.toAmf.slice(from).map(({ message }) => message);
 
-describe('Location Reporting', () => {
+describe('requests of Location Reporting', () => {
   const reactions = [
     ['direct', ['LocationReport']],
     ['change-of-serve-cell', ['LocationReport']],
@@ -49,7 +49,9 @@ describe('Location Reporting', () => {
       locationReportingRequestType: { eventType: 'direct' },
     });
   });
+});
 
+describe('Location Reporting over time', () => {
   it('[TS38413 8.12.1] refuses a request with the same reference twice', async () => {
     const world = await attached();
     const item = { areaOfInterest: {}, locationReportingReferenceId: 1 };
@@ -140,7 +142,9 @@ describe('what a node like this does not do', () => {
     }
     expect(await world.ping()).toBe(true);
   });
+});
 
+describe('messages that are out of place', () => {
   it('drops and counts a message of a procedure that it has no part in', async () => {
     const world = await attached();
     const from = world.toAmf.length;

@@ -107,7 +107,9 @@ describe('PDU Session Resource Modify Indication', () => {
       expect(world.gateway.moveDownlinkTunnel(1, 1)).toBe(true);
     });
   }
+});
 
+describe('PDU Session Resource Modify Indication that nobody answers', () => {
   it('keeps the tunnel from before when the AMF is silent for ten seconds', async () => {
     const { world, from } = await moving();
     await world.pass(9_000);

@@ -190,7 +190,9 @@ describe('Child SAs of added flows that do not come about', () => {
     expect(world.ue.ue.sessionChildSas()).toHaveLength(1);
     expect(await answered(world, 1)).toEqual([true]);
   });
+});
 
+describe('Child SAs of added flows that come too late or go', () => {
   it('a release of the session overtakes the change: both are answered, and the late Child SA is deleted', async () => {
     let deaf = false;
     const world = await withPolicy('gbr', { channel: (datagram) => (deaf ? [] : [datagram]) });

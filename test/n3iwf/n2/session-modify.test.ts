@@ -72,7 +72,9 @@ describe('PDU Session Resource Modify', () => {
     expect(session(world)?.flows.get(1)?.qosCharacteristics).toMatchObject({ value: { fiveQi: 8 } });
     expect(flowsTold(world)).toEqual([]);
   });
+});
 
+describe('PDU Session Resource Modify of a whole session', () => {
   it('[TS38413 8.2.3] sends uplink to the new tunnel end of the UPF', async () => {
     const world = await attached();
     const { upf } = world.core;
@@ -102,7 +104,9 @@ describe('PDU Session Resource Modify', () => {
     expect(session(world)?.bitRate).toEqual(pduSessionAggregateMaximumBitRate);
     expect(done(world)).toEqual({});
   });
+});
 
+describe('PDU Session Resource Modify that is refused in part', () => {
   it('[TS38413 8.2.3.4] serves what it can of a session and names the rest', async () => {
     const world = await attached();
     const wanted = add(flow(2, standard(9)), flow(3, standard(1)), flow(4, standard(9)), flow(5));
@@ -127,7 +131,9 @@ describe('PDU Session Resource Modify', () => {
     expect(qfis(world)).toEqual([1, 2]);
     expect(session(world)?.flows.get(1)?.qosCharacteristics).toMatchObject({ value: { fiveQi: 9 } });
   });
+});
 
+describe('PDU Session Resource Modify that is refused as a whole', () => {
   const endsOf = (ul: ReturnType<typeof tunnel>, dl: ReturnType<typeof tunnel>) => ({
     ulNguUpTnlModifyList: [{ ulNguUpTnlInformation: ul, dlNguUpTnlInformation: dl }],
   });
@@ -176,7 +182,9 @@ describe('PDU Session Resource Modify', () => {
       'multiple-PDU-session-ID-instances',
     ]);
   });
+});
 
+describe('PDU Session Resource Modify and the answer of the UE', () => {
   it('[TS24502 7.6.3] goes back to the flows from before when the UE refuses', async () => {
     const world = await attached({ ue: { refusesFlows: [2] } });
     await world.amfSends(modifyRequest([[1, add(flow(2, standard(9)))]]));
@@ -201,7 +209,9 @@ describe('PDU Session Resource Modify', () => {
     expect(done(world)).toMatchObject({ qosFlowAddOrModifyResponseList: [{ qosFlowIdentifier: 2 }] });
     expect(qfis(world)).toEqual([1, 2]);
   });
+});
 
+describe('PDU Session Resource Modify that something overtakes', () => {
   it('answers a change whose UE is lost before it asks for the release', async () => {
     let deaf = false;
     const world = await attached({ channel: (datagram) => (deaf ? [] : [datagram]) });

@@ -26,6 +26,33 @@ const failedCause = (world: World, at = 0) =>
   ).cause.value;
 const flows = (...list: ReturnType<typeof flow>[]) => ({ qosFlowSetupRequestList: list as never });
 
+const twice = flow(7, standard(9));
+const v6 = {
+  choice: 'gTPTunnel',
+  value: {
+    transportLayerAddress: { bits: new Uint8Array(16).fill(1), length: 128 },
+    gtpTeid: Uint8Array.of(0, 0, 0, 1),
+  },
+} as const;
+const refusals = [
+  ['a transfer of garbage', Uint8Array.of(0xff, 0xff), 'transfer-syntax-error'],
+  ['an empty transfer', new Uint8Array(0), 'transfer-syntax-error'],
+  ['no flow that can be had', setupTransfer(flows(flow(2, standard(1)))), 'invalid-qos-combination'],
+  ['the same flow twice', setupTransfer(flows(twice, twice)), 'multiple-qos-flow-ID-instances'],
+  ['no bit rate for a flow without guarantees', withoutBitRate({}), 'invalid-qos-combination'],
+  [
+    'a tunnel of another family',
+    setupTransfer({ ulNguUpTnlInformation: v6 }),
+    'transport-resource-unavailable',
+  ],
+  [
+    'a tunnel to nowhere',
+    setupTransfer({ ulNguUpTnlInformation: tunnel(1, '0.0.0.0') }),
+    'transport-resource-unavailable',
+  ],
+  ['TEID 0', setupTransfer({ ulNguUpTnlInformation: tunnel(0) }), 'transport-resource-unavailable'],
+] as const;
+
 describe('PDU Session Resource Setup', () => {
   it('[TS38413 8.2.1] sets several sessions up and answers once, with a tunnel end of ours for each', async () => {
     const world = await attached({}, false);
@@ -74,33 +101,9 @@ describe('PDU Session Resource Setup', () => {
     ]);
     expect([...(world.gateway.ues.ofId(1)?.sessions.get(5)?.flows.keys() ?? [])]).toEqual([1, 4]);
   });
+});
 
-  const twice = flow(7, standard(9));
-  const v6 = {
-    choice: 'gTPTunnel',
-    value: {
-      transportLayerAddress: { bits: new Uint8Array(16).fill(1), length: 128 },
-      gtpTeid: Uint8Array.of(0, 0, 0, 1),
-    },
-  } as const;
-  const refusals = [
-    ['a transfer of garbage', Uint8Array.of(0xff, 0xff), 'transfer-syntax-error'],
-    ['an empty transfer', new Uint8Array(0), 'transfer-syntax-error'],
-    ['no flow that can be had', setupTransfer(flows(flow(2, standard(1)))), 'invalid-qos-combination'],
-    ['the same flow twice', setupTransfer(flows(twice, twice)), 'multiple-qos-flow-ID-instances'],
-    ['no bit rate for a flow without guarantees', withoutBitRate({}), 'invalid-qos-combination'],
-    [
-      'a tunnel of another family',
-      setupTransfer({ ulNguUpTnlInformation: v6 }),
-      'transport-resource-unavailable',
-    ],
-    [
-      'a tunnel to nowhere',
-      setupTransfer({ ulNguUpTnlInformation: tunnel(1, '0.0.0.0') }),
-      'transport-resource-unavailable',
-    ],
-    ['TEID 0', setupTransfer({ ulNguUpTnlInformation: tunnel(0) }), 'transport-resource-unavailable'],
-  ] as const;
+describe('PDU Session Resource Setup that is refused', () => {
   for (const [what, transfer, cause] of refusals) {
     it(`[TS38413 8.2.1.4] refuses a session with ${what}, and it alone`, async () => {
       const world = await attached({}, false);
@@ -149,7 +152,9 @@ describe('PDU Session Resource Setup', () => {
     expect(response(world)).not.toHaveProperty('pduSessionResourceSetupListSURes');
     expect(world.left()).toEqual({ ues: 1, teids: 0, addresses: 1 });
   });
+});
 
+describe('PDU Session Resource Setup for a UE that is not there yet, or no more', () => {
   it('fails sessions for a UE that is not attached yet', async () => {
     const world = await attached({
       n2: (pdu, toAmf, within) => {
@@ -178,7 +183,9 @@ describe('PDU Session Resource Setup', () => {
     expect(sent(world, 'UEContextReleaseRequest')).toHaveLength(1);
     expect(world.left()).toEqual({ ues: 0, teids: 0, addresses: 0 });
   });
+});
 
+describe('PDU Session Resource Setup that something overtakes', () => {
   it('a release command calls a set-up off, and the late Child SA is deleted', async () => {
     let release = true;
     const world = await attached({

@@ -116,7 +116,9 @@ describe('Initial Context Setup', () => {
     expect(nas).toEqual([Uint8Array.of(0x11, 1)]);
     expect(await world.ping()).toBe(true);
   });
+});
 
+describe('Initial Context Setup that fails', () => {
   it('[TS38413 8.3.1.3] fails with every session when the UE gets no signalling SA, then asks for the release', async () => {
     const n2 = withContextRequest((ies) => [
       { ...ies, ...sessionsOf([5, setupTransfer()], [6, setupTransfer()]) },
@@ -163,7 +165,9 @@ describe('Initial Context Setup', () => {
       pduSessionResourceFailedToSetupListCxtFail: [{ pduSessionId: 5 }],
     });
   });
+});
 
+describe('Initial Context Setup that comes again', () => {
   it('takes sessions and NAS of a repeated request along, and answers once', async () => {
     const nasPdu = Uint8Array.of(0x11);
     const n2 = withContextRequest((ies) => [
@@ -197,7 +201,9 @@ describe('Initial Context Setup', () => {
       { criticalityDiagnostics: toldOfUnknownIe },
     ]);
   });
+});
 
+describe('Initial Context Setup, and what it has beside sessions', () => {
   it('wipes the key, whatever becomes of the request', async () => {
     const keys: Uint8Array[] = [];
     const n2 = withContextRequest((ies) => {
@@ -244,21 +250,21 @@ describe('downlink NAS before the NAS connection', () => {
   });
 });
 
-describe('UE Context Modification', () => {
-  const request = (parts: Partial<MessageIes<'UEContextModificationRequest'>>): NgapPdu => ({
-    message: 'UEContextModificationRequest',
-    ies: { ...ids, ...parts },
-  });
-  const guami = {
-    plmnIdentity: Uint8Array.of(2, 0xf8, 0x39),
-    amfRegionId: { bits: Uint8Array.of(7), length: 8 },
-    amfSetId: { bits: Uint8Array.of(1, 0), length: 10 },
-    amfPointer: { bits: Uint8Array.of(4), length: 6 },
-  };
+function contextModification(parts: Partial<MessageIes<'UEContextModificationRequest'>>): NgapPdu {
+  return { message: 'UEContextModificationRequest', ies: { ...ids, ...parts } };
+}
 
+const otherGuami = {
+  plmnIdentity: Uint8Array.of(2, 0xf8, 0x39),
+  amfRegionId: { bits: Uint8Array.of(7), length: 8 },
+  amfSetId: { bits: Uint8Array.of(1, 0), length: 10 },
+  amfPointer: { bits: Uint8Array.of(4), length: 6 },
+};
+
+describe('UE Context Modification', () => {
   it('[TS38413 8.3.4] takes new bit rates and a new GUAMI, and says so with where the UE is', async () => {
     const world = await attached();
-    await world.amfSends(request({ ueAggregateMaximumBitRate: bitRate, newGuami: guami }));
+    await world.amfSends(contextModification({ ueAggregateMaximumBitRate: bitRate, newGuami: otherGuami }));
     expect(lastSent(world, 'UEContextModificationResponse')).toMatchObject({
       ...ids,
       userLocationInformation: { choice: 'userLocationInformationN3IWF' },
@@ -270,7 +276,7 @@ describe('UE Context Modification', () => {
 
   it('[TS38413 8.3.4] answers under the new AMF-UE-NGAP-ID and goes by it from then on', async () => {
     const world = await attached();
-    await world.amfSends(request({ newAmfUeNgapId: 4711 }));
+    await world.amfSends(contextModification({ newAmfUeNgapId: 4711 }));
     expect(lastSent(world, 'UEContextModificationResponse').amfUeNgapId).toBe(4711);
     const nas = tapNas(world, 0x11);
     const nasPdu = Uint8Array.of(0x11);
@@ -286,7 +292,7 @@ describe('UE Context Modification', () => {
   it('[TS29413 5.3] ignores what concerns radio', async () => {
     const world = await attached();
     await world.amfSends(
-      request({
+      contextModification({
         ranPagingPriority: 1,
         indexToRfsp: 1,
         emergencyFallbackIndicator: { emergencyFallbackRequestIndicator: 'emergency-fallback-requested' },
@@ -296,11 +302,15 @@ describe('UE Context Modification', () => {
     expect(lastSent(world, 'UEContextModificationResponse')).not.toHaveProperty('rrcState');
     expect(await world.ping()).toBe(true);
   });
+});
 
+describe('UE Context Modification that changes nothing', () => {
   it('[TS38413 8.3.4] takes nothing of a request with a new key, which cannot be taken into use', async () => {
     const world = await attached();
     const securityKey = { bits: new Uint8Array(32).fill(7), length: 256 };
-    await world.amfSends(request({ securityKey, newAmfUeNgapId: 4711, ueAggregateMaximumBitRate: bitRate }));
+    await world.amfSends(
+      contextModification({ securityKey, newAmfUeNgapId: 4711, ueAggregateMaximumBitRate: bitRate }),
+    );
     expect(lastSent(world, 'UEContextModificationFailure')).toMatchObject({
       ...ids,
       cause: { choice: 'radioNetwork', value: 'unspecified' },
@@ -319,7 +329,7 @@ describe('UE Context Modification', () => {
     world.core.amf.deregister('208930000000001');
     await world.settle();
     world.gateway.ues.ofId(1)!.state = 'releasing';
-    await world.amfSends(request({ ueAggregateMaximumBitRate: bitRate }));
+    await world.amfSends(contextModification({ ueAggregateMaximumBitRate: bitRate }));
     expect(lastSent(world, 'UEContextModificationFailure').cause.value).toBe(
       'message-not-compatible-with-receiver-state',
     );
@@ -328,8 +338,8 @@ describe('UE Context Modification', () => {
   it('[TS38413 10.3.4.2] tells in both answers which IE was ignored', async () => {
     const world = await attached();
     const securityKey = { bits: new Uint8Array(32), length: 256 };
-    await world.amfSends(withUnknownIe(request({}), 'notify'));
-    await world.amfSends(withUnknownIe(request({ securityKey }), 'notify'));
+    await world.amfSends(withUnknownIe(contextModification({}), 'notify'));
+    await world.amfSends(withUnknownIe(contextModification({ securityKey }), 'notify'));
     const answers = [
       lastSent(world, 'UEContextModificationResponse'),
       lastSent(world, 'UEContextModificationFailure'),
@@ -339,16 +349,17 @@ describe('UE Context Modification', () => {
   });
 });
 
-describe('UE Context Release', () => {
-  const command = (ueNgapIds: MessageIes<'UEContextReleaseCommand'>['ueNgapIds']): NgapPdu => ({
-    message: 'UEContextReleaseCommand',
-    ies: { ueNgapIds, cause: unspecified },
-  });
+function releaseCommand(ueNgapIds: MessageIes<'UEContextReleaseCommand'>['ueNgapIds']): NgapPdu {
+  return { message: 'UEContextReleaseCommand', ies: { ueNgapIds, cause: unspecified } };
+}
 
+describe('UE Context Release by the AMF', () => {
   it('[TS38413 10.6] answers a command for a UE that is not here with an error indication', async () => {
     const world = await attached();
-    await world.amfSends(command({ choice: 'ueNgapIdPair', value: { amfUeNgapId: 5, ranUeNgapId: 99 } }));
-    await world.amfSends(command({ choice: 'amfUeNgapId', value: 99 }));
+    await world.amfSends(
+      releaseCommand({ choice: 'ueNgapIdPair', value: { amfUeNgapId: 5, ranUeNgapId: 99 } }),
+    );
+    await world.amfSends(releaseCommand({ choice: 'amfUeNgapId', value: 99 }));
     expect(sent(world, 'ErrorIndication')).toMatchObject([
       { amfUeNgapId: 5, ranUeNgapId: 99, cause: { value: 'unknown-local-UE-NGAP-ID' } },
       { amfUeNgapId: 99, cause: { value: 'inconsistent-remote-UE-NGAP-ID' } },
@@ -360,7 +371,9 @@ describe('UE Context Release', () => {
     const world = await attached({ ues: 2 });
     await world.register(world.ues[1]);
     const before = world.toAmf.length;
-    await world.amfSends(command({ choice: 'ueNgapIdPair', value: { amfUeNgapId: 2, ranUeNgapId: 1 } }));
+    await world.amfSends(
+      releaseCommand({ choice: 'ueNgapIdPair', value: { amfUeNgapId: 2, ranUeNgapId: 1 } }),
+    );
     expect(world.toAmf.slice(before)).toMatchObject([
       { message: 'ErrorIndication', ies: { amfUeNgapId: 2, ranUeNgapId: 1 } },
     ]);
@@ -381,7 +394,7 @@ describe('UE Context Release', () => {
         ],
       },
     });
-    await world.amfSends(command({ choice: 'ueNgapIdPair', value: ids }));
+    await world.amfSends(releaseCommand({ choice: 'ueNgapIdPair', value: ids }));
     await world.pass(600_000);
     expect(names(world).slice(-2)).toEqual(['PDUSessionResourceSetupResponse', 'UEContextReleaseComplete']);
     expect(lastSent(world, 'UEContextReleaseComplete')).toMatchObject({
@@ -394,13 +407,15 @@ describe('UE Context Release', () => {
     let deaf = false;
     const world = await attached({ channel: (datagram) => (deaf ? [] : [datagram]) });
     deaf = true;
-    await world.amfSends(command({ choice: 'ueNgapIdPair', value: ids }));
-    await world.amfSends(command({ choice: 'amfUeNgapId', value: 1 }));
+    await world.amfSends(releaseCommand({ choice: 'ueNgapIdPair', value: ids }));
+    await world.amfSends(releaseCommand({ choice: 'amfUeNgapId', value: 1 }));
     await world.pass(600_000);
     expect(sent(world, 'UEContextReleaseComplete')).toHaveLength(1);
     expect(world.left()).toEqual(nothing);
   });
+});
 
+describe('UE Context Release by this node', () => {
   it('[TS38413 8.3.2] asks once, though the IKE SA ends while the AMF thinks about it', async () => {
     const n2: WorldOptions['n2'] = (pdu, toAmf) =>
       toAmf && pdu.message === 'UEContextReleaseRequest' ? undefined : pdu;
@@ -416,13 +431,15 @@ describe('UE Context Release', () => {
         pduSessionResourceListCxtRelReq: [{ pduSessionId: 1 }],
       },
     ]);
-    await world.amfSends(command({ choice: 'ueNgapIdPair', value: ids }));
+    await world.amfSends(releaseCommand({ choice: 'ueNgapIdPair', value: ids }));
     expect(lastSent(world, 'UEContextReleaseComplete').pduSessionResourceListCxtRelCpl).toMatchObject([
       { pduSessionId: 1 },
     ]);
     expect(world.left()).toEqual(nothing);
   });
+});
 
+describe('errors that end a UE context', () => {
   it('[TS38413 8.7.5] drops a UE that is gone here as soon as the AMF says that it is gone there', async () => {
     const n2: WorldOptions['n2'] = (pdu, toAmf) =>
       toAmf && pdu.message === 'UEContextReleaseRequest' ? undefined : pdu;
@@ -455,7 +472,7 @@ describe('UE Context Release', () => {
 
   it('[TS38413 10.3.4.2] tells in the Complete which IE was ignored', async () => {
     const world = await attached();
-    await world.amfSends(withUnknownIe(command({ choice: 'ueNgapIdPair', value: ids }), 'notify'));
+    await world.amfSends(withUnknownIe(releaseCommand({ choice: 'ueNgapIdPair', value: ids }), 'notify'));
     expect(lastSent(world, 'UEContextReleaseComplete').criticalityDiagnostics).toMatchObject(toldOfUnknownIe);
   });
 });

@@ -8,9 +8,9 @@ const flows = (...list: [qfi: number, fiveQi: number, guaranteed?: boolean][]) =
   new Map(list.map(([qfi, fiveQi, guaranteed]) => [qfi, standard(fiveQi, guaranteed)]));
 const none = new Map<number, number>();
 
-describe('flows on Child SAs', () => {
-  const three = flows([1, 9], [2, 8], [3, 1, true]);
+const three = flows([1, 9], [2, 8], [3, 1, true]);
 
+describe('flows on Child SAs', () => {
   it('one for the session, one more for each guaranteed bit rate, or one for each flow', () => {
     expect(planChildSas(three, { childSas: 'session', dscp: none })).toEqual([
       { qfis: [1, 2, 3], isDefault: true },

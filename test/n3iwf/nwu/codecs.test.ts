@@ -89,7 +89,9 @@ describe('EAP-5G', () => {
       });
     }
   });
+});
 
+describe('EAP-5G with broken contents', () => {
   it.each([
     ['GUAMI too short', '0105' + '02f8390102'],
     ['value past the end', '02ff02f839'],

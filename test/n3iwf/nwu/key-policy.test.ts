@@ -93,17 +93,17 @@ describe('what follows from a policy', () => {
   });
 });
 
+const hybrid: WorldOptions = { proposals: [HYBRID], ue: { ikeProposals: [HYBRID] } };
+
+async function attached(options: WorldOptions): Promise<World> {
+  const world = new World({ auth: 'psk', ppk: 'rfc9867', ...options });
+  await world.register();
+  await world.openSession();
+  expect(await world.ping()).toBe(true);
+  return world;
+}
+
 describe('a UE under a policy', () => {
-  const hybrid: WorldOptions = { proposals: [HYBRID], ue: { ikeProposals: [HYBRID] } };
-
-  async function attached(options: WorldOptions): Promise<World> {
-    const world = new World({ auth: 'psk', ppk: 'rfc9867', ...options });
-    await world.register();
-    await world.openSession();
-    expect(await world.ping()).toBe(true);
-    return world;
-  }
-
   it('[RFC9867 3.1] [RFC9867 3.2] gets a fresh key for each SA, whoever starts it', async () => {
     const world = await attached(hybrid);
     const { ue } = world.ue;

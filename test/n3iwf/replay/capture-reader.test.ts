@@ -95,7 +95,9 @@ describe('a message', () => {
     expect(reportOf(sealed, new CaptureReader(both)).verdict).toBe('ok');
     expect(reportOf(sealed, new CaptureReader(readKeyTable(earlier).keys)).verdict).toBe('badIcv');
   });
+});
 
+describe('a message that is sealed wrongly, cut or of another protocol', () => {
   it('[RFC7296 3.14] with another ICV, a wrong length or inner padding is told as what it is', () => {
     const sealed = sealMessage(header, deletion, cipher, fill(8, 9));
     const forged = Uint8Array.from(sealed);

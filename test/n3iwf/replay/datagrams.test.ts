@@ -104,7 +104,9 @@ describe('packets', () => {
     extended.writeUInt16BE(packet.length - 40 + 16, 4);
     expect(read(frame(extended))).toHaveLength(1);
   });
+});
 
+describe('packets that make up no datagram', () => {
   it('fragments that overlap, lack a part or are of other packets give nothing', () => {
     const [first, second] = fragmentsV4(v4, 48) as [Uint8Array, Uint8Array];
     const [other] = fragmentsV4(v4, 56) as [Uint8Array];

@@ -63,7 +63,9 @@ describe('an engine replayed', () => {
     const changed = lines.map((line) => line.replace('"data":[{"$hex":"ff"}]', '"data":[{"$hex":"fe"}]'));
     expect(replayEngine(entriesOf(changed), sidesOf(captured())).difference).toContain('ff instead of fe');
   });
+});
 
+describe('an engine replayed against something else', () => {
   it('names the first message that differs, and how', async () => {
     const { lines, captured } = await recorded();
     const sides = sidesOf(captured());

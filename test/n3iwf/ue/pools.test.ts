@@ -82,7 +82,9 @@ describe('address pool', () => {
       expect(() => new AddressPool(range, [])).toThrow(/is no range/);
     },
   );
+});
 
+describe('addresses of a pool', () => {
   test('a range hands out its ends too, and crosses octets', () => {
     const pool = new AddressPool('10.9.8.254-10.9.9.1', ['10.9.8.255', '192.0.2.1']);
     const handed = Array.from({ length: 3 }, () => formatAddress(pool.allocate() ?? new Uint8Array(4)));
