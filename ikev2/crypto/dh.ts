@@ -14,7 +14,8 @@ import {
 import { DecodeError, type Result } from '../wire/cursor.ts';
 import { der, derContents, derInteger, derSequence } from './der.ts';
 import { answerMlKem, createMlKem } from './ml-kem.ts';
-import { concatOctets, hexOctets } from './octets.ts';
+import { asBuffer, concatOctets, hexOctets } from './octets.ts';
+import { rawPrivateKey, rawPublicKey, rawPublicOctets } from './raw-keys.ts';
 import { KE_ALGORITHMS } from './suites.ts';
 import type {
   DhName,
@@ -91,24 +92,12 @@ function refuse(reason: string): Result<Uint8Array> {
   return { ok: false, error: new DecodeError('KE', 0, reason) };
 }
 
-/** DER up to the 32 octets of a raw key: RFC 8410's SubjectPublicKeyInfo and PKCS #8 for X25519. */
-const X25519_PUBLIC = hexOctets('302a300506032b656e032100');
-const X25519_PRIVATE = hexOctets('302e020100300506032b656e04220420');
-
-function x25519Public(raw: Uint8Array): KeyObject {
-  // PEM text takes a third of the time of DER octets, which Node first tries as three kinds of objects.
-  const der = Buffer.concat([X25519_PUBLIC, raw]).toString('base64');
-  return createPublicKey(`-----BEGIN PUBLIC KEY-----\n${der}\n-----END PUBLIC KEY-----\n`);
-}
-
 function makeX25519(name: DhName, random: RandomSource): KeyExchange {
-  const pkcs8 = asBuffer(concatOctets(X25519_PRIVATE, random(32)));
-  const privateKey = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
-  pkcs8.fill(0);
-  // As a JWK: encoding DER costs as much as half a scalar multiplication.
-  const { x = '' } = createPublicKey(privateKey).export({ format: 'jwk' });
-  return makeKeyExchange(name, Uint8Array.from(Buffer.from(x, 'base64url')), (peer) =>
-    diffieHellman({ privateKey, publicKey: x25519Public(peer) }),
+  const octets = Uint8Array.from(random(32));
+  const privateKey = rawPrivateKey('x25519', octets);
+  octets.fill(0);
+  return makeKeyExchange(name, rawPublicOctets(privateKey), (peer) =>
+    diffieHellman({ privateKey, publicKey: rawPublicKey('x25519', peer) }),
   );
 }
 
@@ -188,10 +177,6 @@ function modpPublicValue(privateKey: KeyObject, algorithm: Uint8Array): Uint8Arr
   const bits = derContents(derContents(spki).subarray(algorithm.length));
   const y = derContents(bits.subarray(1));
   return y[0] === 0 ? y.subarray(1) : y;
-}
-
-function asBuffer(octets: Uint8Array): Buffer {
-  return Buffer.from(octets.buffer, octets.byteOffset, octets.length);
 }
 
 /** 1 < value < p - 1; both have the same length. [RFC6989 2.1] */

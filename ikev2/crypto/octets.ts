@@ -22,3 +22,8 @@ export function concatOctets(...parts: readonly Uint8Array[]): Uint8Array {
   }
   return out;
 }
+
+/** The same memory as a Buffer, where an API wants that type. */
+export function asBuffer(octets: Uint8Array): Buffer {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length);
+}
