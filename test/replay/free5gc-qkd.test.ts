@@ -2,18 +2,17 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { Payload } from '#ikev2';
-import { subscriberOf } from '../stub-core/settings.ts';
-import { conversationsOf, decodeAll, Replay } from './conversations.ts';
-import { readCapture, readIkeKeys } from './read.ts';
+import { Replay } from './conversations.ts';
+import { wholeLife } from './lives.ts';
+import { readIkeKeys } from './read.ts';
 import { isSealedIke, opened } from './sealed.ts';
+import { conversationOf, loadCapture, recordedUe } from './steps.ts';
 
 /** A UE with QKD keys in front of free5GC's AMF: key managers on both sides, AUTH and Child SAs by their keys. */
 const folder = fileURLToPath(new URL('../captures/free5gc', import.meta.url));
-const { n2, nwu } = readCapture(`${folder}/qkd.pcap`);
-const messages = decodeAll(n2);
+const { nwu, conversations, setup } = loadCapture(`${folder}/qkd.pcap`);
 const keys = readIkeKeys(`${folder}/qkd.keys`);
 const sealed = nwu.filter(isSealedIke).map((frame) => opened(frame, keys));
-const index = 36;
 
 const status = { usePpk: 16435, ppkIdentity: 16436 } as const;
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -52,22 +51,8 @@ describe("QKD keys in front of free5GC's AMF", () => {
     expect(all('CERT')).toEqual([]);
   });
 
-  test('[TS24502 7.3] for the AMF nothing differs: its messages lead a UE without QKD through the same life', async () => {
-    const setup = messages.find(({ pdu }) => pdu.message === 'NGSetupResponse')?.pdu;
-    const [conversation] = conversationsOf(messages);
-    if (setup === undefined || conversation === undefined) throw new Error('the capture has no UE');
-    const { imsi, k, opc } = subscriberOf(index);
-    expect(conversation.imsi).toBe(imsi);
-    const run = new Replay(conversation, { ue: { imsi, k, opc, imeisv: '3560920407930100' } }, setup);
-    await run.step(() => run.world.ue.ue.start());
-    await run.step(() => run.world.ue.ue.sessions.request(1));
-    await run.step(() => run.world.ue.ue.sessions.release(1));
-    await run.step(() => run.world.ue.ue.nas.deregister());
-    expect({ unexpected: run.unexpected, missing: run.missing, withheld: run.withheld }).toEqual({
-      unexpected: [],
-      missing: [],
-      withheld: 0,
-    });
-    expect(run.world.ue.events.at(-1)?.type).toBe('closed');
+  test('[TS24502 7.3] for the AMF nothing differs: its messages lead a UE without QKD through the same life', () => {
+    const ue = recordedUe(36);
+    return wholeLife(new Replay(conversationOf(conversations, ue.imsi), { ue }, setup));
   });
 });

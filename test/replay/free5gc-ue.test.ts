@@ -2,20 +2,17 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { replay } from '../../n3iwf/cli/replay.ts';
 import { subscriberOf } from '../stub-core/settings.ts';
-import { type Conversation, conversationsOf, decodeAll, Replay } from './conversations.ts';
-import { readCapture } from './read.ts';
+import { type Conversation, Replay } from './conversations.ts';
 import { speakAs } from './recorded-nas.ts';
+import { loadCapture } from './steps.ts';
 
 /** free5GC's own UE and AMF with a node by free5GC's configuration file: README.md beside the capture says which. */
 const folder = fileURLToPath(new URL('../captures/free5gc', import.meta.url));
 const capture = `${folder}/n3iwue.pcap`;
-const messages = decodeAll(readCapture(capture).n2);
-const conversations = conversationsOf(messages);
-const setup = messages.find(({ pdu }) => pdu.message === 'NGSetupResponse')?.pdu;
+const { conversations, setup } = loadCapture(capture);
 
 /** A UE of ours that says what free5GC's said, and the recorded AMF. */
 async function run(conversation: Conversation): Promise<Replay> {
-  if (setup === undefined) throw new Error('the capture has no NG Setup Response');
   const one = new Replay(conversation, {}, setup);
   speakAs(one.world.ue.ue, conversation);
   await one.step(() => one.world.ue.ue.start());

@@ -1,24 +1,21 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { decodeTransfer, N2Association, type NgapPdu } from '#ngap';
+import { decodeTransfer, type NgapPdu } from '#ngap';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
 import { decodeGtpu, GTPU_PORT, GTPU_TYPE } from '../../n3iwf/n3/gtpu.ts';
 import { nothing } from '../n3iwf/n2/support.ts';
-import { subscriberOf } from '../stub-core/settings.ts';
 import { type Conversation, decodeAll, Replay } from './conversations.ts';
-import { ikeSideOf } from './ike-side.ts';
-import { readCapture } from './read.ts';
 import {
-  conversationOf,
-  deregister,
-  endSession,
-  happened,
-  loadCapture,
-  openSession,
+  failsAsRecorded,
+  goesWithSession,
+  holdsAnswerBack,
+  leavesAndReturns,
+  losesAmf,
   settled,
-  start,
   wholeLife,
-} from './steps.ts';
+} from './lives.ts';
+import { readCapture } from './read.ts';
+import { answerTo, conversationOf, happened, loadCapture, recordedUe, start } from './steps.ts';
 
 /** Open5GS's AMF and what is behind it, recorded by hand: README.md beside the captures says how and when. */
 const folder = fileURLToPath(new URL('../captures/open5gs', import.meta.url));
@@ -27,40 +24,27 @@ const slice = { sst: 1, sd: '010203' };
 const compat = { profile: 'open5gs-gnb-compat', gnb: { id: 4660, idBits: 32, cell: 0 } } as const;
 const node = { name: 'qn3iwf', n3iwfId: 135, plmn, tac: '000001', slices: [slice] };
 
-/** The subscribers that the core had: keys as in the other captures, IMSIs of its own network. */
-function subscriber(index: number) {
-  const { k, opc } = subscriberOf(index);
-  return { imsi: `99970${String(index + 1).padStart(10, '0')}`, k, opc };
-}
+/** The IMSI of subscriber `index` in the core's own network; the keys are as in the other captures. */
+const imsiOf = (index: number) => `99970${String(index + 1).padStart(10, '0')}`;
 
 const matrix = loadCapture(`${folder}/matrix.pcap`);
 const asN3iwf = loadCapture(`${folder}/as-n3iwf.pcap`);
 
 /** The `nth` conversation of subscriber `index` in the matrix. */
 const conversation = (index: number, nth = 0): Conversation =>
-  conversationOf(matrix.conversations, subscriber(index).imsi, nth);
+  conversationOf(matrix.conversations, imsiOf(index), nth);
 
 function replay(of: Conversation, index: number, changes: object = {}, n2: object = compat): Replay {
-  const imeisv = '3560920407930100';
-  const ue = { ...subscriber(index), imeisv, plmn, slice, nasAccess: '3gpp', ...changes } as const;
+  const own = { imsi: imsiOf(index), plmn, slice, nasAccess: '3gpp' } as const;
+  const ue = recordedUe(index, { ...own, ...changes });
   return new Replay(of, { ...n2, ue }, matrix.setup);
-}
-
-/** What an association of ours makes of the first answer in a capture. */
-function answerTo(n2: typeof matrix.n2, changes: object) {
-  const ies = ngSetupRequest({ ...node, ...changes });
-  const association = new N2Association({ setup: ies }, { random: () => 0 });
-  association.connect(0);
-  association.connected(0, 4);
-  const answer = n2.find(({ toAmf }) => !toAmf)?.data ?? new Uint8Array(0);
-  return association.receive(0, 0, answer);
 }
 
 describe("Open5GS's AMF on our N2, in the guise of a gNB", () => {
   test('[TS38413 8.7.1] NG Setup went out as the profile makes it, and its answer opens the association', () => {
     const request = matrix.messages.find(({ pdu }) => pdu.message === 'NGSetupRequest')?.pdu;
     expect(request?.ies).toMatchObject(ngSetupRequest({ ...node, ...compat }));
-    expect(answerTo(matrix.n2, compat)).toMatchObject([
+    expect(answerTo(matrix.n2, { ...node, ...compat })).toMatchObject([
       { kind: 'event', event: { type: 'setupCompleted', amf: { amfName: 'open5gs-amf0' } } },
     ]);
   });
@@ -102,28 +86,11 @@ describe("Open5GS's AMF on our N2, in the guise of a gNB", () => {
 });
 
 describe("what else Open5GS's AMF did on our N2", () => {
-  test('[TS38413 8.3.3] deregistration with the session still up', async () => {
-    const run = replay(conversation(1), 1);
-    await start(run);
-    await openSession(run);
-    await deregister(run);
-    expect(happened(run).at(-1)).toBe('closed');
-    settled(run);
-  });
+  test('[TS38413 8.3.3] deregistration with the session still up', () =>
+    goesWithSession(replay(conversation(1), 1)));
 
-  test('[TS38413 8.3.2] a UE that leaves, and comes again', async () => {
-    const left = replay(conversation(2), 2);
-    await start(left);
-    await openSession(left);
-    await left.step(() => left.world.ue.ue.disconnect());
-    settled(left);
-    const again = replay(conversation(2, 1), 2);
-    await start(again);
-    await openSession(again);
-    await endSession(again);
-    await deregister(again);
-    settled(again);
-  });
+  test('[TS38413 8.3.2] a UE that leaves, and comes again', () =>
+    leavesAndReturns(replay(conversation(2), 2), replay(conversation(2, 1), 2)));
 
   test.each([
     ['Authentication Request', 6, { holdDownlink: 1 }],
@@ -131,18 +98,10 @@ describe("what else Open5GS's AMF did on our N2", () => {
     ['Registration Accept, while EAP-Success waits for the UE,', 8, { holdEapSuccess: true }],
   ])('[RFC3748 2] %s sent again by T3560 or T3550', async (_, index, hold) => {
     const own = conversation(index);
-    const run = replay(own, index, hold);
     expect(own.messages.filter(({ pdu }) => pdu.message === 'DownlinkNASTransport').length).toBeGreaterThan(
       conversation(0).messages.filter(({ pdu }) => pdu.message === 'DownlinkNASTransport').length,
     );
-    await start(run);
-    await run.step(() => run.world.ue.ue.resume());
-    expect(happened(run)).toContain('registered');
-    await openSession(run);
-    await endSession(run);
-    await deregister(run);
-    expect(happened(run).at(-1)).toBe('closed');
-    settled(run);
+    await holdsAnswerBack(replay(own, index, hold));
   });
 
   test.each([
@@ -150,39 +109,28 @@ describe("what else Open5GS's AMF did on our N2", () => {
     ['another K in the home network', 38, {}],
   ])('%s: the UE fails, and the AMF lets it go', async (_, index, changes) => {
     const run = replay(conversation(index), index, changes);
-    await start(run);
-    expect(happened(run)).toContain('failed');
-    expect(run.withheld).toBe(0);
+    await failsAsRecorded(run);
     await run.world.pass(120_000); // a UE that gave up answers nothing more
     expect(run.world.left()).toEqual(nothing);
   });
 
   test('a subscriber that nobody knows: rejected, released twice, and the second time there is no such UE', async () => {
     const imsi = '999700000009999';
-    const stranger = matrix.conversations.find((each) => each.imsi === imsi);
-    if (stranger === undefined) throw new Error('the capture has no stranger');
-    const run = replay(stranger, 5, { imsi });
-    await start(run);
-    expect(happened(run)).toContain('failed');
+    const run = replay(conversationOf(matrix.conversations, imsi), 5, { imsi });
+    await failsAsRecorded(run);
     settled(run);
     expect(run.world.toAmf.at(-1)?.message).toBe('ErrorIndication');
   });
 
-  test('[TS38413 8.7.1] the association is lost under a UE: it ends', async () => {
-    const run = replay(conversation(32), 32);
-    await start(run);
-    await openSession(run);
-    await run.step(() => run.world.loseAmf());
-    expect(happened(run).at(-1)).toBe('closed');
-    expect(run.world.left()).toEqual(nothing);
-  });
+  test('[TS38413 8.7.1] the association is lost under a UE: it ends', () =>
+    losesAmf(replay(conversation(32), 32)));
 });
 
 describe('Open5GS 2.7.7 before an N3IWF as it should be', () => {
   test('[TS38413 8.7.1] it takes the 16 bits of an N3IWF for those of a gNB, and accepts', () => {
     const request = asN3iwf.messages.find(({ pdu }) => pdu.message === 'NGSetupRequest')?.pdu;
     expect(request?.ies).toMatchObject(ngSetupRequest(node));
-    expect(answerTo(asN3iwf.n2, {})).toMatchObject([{ kind: 'event', event: { type: 'setupCompleted' } }]);
+    expect(answerTo(asN3iwf.n2, node)).toMatchObject([{ kind: 'event', event: { type: 'setupCompleted' } }]);
   });
 
   test('[TS38413 8.7.5] its Error Indication at the first message ends the UE, and nothing is left', async () => {
@@ -190,8 +138,7 @@ describe('Open5GS 2.7.7 before an N3IWF as it should be', () => {
     if (own === undefined) throw new Error('the capture has no UE');
     expect(own.messages.map(({ pdu }) => pdu.message)).toEqual(['InitialUEMessage', 'ErrorIndication']);
     const run = replay(own, 36, { nasAccess: 'non-3gpp' }, {});
-    await start(run);
-    expect(happened(run)).toContain('failed');
+    await failsAsRecorded(run);
     settled(run);
   });
 });
@@ -211,10 +158,10 @@ describe('Open5GS 2.8.0', () => {
   });
 
   test('[TS24502 7.3] in the guise of a gNB: registration, PDU session, release, deregistration', () =>
-    wholeLife(replay(conversationOf(newer.conversations, subscriber(0).imsi), 0)));
+    wholeLife(replay(conversationOf(newer.conversations, imsiOf(0)), 0)));
 
   test('a UE by the standard finds its Security Mode Command forged, too', async () => {
-    const run = replay(conversationOf(newer.conversations, subscriber(3).imsi), 3, {
+    const run = replay(conversationOf(newer.conversations, imsiOf(3)), 3, {
       nasAccess: 'non-3gpp',
     });
     await start(run);
@@ -253,25 +200,5 @@ describe("Open5GS's UPF on our N3", () => {
       });
       if (message.ok) expect(known).toContain(message.value.teid);
     }
-  });
-});
-
-describe('UEs of that capture on our IKE side', () => {
-  const side = ikeSideOf(matrix.nwu, `${folder}/keys`, '127.0.0.50');
-
-  test('[RFC7296 1.2] each IKE_SA_INIT request gets an answer of our engine', () => {
-    expect(side.initiations).toBeGreaterThan(10);
-    expect(side.answered).toBe(side.initiations);
-  });
-
-  test('[RFC7296 2.14] every encrypted message opens, with the payloads of its exchange and EAP-5G inside', () => {
-    expect(side.sealed).toBeGreaterThan(100);
-    expect([side.misplaced, side.strange]).toEqual([0, 0]);
-    expect(side.eapPackets).toBeGreaterThan(50);
-  });
-
-  test('[RFC4303 3.4.4.1] every ESP packet has a good ICV and a number that is new', () => {
-    expect(side.espPackets).toBeGreaterThan(50);
-    expect(side.refused).toBe(0);
   });
 });

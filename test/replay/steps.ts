@@ -1,5 +1,7 @@
-import { expect } from 'vitest';
-import { nothing } from '../n3iwf/n2/support.ts';
+import { N2Association } from '#ngap';
+import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
+import type { UeConfig } from '../peers/index.ts';
+import { subscriberOf } from '../stub-core/settings.ts';
 import {
   type Conversation,
   conversationsOf,
@@ -7,7 +9,7 @@ import {
   type Recorded,
   type Replay,
 } from './conversations.ts';
-import { readCapture } from './read.ts';
+import { type N2Frame, readCapture } from './read.ts';
 
 /** A capture with its N2 decoded and taken apart into UEs. */
 export function loadCapture(path: string) {
@@ -25,31 +27,23 @@ export function conversationOf(all: readonly Conversation[], imsi: string, nth =
   return found;
 }
 
+/** The UE of subscriber `index` as it was when the captures were made: its keys follow from the number. */
+export function recordedUe<Changes extends Partial<UeConfig>>(index: number, changes?: Changes) {
+  const { imsi, k, opc } = subscriberOf(index);
+  return { imsi, k, opc, imeisv: '3560920407930100', ...changes };
+}
+
+/** What an association of ours, which sets NG up with `setup`, makes of the first answer in a capture. */
+export function answerTo(n2: readonly N2Frame[], setup: Parameters<typeof ngSetupRequest>[0]) {
+  const association = new N2Association({ setup: ngSetupRequest(setup) }, { random: () => 0 });
+  association.connect(0);
+  association.connected(0, 4);
+  const answer = n2.find(({ toAmf }) => !toAmf)?.data ?? new Uint8Array(0);
+  return association.receive(0, 0, answer);
+}
+
 export const happened = (run: Replay) => run.world.ue.events.map(({ type }) => type);
 export const start = (run: Replay) => run.step(() => run.world.ue.ue.start());
 export const openSession = (run: Replay) => run.step(() => run.world.ue.ue.sessions.request(1));
 export const endSession = (run: Replay) => run.step(() => run.world.ue.ue.sessions.release(1));
 export const deregister = (run: Replay) => run.step(() => run.world.ue.ue.nas.deregister());
-
-/** Nothing differed from the recording, and nothing of the UE is left. */
-export function settled(run: Replay): void {
-  expect({ unexpected: run.unexpected, missing: run.missing, withheld: run.withheld }).toEqual({
-    unexpected: [],
-    missing: [],
-    withheld: 0,
-  });
-  expect(run.world.left()).toEqual(nothing);
-}
-
-/** Registration, a PDU session, its release, deregistration; everything as recorded. */
-export async function wholeLife(run: Replay): Promise<void> {
-  await start(run);
-  expect(happened(run)).toContain('registered');
-  await openSession(run);
-  expect(run.world.ue.events).toContainEqual(expect.objectContaining({ type: 'sessionUp', pduSessionId: 1 }));
-  await endSession(run);
-  expect(happened(run)).toContain('sessionDown');
-  await deregister(run);
-  expect(happened(run).at(-1)).toBe('closed');
-  settled(run);
-}
