@@ -27,10 +27,10 @@ interface Service {
   };
 }
 
-describe('files beside free5gc-compose', () => {
-  const override = parse(text('docker-compose.override.yaml')) as Compose;
-  const quantum = parse(text('docker-compose.qkd.yaml')) as Compose;
+const override = parse(text('docker-compose.override.yaml')) as Compose;
+const quantum = parse(text('docker-compose.qkd.yaml')) as Compose;
 
+describe('files beside free5gc-compose', () => {
   test('the override keeps service, name, address, alias and configuration path', () => {
     expect(Object.keys(override.services)).toEqual(['free5gc-n3iwf']);
     const service = override.services['free5gc-n3iwf'];
@@ -66,7 +66,9 @@ describe('files beside free5gc-compose', () => {
     expect(kmes.nodes?.map(({ kmeId }) => kmeId)).toContain((ue.qkd as { kmeId?: string }).kmeId);
     expect(ue.ping).toBe('10.100.200.1');
   });
+});
 
+describe('files beside free5gc-compose, held against the files that they extend', () => {
   test('the QKD section at the end of a file of free5GC makes a usable configuration that fits the rest', () => {
     const theirs = readFileSync(new URL('../n3iwf/free5gc/n3iwfcfg.yaml', import.meta.url), 'utf8');
     const path = join(folder, 'n3iwfcfg.yaml');

@@ -74,7 +74,9 @@ describe('the systemd unit', () => {
   ])('says %s', (key) => {
     expect(service(key)).toEqual(['yes']);
   });
+});
 
+describe('the systemd unit and what it lets the node have', () => {
   it('leaves what the program needs: its sockets, the code that Node writes, the tables under /proc/net', () => {
     expect(service('RestrictAddressFamilies')).toEqual(['AF_INET AF_INET6 AF_UNIX AF_NETLINK']);
     expect(service('MemoryDenyWriteExecute')).toEqual([]);

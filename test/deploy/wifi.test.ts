@@ -126,7 +126,9 @@ describe('dnsmasq.conf', () => {
     await expect(resolver.resolve4(operatorFqdn({ mcc: '262', mnc: '01' }))).rejects.toThrow('ENOTFOUND');
     await expect(naptrReplacements('example.org', resolver)).rejects.toThrow('EREFUSED');
   });
+});
 
+describe('addresses that dnsmasq.conf gives', () => {
   it('gives addresses of the network that it is the router of', () => {
     const text = read('dnsmasq.conf');
     const [, first, last] = /^dhcp-range=([\d.]+),([\d.]+),255\.255\.255\.0,/m.exec(text)!;

@@ -4,6 +4,7 @@ import { decodeNgap, encodeNgap, type NgapPdu } from '#ngap';
 import { type CoreConfig, SimulatedCore, SimulatedUe, type UeConfig, type UeEvent } from '#peers';
 import { type KeyReply, Secret } from '#qkd';
 import { Gateway } from '../../n3iwf/gateway.ts';
+import type { GatewayPorts } from '../../n3iwf/gateway-ports.ts';
 import { silentLog } from '../../n3iwf/log.ts';
 import { locator } from '../../n3iwf/n2/profile.ts';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
@@ -200,26 +201,7 @@ export class World {
   }
 
   private newGateway(): Gateway {
-    const { auth = 'psk', ppk = 'none', innerPool = '10.45.0.0/16' } = this.options;
-    const { policy = 'qkd-required', proposals = ['aes256gcm16-prfsha256-x25519'] } = this.options;
-    const ike: EndpointConfig = {
-      ikePort: n3iwf.port,
-      natTraversalPort: n3iwfNat.port,
-      ...applyKeyPolicy(
-        policy,
-        ppk,
-        proposals.map((words) => must(parseIkeProposal(words))),
-      ),
-      childProposals: (this.options.espProposals ?? ['aes256gcm16']).map((words) =>
-        must(parseEspProposal(words)),
-      ),
-      localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(name) },
-      responderAuth: auth,
-      initiatorAuth: 'eap',
-      forceUdpEncapsulation: this.options.bareEsp !== true,
-      exposeKeys: false,
-      ...(this.options.lifetimes === undefined ? {} : { lifetimes: this.options.lifetimes }),
-    };
+    const { policy = 'qkd-required', innerPool = '10.45.0.0/16' } = this.options;
     const identity = {
       innerAddress: innerPool.replace(/0\/\d+$/, '1'),
       nasPort: 20_000,
@@ -227,45 +209,16 @@ export class World {
       ueSaeId: 'ue-sae',
       preSharedKey: () => Uint8Array.from(presharedKey),
     };
-    const sendNwu = (data: Uint8Array, from: SocketAddress, to: SocketAddress) =>
-      this.carry({ data, from, to });
     return new Gateway(
       {
-        ike,
+        ike: this.ikeConfig(),
         identity,
         innerPool,
         locate: locator(this.n2),
         keying: this.options.keying ?? { policy },
         ...this.options.gateway,
       },
-      {
-        now: () => this.now,
-        random: (length) => this.random.octets(length),
-        sendIke: sendNwu,
-        sendEsp: (packet, from, to, udp) =>
-          udp ? sendNwu(packet, from, to) : sendNwu(packet, { ...from, port: 0 }, { ...to, port: 0 }),
-        sendGtpu: (datagram, { address }) =>
-          this.later(() =>
-            this.cores[addressesOfUpfs.indexOf(address)]?.receiveGtpu(datagram, {
-              ...upf,
-              address: n3iwf.address,
-            }),
-          ),
-        ...(this.options.record === undefined ? {} : { recordIke: this.options.record }),
-        ...(this.options.observe === undefined ? {} : { observe: this.options.observe }),
-        resetN2: (ies, amf) => {
-          this.toAmf.push({ message: 'NGReset', ies });
-          this.amfOf.push(amf);
-          this.later(() => this.cores[amf]?.receiveN2(encodeNgap({ message: 'NGReset', ies })));
-        },
-        sendN2: (pdu, amf) => {
-          this.toAmf.push(pdu);
-          this.amfOf.push(amf);
-          const passed = this.hooked(pdu, true);
-          const data = passed === undefined ? undefined : encodeNgap(passed);
-          if (data !== undefined) this.later(() => this.cores[amf]?.receiveN2(data));
-        },
-      },
+      { ...this.nwuPorts(), ...this.n2Ports(), ...this.n3Ports() },
       this.options.keys?.node ?? {
         obtain: async () => this.obtain(),
         fetch: (_, keyId) => Promise.resolve(this.fetch(keyId)),
@@ -274,6 +227,77 @@ export class World {
       },
       this.options.log ?? silentLog,
     );
+  }
+
+  private ikeConfig(): EndpointConfig {
+    const {
+      auth = 'psk',
+      ppk = 'none',
+      policy = 'qkd-required',
+      espProposals = ['aes256gcm16'],
+    } = this.options;
+    const { proposals = ['aes256gcm16-prfsha256-x25519'], lifetimes, bareEsp } = this.options;
+    const suites = proposals.map((words) => must(parseIkeProposal(words)));
+    return {
+      ikePort: n3iwf.port,
+      natTraversalPort: n3iwfNat.port,
+      ...applyKeyPolicy(policy, ppk, suites),
+      childProposals: espProposals.map((words) => must(parseEspProposal(words))),
+      localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(name) },
+      responderAuth: auth,
+      initiatorAuth: 'eap',
+      forceUdpEncapsulation: bareEsp !== true,
+      exposeKeys: false,
+      ...(lifetimes === undefined ? {} : { lifetimes }),
+    };
+  }
+
+  /** Clock, randomness and the way to UEs; bare ESP goes from port 0 to port 0. */
+  private nwuPorts() {
+    const { record, observe } = this.options;
+    const sendNwu = (data: Uint8Array, from: SocketAddress, to: SocketAddress) =>
+      this.carry({ data, from, to });
+    return {
+      now: () => this.now,
+      random: (length) => this.random.octets(length),
+      sendIke: sendNwu,
+      sendEsp: (packet, from, to, udp) =>
+        udp ? sendNwu(packet, from, to) : sendNwu(packet, { ...from, port: 0 }, { ...to, port: 0 }),
+      ...(record === undefined ? {} : { recordIke: record }),
+      ...(observe === undefined ? {} : { observe }),
+    } satisfies Partial<GatewayPorts>;
+  }
+
+  /** The way to AMFs: every message is noted, and passes the hook of the test, which resets do not. */
+  private n2Ports() {
+    return {
+      resetN2: (ies, amf) => {
+        const pdu: NgapPdu = { message: 'NGReset', ies };
+        this.noteToAmf(pdu, amf);
+        this.later(() => this.cores[amf]?.receiveN2(encodeNgap(pdu)));
+      },
+      sendN2: (pdu, amf) => {
+        this.noteToAmf(pdu, amf);
+        const passed = this.hooked(pdu, true);
+        const data = passed === undefined ? undefined : encodeNgap(passed);
+        if (data !== undefined) this.later(() => this.cores[amf]?.receiveN2(data));
+      },
+    } satisfies Partial<GatewayPorts>;
+  }
+
+  private noteToAmf(pdu: NgapPdu, amf: number): void {
+    this.toAmf.push(pdu);
+    this.amfOf.push(amf);
+  }
+
+  /** The way to UPFs, found by their addresses. */
+  private n3Ports() {
+    return {
+      sendGtpu: (datagram, { address }) => {
+        const at = addressesOfUpfs.indexOf(address);
+        this.later(() => this.cores[at]?.receiveGtpu(datagram, { ...upf, address: n3iwf.address }));
+      },
+    } satisfies Partial<GatewayPorts>;
   }
 
   private newCore(number: number, own: Partial<CoreConfig>): SimulatedCore {

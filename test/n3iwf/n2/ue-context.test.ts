@@ -380,7 +380,9 @@ describe('UE Context Release by the AMF', () => {
     expect(world.gateway.ues.ofId(2)).toBeUndefined();
     expect(world.gateway.ues.ofId(1)?.state).toBe('attached');
   });
+});
 
+describe('UE Context Release and what was under way', () => {
   it('[TS38413 8.3.3] answers what was under way, then completes with the sessions that were up', async () => {
     let deaf = false;
     const world = await attached({ channel: (datagram) => (deaf ? [] : [datagram]) });

@@ -66,7 +66,9 @@ describe('sessions of the simulated SMF', () => {
     expect(pings(n3iwf, 1, older)).toBe(false);
     expect(pings(n3iwf, 2, n3iwf.addressOf(ue))).toBe(true);
   });
+});
 
+describe('sessions that the simulated SMF refuses or loses', () => {
   it('refuses sessions when it is told to', () => {
     const n3iwf = new N3iwfSide({ refuse: 'pduSession' });
     const ue = n3iwf.registered();

@@ -135,7 +135,9 @@ describe('NAS codec', () => {
       value: { message: 'AuthenticationResponse', resStar: Uint8Array.of(0xaa) },
     });
   });
+});
 
+describe('NAS codec, by the octet', () => {
   it.each([
     ['', 'protocol discriminator'],
     ['0700', 'protocol discriminator'],

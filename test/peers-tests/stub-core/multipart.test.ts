@@ -59,7 +59,9 @@ describe('payloads of service operations', () => {
       parts: [{ id: 'n1SmMsg', type: 'application/vnd.3gpp.5gnas', octets: Uint8Array.of(0x2e, 1, 1, 0xc1) }],
     });
   });
+});
 
+describe('what payloads of service operations may be', () => {
   test.each([
     ['application/problem+json', '{"cause":"X"}', { cause: 'X' }],
     ['application/json; charset=utf-8', 'null', null],

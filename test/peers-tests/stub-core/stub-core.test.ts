@@ -228,23 +228,25 @@ describe('UDM and PCF', () => {
   });
 });
 
-describe('SMF', () => {
-  const establish = encodeNas({
-    message: 'PduSessionEstablishmentRequest',
-    pduSessionId: 1,
-    pti: 7,
-    maxIntegrityRates: 0xffff,
-    pduSessionType: 1,
-  });
-  const create = () =>
-    multipart(
-      '/nsmf-pdusession/v1/sm-contexts',
-      { supi, pduSessionId: 1, smContextStatusUri: statusUri, n1SmMsg: { contentId: 'n1SmMsg' } },
-      { id: 'n1SmMsg', octets: establish },
-    );
-  const modify = (body: object, ...parts: { id: string; octets: Uint8Array }[]) =>
-    multipart('/nsmf-pdusession/v1/sm-contexts/urn:uuid:1/modify', body, ...parts);
+const establish = encodeNas({
+  message: 'PduSessionEstablishmentRequest',
+  pduSessionId: 1,
+  pti: 7,
+  maxIntegrityRates: 0xffff,
+  pduSessionType: 1,
+});
+/** POST of a session's context, with the UE's request in it. */
+const create = () =>
+  multipart(
+    '/nsmf-pdusession/v1/sm-contexts',
+    { supi, pduSessionId: 1, smContextStatusUri: statusUri, n1SmMsg: { contentId: 'n1SmMsg' } },
+    { id: 'n1SmMsg', octets: establish },
+  );
+/** An update of the first session. */
+const modify = (body: object, ...parts: { id: string; octets: Uint8Array }[]) =>
+  multipart('/nsmf-pdusession/v1/sm-contexts/urn:uuid:1/modify', body, ...parts);
 
+describe('sessions of the SMF', () => {
   test('[TS29518 5.2.2.3.1] a session: 201 with its URI, then N1 and N2 to the AMF that asked', () => {
     expect(create()).toMatchObject({ status: 201, location: `${origin}/nsmf-pdusession/v1/sm-contexts/1` });
     const [transfer] = callBacks;
@@ -291,7 +293,9 @@ describe('SMF', () => {
     expect(answer).toEqual({ status: 200, json: {} });
     expect(core.upf.counters.dropped).toBe(0);
   });
+});
 
+describe('the end of sessions of the SMF', () => {
   test('[TS29502 5.2.2.3] a release that the UE asks for is granted in the answer, and ends when it completes', () => {
     create();
     const request = encodeNas({ message: 'PduSessionReleaseRequest', pduSessionId: 1, pti: 8 });
@@ -337,7 +341,9 @@ describe('SMF', () => {
     json('POST', '/nsmf-pdusession/v1/sm-contexts/3/modify', { release: true });
     expect(core.smContexts.count).toBe(0);
   });
+});
 
+describe('what the SMF does not take', () => {
   test.each([
     ['no NAS', new Uint8Array(0)],
     ['NAS that is no request', encodeNas({ message: 'RegistrationComplete' })],

@@ -91,6 +91,16 @@ describe('[TS24502 7.2] the UE takes', () => {
     expect(one.asked).toEqual([area, ownName]);
   });
 
+  it('none that has no address', async () => {
+    await expect(selectN3iwf({ home, country: '208' }, names({}).service)).rejects.toThrow(
+      `${ownName}: unknown`,
+    );
+    const empty = { ...names({}).service, addresses: () => Promise.resolve([]) };
+    await expect(selectN3iwf({ home, country: '208' }, empty)).rejects.toThrow(`${ownName} has no address`);
+  });
+});
+
+describe('[TS24502 7.2] a UE that is not in its home country takes', () => {
   it('abroad that of the PLMN it is registered with over 3GPP access', async () => {
     const { asked, service } = names({ [foreignName]: '198.51.100.1' });
     const input = { home, country: '345', registered: { mcc: '345', mnc: '12' } };
@@ -120,13 +130,5 @@ describe('[TS24502 7.2] the UE takes', () => {
     await expect(selectN3iwf({ home, country: '345' }, silent)).rejects.toThrow(
       `no answer about ${visited}: timeout`,
     );
-  });
-
-  it('none that has no address', async () => {
-    await expect(selectN3iwf({ home, country: '208' }, names({}).service)).rejects.toThrow(
-      `${ownName}: unknown`,
-    );
-    const empty = { ...names({}).service, addresses: () => Promise.resolve([]) };
-    await expect(selectN3iwf({ home, country: '208' }, empty)).rejects.toThrow(`${ownName} has no address`);
   });
 });

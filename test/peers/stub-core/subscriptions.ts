@@ -11,14 +11,20 @@ export interface SubscriptionEvents {
 
 /** UDM and PCF: subscription data, UE context registration and the access and mobility policy. */
 export function subscriptionRoutes(config: StubCoreConfig, events: SubscriptionEvents): readonly Route[] {
-  const { origin, slice, dnn } = config;
-  const isKnown = (supi: string | undefined) =>
-    config.subscribers.some(({ imsi }) => `imsi-${imsi}` === supi);
+  let numbers = 0;
+  const nextNumber = () => String(++numbers);
+  return [
+    ...dataRoutes(config, nextNumber),
+    ...registrationRoutes(config.origin, events),
+    ...policyRoutes(config.origin, nextNumber),
+  ];
+}
+
+/** Answers of Nudm_SDM that depend on nothing but the configuration [TS29503 5.2.2.2], by their resource. */
+function subscriptionData({ slice, dnn }: StubCoreConfig): Readonly<Record<string, unknown>> {
   const nssai = { defaultSingleNssais: [slice], singleNssais: [] };
   const sliceKey = `${slice.sst.toString(16).padStart(2, '0')}${slice.sd}`;
-  let subscriptions = 0;
-  /** Answers of Nudm_SDM that depend on nothing but the configuration [TS29503 5.2.2.2]. */
-  const data: Readonly<Record<string, unknown>> = {
+  return {
     nssai,
     'am-data': {
       gpsis: ['msisdn-0900000000'],
@@ -30,7 +36,12 @@ export function subscriptionRoutes(config: StubCoreConfig, events: SubscriptionE
     },
     'ue-context-in-smf-data': { pduSessions: {} },
   };
-  const registrations = '/nudm-uecm/v1/:supi/registrations/amf-non-3gpp-access';
+}
+
+function dataRoutes(config: StubCoreConfig, nextNumber: () => string): readonly Route[] {
+  const data = subscriptionData(config);
+  const isKnown = (supi: string | undefined) =>
+    config.subscribers.some(({ imsi }) => `imsi-${imsi}` === supi);
   return [
     {
       method: 'GET',
@@ -44,45 +55,52 @@ export function subscriptionRoutes(config: StubCoreConfig, events: SubscriptionE
       method: 'POST',
       path: '/nudm-sdm/v2/:supi/sdm-subscriptions',
       run: ({ params, json }) =>
-        created(`${origin}/nudm-sdm/v2/${params.supi}/sdm-subscriptions`, String(++subscriptions), (id) => ({
+        created(`${config.origin}/nudm-sdm/v2/${params.supi}/sdm-subscriptions`, nextNumber(), (id) => ({
           ...json,
           subscriptionId: id,
         })),
     },
     { method: 'DELETE', path: '/nudm-sdm/v2/:supi/sdm-subscriptions/:id', run: () => ({ status: 204 }) },
+  ];
+}
+
+/** Nudm_UECM: which AMF serves a UE over non-3GPP access. */
+function registrationRoutes(origin: string, events: SubscriptionEvents): readonly Route[] {
+  const path = '/nudm-uecm/v1/:supi/registrations/amf-non-3gpp-access';
+  return [
     {
       method: 'PUT',
-      path: registrations,
+      path,
       run: ({ params, json }) => {
         events.registered(params.supi ?? '', String(json.deregCallbackUri ?? ''));
-        return {
-          status: 201,
-          location: `${origin}${registrations.replace(':supi', params.supi ?? '')}`,
-          json,
-        };
+        return { status: 201, location: `${origin}${path.replace(':supi', params.supi ?? '')}`, json };
       },
     },
     {
       method: 'PATCH',
-      path: registrations,
+      path,
       run: ({ params, json }) => {
         if (json.purgeFlag === true) events.purged(params.supi ?? '');
         return { status: 204 };
       },
     },
+  ];
+}
+
+/** Npcf_AMPolicyControl: what an AMF asks for, it gets. */
+function policyRoutes(origin: string, nextNumber: () => string): readonly Route[] {
+  const path = '/npcf-am-policy-control/v1/policies';
+  return [
     {
       method: 'POST',
-      path: '/npcf-am-policy-control/v1/policies',
+      path,
       run: ({ json }) =>
-        created(`${origin}/npcf-am-policy-control/v1/policies`, String(++subscriptions), () => ({
-          request: asObject(json),
-          suppFeat: '0',
-        })),
+        created(`${origin}${path}`, nextNumber(), () => ({ request: asObject(json), suppFeat: '0' })),
     },
-    { method: 'DELETE', path: '/npcf-am-policy-control/v1/policies/:id', run: () => ({ status: 204 }) },
+    { method: 'DELETE', path: `${path}/:id`, run: () => ({ status: 204 }) },
     {
       method: 'POST',
-      path: '/npcf-am-policy-control/v1/policies/:id/update',
+      path: `${path}/:id/update`,
       run: () => ({ status: 200, json: { resourceUri: '', suppFeat: '0' } }),
     },
   ];
