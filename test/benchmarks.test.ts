@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { run as handshake } from './bench/handshake.ts';
+import { run as modes } from './bench/modes.ts';
+
+// Not what they measure, which is nobody's to judge here: that they still run and say what they promise.
+
+test('bench handshake: one value for each run and suite', () => {
+  const results = handshake({ runs: 3, handshakes: 2 });
+  expect(results.map(({ name }) => name)).toEqual([
+    'responder handshake psk/x25519/aes256gcm16',
+    'responder handshake psk/x25519/ke1_mlkem768/aes256gcm16',
+  ]);
+  for (const { values, median } of results) {
+    expect(values).toHaveLength(3);
+    expect(values).toContain(median);
+  }
+});
+
+test('bench modes: each mode comes to a Child SA and a rekey, with the round trips of its standard', async () => {
+  const results = await modes({ runs: 1, count: 1 });
+  const roundTrips = Object.fromEntries(
+    results.map(({ auth, keys, ...each }) => [`${auth} ${keys}`, each.roundTrips]),
+  );
+  expect(roundTrips).toMatchObject({
+    'psk —': 6,
+    'rsa-2048 —': 6,
+    // [RFC9242] and [RFC9867] put one exchange before IKE_AUTH, [RFC8784] does not.
+    'qkd rfc8784': 6,
+    'qkd rfc9867': 7,
+    'ecdsa-p256 mlkem768': 7,
+    'qkd mlkem768 + rfc9867': 7,
+  });
+  for (const { octets, largest, rekeyRoundTrips } of results) {
+    expect(octets).toBeGreaterThan(largest);
+    expect(rekeyRoundTrips).toBe(2);
+  }
+});
