@@ -274,6 +274,12 @@ export const configSchema = z.strictObject({
     moreAddresses: z.array(ip).default([]).describe('further ones, such as one of the other family'),
     port: port.default(2152).describe('UDP port of GTP-U'),
     echoSeconds: z.number().int().min(60).default(60).describe('between echo requests to each UPF'),
+    giveUpSeconds: z
+      .number()
+      .int()
+      .nonnegative()
+      .default(60)
+      .describe('how long a UPF may leave them unanswered before its sessions are released; 0: for ever'),
   }),
   userPlane: z.preprocess(
     (value) => (typeof value === 'string' ? { plane: value } : value),

@@ -23,7 +23,7 @@ import {
   keepDownlinkTunnels,
   moveDownlinkTunnel,
 } from './n2/procedures/pdu-session-resource-modify-indication.ts';
-import { tunnelLost } from './n2/procedures/pdu-session-resource-notify.ts';
+import { tunnelsLost } from './n2/procedures/pdu-session-resource-notify.ts';
 import { closeSession } from './n2/procedures/pdu-session-resource-release.ts';
 import { answerPending } from './n2/procedures/pending.ts';
 import {
@@ -33,6 +33,8 @@ import {
   sendUeContextReleaseRequest,
 } from './n2/procedures/ue-context-release.ts';
 import type { Locate } from './n2/profile.ts';
+import type { PathState } from './n3/paths.ts';
+import { Teids } from './n3/teids.ts';
 import type { KeySource, Node, NodeIdentity } from './node.ts';
 import { authorizeUe } from './nwu/authorize.ts';
 import { defaultSessionPolicy, type SessionPolicy } from './nwu/child-sa-policy.ts';
@@ -43,7 +45,6 @@ import { KeyUses } from './nwu/key-uses.ts';
 import { onNasOpened } from './nwu/nas-delivery.ts';
 import { NasEnvelopeReader } from './nwu/nas-envelope.ts';
 import { recordingEngine } from './replay/engine-record.ts';
-import { NumberAllocator } from './ue/allocator.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
 import { InactivityWatch } from './ue/inactivity-watch.ts';
 import { InnerNetwork } from './ue/inner-network.ts';
@@ -53,6 +54,13 @@ import { DropLog } from './userplane/drop-log.ts';
 import { UserspacePlane } from './userplane/plane.ts';
 
 export type { GatewayChange, GatewayConfig, GatewayPorts } from './gateway-ports.ts';
+
+/** What is said when a path to a UPF changes. */
+const pathTexts: Readonly<Record<PathState, string>> = {
+  up: 'the UPF answers again',
+  down: 'the UPF does not answer',
+  unused: 'the UPF that does not answer has no session any more',
+};
 
 /**
  * The N3IWF without its descriptors: composes the IKE engine, the user plane and the N2 procedures around one context
@@ -69,7 +77,7 @@ export class Gateway implements Node {
   readonly heldNas = new HeldNas(this);
   readonly ues = new UeRegistry(1, (ue) => this.journal.ueGone(ue.id));
   innerAddresses: InnerNetwork;
-  readonly teids = new NumberAllocator(1, 0xffffffff);
+  readonly teids = new Teids(this);
   readonly plane: UserspacePlane;
   readonly amfs: AmfTable;
   readonly n2Counters = new N2Counters();
@@ -119,14 +127,10 @@ export class Gateway implements Node {
         random: (length) => ports.random(length),
         sendEsp: (packet, local, remote, udp, tos) => ports.sendEsp(packet, local, remote, udp, tos),
         sendGtpu: (datagram, remote, tos, local) => ports.sendGtpu(datagram, remote, tos, local),
-        tunnelLost: (ueId, pduSession) => this.withUe(ueId, (ue) => tunnelLost(this, ue, pduSession)),
+        tunnelsLost: (ueId, ids, loss) => this.withUe(ueId, (ue) => tunnelsLost(this, ue, ids, loss)),
         ...(ports.createCipher === undefined ? {} : { createCipher: ports.createCipher }),
         ...(ports.nwu === undefined ? {} : { nwu: ports.nwu }),
-        pathChanged: (upf, isUp) => {
-          const text = isUp ? 'the UPF answers again' : 'the UPF does not answer';
-          log[isUp ? 'info' : 'error']({ upf }, text);
-          this.journal.alarms.set('upfSilent', !isUp, `${upf}: ${text}`, upf);
-        },
+        pathChanged: (upf, state) => this.onPathChanged(upf, state),
         nasOpened: (ueId) => this.withUe(ueId, (ue) => onNasOpened(this, ue)),
         nasReceived: (ueId, octets) => this.withUe(ueId, (ue) => this.onNasOctets(ue, octets)),
         nasClosed: (ueId) => this.withUe(ueId, (ue) => this.onNasClosed(ue)),
@@ -440,9 +444,22 @@ export class Gateway implements Node {
     }
   }
 
+  private onPathChanged(upf: string, state: PathState): void {
+    const isDown = state === 'down';
+    this.log[isDown ? 'error' : 'info']({ upf }, pathTexts[state]);
+    this.journal.alarms.set('upfSilent', isDown, `${upf}: ${pathTexts[state]}`, upf);
+  }
+
+  /** As {@link guard}, for what packets and the clock stir up. */
   private withUe(ueId: number, action: (ue: UeContext) => void): void {
     const ue = this.ues.ofId(ueId);
-    if (ue !== undefined) action(ue);
+    if (ue === undefined) return;
+    try {
+      action(ue);
+    } catch (error) {
+      this.log.error({ ue: ueId, error: String(error) }, 'a procedure of the UE failed');
+      this.ike((engine, now) => engine.deleteIkeSa(now, ue.ikeSaId));
+    }
   }
 
   private onNasOctets(ue: UeContext, octets: Uint8Array): void {

@@ -4,7 +4,7 @@ import { type EndpointConfig, ID_TYPE, parseEspProposal, parseIkeProposal, type 
 import { type Config, innerConfigOf, lifetimesOf } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { keyingSettingsOf } from '../keying-settings.ts';
-import { defaultPathTimers } from '../n3/paths.ts';
+import { defaultPathTimers, type PathTimers } from '../n3/paths.ts';
 import type { SessionPolicy } from '../nwu/child-sa-policy.ts';
 import { applyChildKeyPolicy, applyKeyPolicy } from '../nwu/key-policy.ts';
 import type { ShellConfig } from '../shell.ts';
@@ -49,7 +49,7 @@ export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig 
         nwuMtu,
         n3Mtu,
         clampMss,
-        pathTimers: { ...defaultPathTimers, intervalMs: n3.echoSeconds * 1000 },
+        pathTimers: pathTimersOf(n3),
       },
     },
     address: ike.address,
@@ -61,6 +61,12 @@ export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig 
     n2,
     ...(kernel === undefined ? {} : { kernel }),
   };
+}
+
+/** How paths to UPFs are watched; tunnels of one that is down are kept for good where the time is 0. */
+function pathTimersOf({ echoSeconds, giveUpSeconds }: Config['n3']): PathTimers {
+  const giveUpMs = giveUpSeconds === 0 ? Number.POSITIVE_INFINITY : giveUpSeconds * 1000;
+  return { ...defaultPathTimers, intervalMs: echoSeconds * 1000, giveUpMs };
 }
 
 /** How sessions are laid on Child SAs. */

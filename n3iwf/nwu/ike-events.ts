@@ -4,7 +4,7 @@ import {
   failInitialContextSetup,
 } from '../n2/procedures/initial-context-setup.ts';
 import { reportNewLocation } from '../n2/procedures/location-reporting.ts';
-import { releaseFlows, releaseSession } from '../n2/procedures/pdu-session-resource-notify.ts';
+import { releaseFlows, releaseSessions } from '../n2/procedures/pdu-session-resource-notify.ts';
 import { abandonSetup } from '../n2/procedures/pdu-session-resource-setup.ts';
 import type { Node } from '../node.ts';
 import { UeContext } from '../ue/context.ts';
@@ -209,7 +209,7 @@ function childSaDeleted(node: Node, event: EventOf<'childSaDeleted'>): void {
   // Both sides had rekeyed its forerunner, and this one lost: the other carries the flows. [RFC7296 2.8.1]
   if ([...session.childSaIds].some((other) => ue.childUses.get(other) === use)) return;
   node.log.warn({ ue: ue.id, pduSession: pduSessionId }, 'the UE deleted a Child SA of a session');
-  if (use.isDefault) releaseSession(node, ue, pduSessionId, cause);
+  if (use.isDefault) releaseSessions(node, ue, [pduSessionId], cause);
   else releaseFlows(node, ue, session, use.qfis, cause);
 }
 

@@ -15,6 +15,9 @@ import type { DropCause } from './drops.ts';
 import type { PlaneTables } from './tables.ts';
 import type { PlanePorts } from './types.ts';
 
+/** UEs whose sessions end in one turn when a path is lost: thousands may have tunnels there. */
+const uesAtOnce = 50;
+
 /** The node's end of GTP-U but for user packets: echo, error indications, end markers. */
 export class N3Side {
   private readonly addresses: N3Addresses;
@@ -71,8 +74,21 @@ export class N3Side {
     const { teid, address } = decoded.value;
     const session = this.tables.byUplink(formatAddress(address), teid);
     if (session === undefined || session.upf.address !== remote.address) return 'unexpectedGtpu';
-    this.ports.tunnelLost?.(session.ue.id, session.pduSessionId);
+    this.ports.tunnelsLost?.(session.ue.id, [session.pduSessionId], 'errorIndication');
     return undefined;
+  }
+
+  /**
+   * The path to a UPF is given up: the sessions of some UEs that have tunnels to it end, of others when it is called again.
+   * What the port leaves of them is taken out here, so that it comes to an end.
+   */
+  giveUp(upf: string): void {
+    for (const [ue, sessions] of this.tables.sessionsTo(upf, uesAtOnce)) {
+      const ids = sessions.map(({ pduSessionId }) => pduSessionId);
+      this.ports.tunnelsLost?.(ue.id, ids, 'silentPath');
+      for (const session of sessions)
+        if (ue.sessions.get(session.pduSessionId) === session) this.tables.removeSession(session);
+    }
   }
 
   /** The last packet of a tunnel that the core has moved [TS29281 7.3.2]. */

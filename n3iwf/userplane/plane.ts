@@ -82,7 +82,8 @@ export class UserspacePlane {
         const local = this.n3Addresses.towards(address).text;
         this.ports.sendGtpu(encodeEchoRequest(sequence), { address, port: GTPU_PORT }, 0, local);
       },
-      changed: (address, isUp) => this.ports.pathChanged?.(address, isUp),
+      changed: (address, state) => this.ports.pathChanged?.(address, state),
+      lost: (address) => this.n3.giveUp(address),
     });
   }
 

@@ -170,13 +170,7 @@ export class PlaneTables {
 
   /** Changes tunnels and flows of a session while packets run; flows that stay keep their counters. */
   updateSession(session: SessionState, { ulTunnel, dlTeid, qfis }: SessionUpdate): void {
-    if (ulTunnel !== undefined) {
-      this.closeUplink(session);
-      session.ulTunnel = ulTunnel;
-      session.upf = { address: ulTunnel.address, port: GTPU_PORT };
-      session.local = this.addresses.towards(ulTunnel.address);
-      this.openUplink(session);
-    }
+    if (ulTunnel !== undefined) this.moveUplink(session, ulTunnel);
     if (dlTeid !== undefined) {
       this.byTeid.delete(session.dlTeid);
       session.dlTeid = dlTeid;
@@ -187,15 +181,41 @@ export class PlaneTables {
     bindFlows(session);
   }
 
+  /** The new tunnel first: a path that both take stays known, as good or bad as it was. */
+  private moveUplink(session: SessionState, ulTunnel: TunnelAddress): void {
+    const before = session.ulTunnel;
+    session.ulTunnel = ulTunnel;
+    session.upf = { address: ulTunnel.address, port: GTPU_PORT };
+    session.local = this.addresses.towards(ulTunnel.address);
+    this.openUplink(session);
+    if (uplinkKey(before) !== uplinkKey(ulTunnel)) this.forgetUplink(session, before);
+    this.paths?.release(before.address);
+  }
+
   private openUplink(session: SessionState): void {
     this.byUlTunnel.set(uplinkKey(session.ulTunnel), session);
     this.paths?.use(session.ulTunnel.address);
   }
 
   private closeUplink(session: SessionState): void {
-    const key = uplinkKey(session.ulTunnel);
-    if (this.byUlTunnel.get(key) === session) this.byUlTunnel.delete(key);
+    this.forgetUplink(session, session.ulTunnel);
     this.paths?.release(session.ulTunnel.address);
+  }
+
+  private forgetUplink(session: SessionState, tunnel: TunnelAddress): void {
+    const key = uplinkKey(tunnel);
+    if (this.byUlTunnel.get(key) === session) this.byUlTunnel.delete(key);
+  }
+
+  /** Sessions whose uplink goes to this address, by their UE, of `mostUes` UEs. */
+  sessionsTo(address: string, mostUes: number): Map<UeState, SessionState[]> {
+    const found = new Map<UeState, SessionState[]>();
+    for (const ue of this.ues.values()) {
+      const sessions = [...ue.sessions.values()].filter(({ ulTunnel }) => ulTunnel.address === address);
+      if (sessions.length > 0) found.set(ue, sessions);
+      if (found.size === mostUes) break;
+    }
+    return found;
   }
 
   removeSession(session: SessionState): void {

@@ -1,5 +1,5 @@
 import type { ChildSa, SocketAddress } from '#ikev2';
-import type { PathTimers } from '../n3/paths.ts';
+import type { PathState, PathTimers } from '../n3/paths.ts';
 import type { GreVariant } from '../nwu/gre.ts';
 import type { DropCause } from './drops.ts';
 import type { EspCipherFactory } from './esp.ts';
@@ -82,6 +82,9 @@ export interface PlaneOptions extends UeOptions {
   readonly clampMss?: boolean;
 }
 
+/** How it is known that a tunnel is lost: the UPF said so, or it has not answered for long. */
+export type TunnelLoss = 'errorIndication' | 'silentPath';
+
 /** Where packets and events of the plane go. `tos` is the octet for the outer IP header: code point and ECN. */
 export interface PlanePorts {
   random(length: number): Uint8Array;
@@ -93,10 +96,10 @@ export interface PlanePorts {
   nasReceived(ueId: number, octets: Uint8Array): void;
   nasClosed(ueId: number, reason: string): void;
   dropped(cause: DropCause, ueId: number | undefined): void;
-  /** The UPF says that the tunnel of a session is gone at its end: the session carries nothing up any more. */
-  tunnelLost?(ueId: number, pduSessionId: number): void;
-  /** A UPF stopped answering echo requests, or answers again. */
-  pathChanged?(upf: string, isUp: boolean): void;
+  /** The tunnels of these sessions of a UE lead nowhere any more: the sessions are to end. */
+  tunnelsLost?(ueId: number, pduSessionIds: readonly number[], loss: TunnelLoss): void;
+  /** A UPF stopped answering echo requests, or answers again, or has no tunnel of ours any more. */
+  pathChanged?(upf: string, state: PathState): void;
   /** A faster maker of ciphers than the IKE engine's own, where the machine has one. */
   readonly createCipher?: EspCipherFactory;
   /** What holds Child SAs and NAS connections in the place of this process. */

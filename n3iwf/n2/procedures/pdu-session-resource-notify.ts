@@ -1,30 +1,36 @@
 import { type Cause, encodeTransfer } from '#ngap';
 import type { Node } from '../../node.ts';
 import type { PduSession, UeContext } from '../../ue/context.ts';
+import type { TunnelLoss } from '../../userplane/types.ts';
 import { closeSession } from './pdu-session-resource-release.ts';
 
-/** The UE took the session's Child SA away: the session ends here, and the SMF hears of it by the AMF [TS38413 8.2.4]. */
-export function releaseSession(node: Node, ue: UeContext, pduSessionId: number, cause: Cause): void {
-  closeSession(node, ue, pduSessionId, true);
-  if (ue.amfUeNgapId === undefined || ue.releaseCommanded) return;
+/** Sessions that cannot go on end here, at the UE too, and their SMFs hear of it by the AMF in one message [TS38413 8.2.4]. */
+export function releaseSessions(node: Node, ue: UeContext, ids: readonly number[], cause: Cause): void {
+  const gone = ids.filter((id) => ue.sessions.has(id));
+  for (const id of gone) closeSession(node, ue, id, true);
+  if (gone.length === 0 || ue.amfUeNgapId === undefined || ue.releaseCommanded) return;
   const transfer = encodeTransfer('PDUSessionResourceNotifyReleasedTransfer', { cause });
   node.sendN2({
     message: 'PDUSessionResourceNotify',
     ies: {
       amfUeNgapId: ue.amfUeNgapId,
       ranUeNgapId: ue.ranUeNgapId,
-      pduSessionResourceReleasedListNot: [
-        { pduSessionId, pduSessionResourceNotifyReleasedTransfer: transfer },
-      ],
+      pduSessionResourceReleasedListNot: gone.map((pduSessionId) => ({
+        pduSessionId,
+        pduSessionResourceNotifyReleasedTransfer: transfer,
+      })),
       userLocationInformation: node.locate(ue.remote),
     },
   });
 }
 
-/** What the UPF has forgotten, the SMF must set up anew: the session ends here and the AMF is told [TS29281 7.3.1]. */
-export function tunnelLost(node: Node, ue: UeContext, pduSession: number): void {
-  node.log.error({ ue: ue.id, pduSession }, 'the UPF has lost the tunnel of a session');
-  releaseSession(node, ue, pduSession, { choice: 'transport', value: 'transport-resource-unavailable' });
+/**
+ * What the UPF has forgotten, or cannot be reached for, the SMF must set up anew: the sessions end here and the AMF is
+ * told, so that the UE does not keep what carries nothing [TS29281 7.3.1] [TS23527 5.2.2].
+ */
+export function tunnelsLost(node: Node, ue: UeContext, ids: readonly number[], loss: TunnelLoss): void {
+  node.log.error({ ue: ue.id, pduSessions: ids, loss }, 'sessions have lost their tunnels to the UPF');
+  releaseSessions(node, ue, ids, { choice: 'transport', value: 'transport-resource-unavailable' });
 }
 
 /** The UE took a Child SA away that carried flows of its own: those end, and with the last of them the session [TS38413 8.2.4]. */
@@ -38,7 +44,7 @@ export function releaseFlows(
   const gone = qfis.filter((qfi) => session.flows.has(qfi));
   if (gone.length === 0) return;
   if (gone.length === session.flows.size) {
-    releaseSession(node, ue, session.id, cause);
+    releaseSessions(node, ue, [session.id], cause);
     return;
   }
   session.flows = new Map([...session.flows].filter(([qfi]) => !gone.includes(qfi)));

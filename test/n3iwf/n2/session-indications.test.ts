@@ -172,6 +172,36 @@ describe('PDU Session Resource Notify', () => {
     expect(world.left()).toEqual({ ues: 1, teids: 0, addresses: 1 });
   });
 
+  it('[TS38413 8.2.4] [TS23527 5.2.2] tells the AMF of every session of a UPF that is silent for too long', async () => {
+    const pathTimers = { intervalMs: 60_000, responseMs: 3000, tries: 3, giveUpMs: 20_000 };
+    const world = await attached({ ues: 2, gateway: { userPlane: { pathTimers } } });
+    await world.openSession(world.ue, 2);
+    await world.register(world.ues[1]);
+    await world.openSession(world.ues[1], 1);
+    world.core.upf.receive = () => {};
+    await world.pass(60_000 + 3 * 3000 + 19_000);
+    expect(world.left()).toEqual({ ues: 2, teids: 3, addresses: 2 });
+    expect(world.gateway.journal.alarms.standing()).toMatchObject([{ name: 'upfSilent' }]);
+    expect(names(world)).not.toContain('PDUSessionResourceNotify');
+    await world.pass(5000);
+    const told = sent(world, 'PDUSessionResourceNotify').map(({ ranUeNgapId, ...ies }) => [
+      ranUeNgapId,
+      ies.pduSessionResourceReleasedListNot?.map(({ pduSessionId }) => pduSessionId),
+    ]);
+    expect(told).toEqual([
+      [1, [1, 2]],
+      [2, [1]],
+    ]);
+    const [item] = lastSent(world, 'PDUSessionResourceNotify').pduSessionResourceReleasedListNot ?? [];
+    expect(
+      opened('PDUSessionResourceNotifyReleasedTransfer', item?.pduSessionResourceNotifyReleasedTransfer)
+        .cause,
+    ).toEqual({ choice: 'transport', value: 'transport-resource-unavailable' });
+    expect(world.left()).toEqual({ ues: 2, teids: 0, addresses: 2 });
+    expect(world.gateway.plane.report(1)?.childSas).toHaveLength(1);
+    expect(world.gateway.journal.alarms.standing()).toEqual([]);
+  });
+
   it('is not sent when the IKE SA ends with the session: the release request names it', async () => {
     const world = await attached();
     world.ue.ue.disconnect();

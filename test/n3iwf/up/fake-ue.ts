@@ -61,8 +61,8 @@ export class Node {
       },
       sendGtpu: (datagram, remote, tos, local) =>
         this.gtpu.push({ datagram: Uint8Array.from(datagram), remote, tos, local }),
-      tunnelLost: (ueId, pduSessionId) => this.n3Events.push(`lost ${ueId} ${pduSessionId}`),
-      pathChanged: (upf, isUp) => this.n3Events.push(`${upf} ${isUp ? 'up' : 'down'}`),
+      tunnelsLost: (ueId, ids, loss) => this.n3Events.push(`lost ${ueId} ${ids.join('+')} ${loss}`),
+      pathChanged: (upf, state) => this.n3Events.push(`${upf} ${state}`),
       nasOpened: (ueId) => this.nas.push(`${ueId} opened`),
       nasReceived: (ueId, octets) => this.nas.push(`${ueId} ${Buffer.from(octets).toString('hex')}`),
       nasClosed: (ueId, reason) => this.nas.push(`${ueId} ${reason}`),

@@ -18,12 +18,16 @@ const empty = new Uint8Array(0);
 const down = { direction: 'downlink', qfi: 5, rqi: false } as const;
 const timers = { intervalMs: 60_000, responseMs: 3_000, tries: 3 };
 
-function supervised() {
+function supervised(giveUpMs?: number) {
   const log: string[] = [];
-  const paths = new PathSupervisor(timers, {
-    sendEcho: (address, sequence) => log.push(`${address} ${sequence}`),
-    changed: (address, isUp) => log.push(`${address} ${isUp ? 'up' : 'down'}`),
-  });
+  const paths = new PathSupervisor(
+    { ...timers, ...(giveUpMs === undefined ? {} : { giveUpMs }) },
+    {
+      sendEcho: (address, sequence) => log.push(`${address} ${sequence}`),
+      changed: (address, state) => log.push(`${address} ${state}`),
+      lost: (address) => log.push(`${address} lost`),
+    },
+  );
   const run = (until: number) => {
     for (let at = paths.deadline(); at !== undefined && at <= until; at = paths.deadline()) paths.tick(at);
   };
@@ -78,6 +82,92 @@ describe('supervision of paths', () => {
     paths.answered(63_500, 'a', 1);
     run(63_500 + 59_999);
     expect(log).toEqual(['a 1', 'a 1']);
+  });
+});
+
+describe('paths that are down', () => {
+  it('[TS23527 5.2.2] are given up after their time, again and again as long as there are tunnels', () => {
+    const { log, paths, run } = supervised(30_000);
+    paths.use('a');
+    run(69_000);
+    expect(log.at(-1)).toBe('a down');
+    run(69_000 + 29_999);
+    expect(log).not.toContain('a lost');
+    run(69_000 + 30_020);
+    expect(log.filter((line) => line === 'a lost')).toHaveLength(3);
+    paths.release('a');
+    expect(log.at(-1)).toBe('a unused');
+    expect(paths.deadline()).toBeUndefined();
+  });
+
+  it('[TS23527 5.2.2] that answer in time keep their tunnels', () => {
+    const { log, paths, run } = supervised(70_000);
+    paths.use('a');
+    run(69_000 + 60_000);
+    paths.answered(129_500, 'a', 2);
+    run(129_500 + 59_999);
+    expect(log.slice(4)).toEqual(['a 2', 'a up']);
+    paths.release('a');
+    expect(log.at(-1)).toBe('a up');
+  });
+
+  it('are kept for good where no time is set, or it is endless', () => {
+    for (const time of [undefined, Number.POSITIVE_INFINITY]) {
+      const { log, paths, run } = supervised(time);
+      paths.use('a');
+      run(10_000_000);
+      expect(log).toContain('a down');
+      expect(log).not.toContain('a lost');
+    }
+  });
+
+  it('[TS23527 5.2.2] given up: every session there ends once, of fifty UEs in a turn, those elsewhere stay', () => {
+    const node = new Node({ pathTimers: { ...timers, giveUpMs: 10_000 } });
+    for (let id = 1; id <= 120; id++) {
+      node.plane.addUe(id, `10.99.2.${id}`);
+      const more = { pduSessionId: 1, qfis: [5] };
+      node.plane.addPduSession(id, {
+        ...more,
+        ulTunnel: { address: UPF.address, teid: id },
+        dlTeid: 1000 + id,
+      });
+    }
+    const elsewhere = { address: '198.51.100.10', teid: 1 };
+    node.plane.addPduSession(1, { pduSessionId: 2, ulTunnel: elsewhere, dlTeid: 2000, qfis: [5] });
+    node.plane.addPduSession(1, {
+      pduSessionId: 3,
+      ulTunnel: { address: UPF.address, teid: 999 },
+      dlTeid: 2001,
+      qfis: [5],
+    });
+    const lost = () => node.n3Events.filter((event) => event.startsWith('lost'));
+    const turns: number[] = [];
+    for (let at = node.plane.deadline() ?? 0; at <= 80_000; at = node.plane.deadline() ?? 0) {
+      const before = lost().length;
+      node.plane.tick(at);
+      node.plane.receiveGtpu(at, encodeEchoResponse(1), { address: elsewhere.address, port: 2152 });
+      if (lost().length > before) turns.push(lost().length - before);
+    }
+    expect(turns).toEqual([50, 50, 20]);
+    expect(lost()[0]).toBe('lost 1 1+3 silentPath');
+    expect(new Set(lost()).size).toBe(120);
+    expect(node.n3Events.at(-1)).toBe(`${UPF.address} unused`);
+    expect(node.plane.report(1)?.sessions.map(({ pduSessionId }) => pduSessionId)).toEqual([2]);
+  });
+
+  it('stay down for a session whose tunnel moves within the same UPF', () => {
+    const node = new Node({ pathTimers: timers });
+    new FakeUe(node, 1);
+    session(node, 1, UPF.address, 1);
+    for (let at = 0; at <= 80_000; at = node.plane.deadline() ?? 0) node.plane.tick(at);
+    expect(node.n3Events).toEqual([`${UPF.address} down`]);
+    node.plane.updatePduSession(1, 1, { ulTunnel: { address: UPF.address, teid: 2 } });
+    node.plane.updatePduSession(1, 1, { ulTunnel: { address: UPF.address, teid: 2 } });
+    expect(node.n3Events).toHaveLength(1);
+    node.plane.receiveGtpu(0, encodeErrorIndication(2, requireAddress(UPF.address)), UPF);
+    expect(node.n3Events.at(-1)).toBe('lost 1 1 errorIndication');
+    node.plane.updatePduSession(1, 1, { ulTunnel: { address: '198.51.100.10', teid: 2 } });
+    expect(node.n3Events.at(-1)).toBe(`${UPF.address} unused`);
   });
 });
 
@@ -144,7 +234,7 @@ describe('the node on N3', () => {
     expect(node.n3Events).toEqual([]);
     expect(node.drops.map(([cause]) => cause)).toEqual([...Array(3).fill('unexpectedGtpu'), 'malformedGtpu']);
     node.plane.receiveGtpu(0, encodeErrorIndication(0x777, own), UPF);
-    expect(node.n3Events).toEqual(['lost 1 4']);
+    expect(node.n3Events).toEqual(['lost 1 4 errorIndication']);
     node.plane.removePduSession(1, 4);
     node.plane.receiveGtpu(0, encodeErrorIndication(0x777, own), UPF);
     expect(node.n3Events).toHaveLength(1);
@@ -193,5 +283,6 @@ describe('the node on N3', () => {
     expect(node.n3Events).toEqual([`${UPF.address} down`]);
     node.plane.removeUe(1);
     expect(node.plane.deadline()).toBeUndefined();
+    expect(node.n3Events[1]).toBe(`${UPF.address} unused`);
   });
 });
