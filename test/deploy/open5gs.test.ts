@@ -7,6 +7,7 @@ import { ueSchema } from '../../n3iwf/cli/ue.ts';
 import { readConfig } from '../../n3iwf/config.ts';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
 import { runCommand } from '../lab-command/run-lab.ts';
+import { leastConfig } from '../support/least-config.ts';
 
 const guide = readFileSync(new URL('../../deploy/guides/open5gs.md', import.meta.url), 'utf8');
 const section = parse(/```yaml\n([\s\S]*?)```/.exec(guide)?.[1] ?? '') as { n2: object };
@@ -14,18 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'open5gs-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The guide's section with the least that goes around it. */
-const document = {
-  ike: {
-    address: '192.0.2.1',
-    identity: 'n3iwf.example',
-    auth: 'eap-only',
-    ppk: 'none',
-    policy: 'classical',
-  },
-  inner: { pool: '10.45.0.0/16', address: '10.45.0.1' },
-  n3: { address: '192.0.2.1' },
-  ...section,
-};
+const document = { ...leastConfig, ike: { ...leastConfig.ike, policy: 'classical' }, ...section };
 
 /** What `n3iwf run` says with that configuration; it ends by itself, as it has no such address. */
 async function warningsOf(config: object): Promise<string[]> {

@@ -1,19 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { innerConfigOf, lifetimesOf, readConfig } from '../../n3iwf/config.ts';
 import { OperatorError } from '../../n3iwf/errors.ts';
-
-const usable = {
-  ike: { address: '192.0.2.1', identity: 'n3iwf.example', auth: 'eap-only', ppk: 'none' },
-  inner: { pool: '10.45.0.0/16', address: '10.45.0.1' },
-  n2: {
-    n3iwfId: 135,
-    plmn: { mcc: '208', mnc: '93' },
-    tac: '000001',
-    slices: [{ sst: 1, sd: '010203' }],
-    amfs: [{ addresses: ['192.0.2.10'] }],
-  },
-  n3: { address: '192.0.2.1' },
-};
+import { leastConfig as usable } from '../support/least-config.ts';
 
 function complaint(document: unknown): string {
   try {

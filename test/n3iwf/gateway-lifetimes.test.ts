@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { lifetimesOf, readConfig } from '../../n3iwf/config.ts';
 import { UsageWatch } from '../../n3iwf/ue/usage-watch.ts';
+import { leastConfig } from '../support/least-config.ts';
 import { World } from '../support/world.ts';
 
 /** SPIs by which the N3IWF receives from its first UE, with what each opened. */
@@ -28,25 +29,7 @@ describe('limits of use', () => {
   });
 
   it('[RFC4303 3.3.3] sequence numbers of 32 bits do not run out, whatever the configuration', () => {
-    const document = {
-      ike: {
-        address: '192.0.2.1',
-        identity: 'n3iwf.example',
-        auth: 'eap-only',
-        ppk: 'none',
-        policy: 'classical',
-      },
-      inner: { pool: '10.45.0.0/16', address: '10.45.0.1' },
-      n2: {
-        n3iwfId: 1,
-        plmn: { mcc: '208', mnc: '93' },
-        tac: '000001',
-        slices: [{ sst: 1 }],
-        amfs: [{ addresses: ['192.0.2.10'] }],
-      },
-      n3: { address: '192.0.2.1' },
-    };
-    const { child } = lifetimesOf(readConfig(document, 'test').ike);
+    const { child } = lifetimesOf(readConfig(leastConfig, 'test').ike);
     expect(child).toEqual({ softPackets: 2 ** 31, hardPackets: 2 ** 32 - 1 });
   });
 

@@ -1,17 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { expect, it, vi } from 'vitest';
-import { runCli } from '../../../n3iwf/cli/program.ts';
+import { expect, it } from 'vitest';
+import { cli } from '../../support/command-line.ts';
 
 /** The script that the program prints for a shell. */
-async function script(shell: string): Promise<string> {
-  let text = '';
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((piece) => {
-    text += String(piece);
-    return true;
-  });
-  await runCli(['completion', shell]).finally(() => write.mockRestore());
-  return text;
-}
+const script = async (shell: string): Promise<string> => (await cli('completion', shell)).output;
 
 /** What bash offers behind these words, the last of which is being typed. */
 function offered(source: string, ...words: string[]): string[] {

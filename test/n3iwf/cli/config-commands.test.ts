@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { shownConfig } from '../../../n3iwf/cli/config-commands.ts';
 import { placeOf, readNamedFile } from '../../../n3iwf/cli/configuration-file.ts';
-import { runCli } from '../../../n3iwf/cli/program.ts';
 import { readConfig } from '../../../n3iwf/config.ts';
+import { cli } from '../../support/command-line.ts';
 
 const usable = `
 ike: { address: 192.0.2.1, identity: n3iwf.example, auth: eap-only, ppk: none }
@@ -26,31 +26,19 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-async function command(...words: string[]): Promise<{ status: number; text: string }> {
-  let text = '';
-  const take = (piece: unknown) => {
-    text += String(piece);
-    return true;
-  };
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation(take);
-  const error = vi.spyOn(console, 'error').mockImplementation(take);
-  const status = await runCli(words).finally(() => {
-    write.mockRestore();
-    error.mockRestore();
-  });
-  return { status, text };
-}
-
 describe('config check', () => {
   it('says that a file is usable, and what the environment did to it', async () => {
-    expect(await command('config', 'check', '-c', file)).toEqual({ status: 0, text: `${file} is usable\n` });
+    expect(await cli('config', 'check', '-c', file)).toMatchObject({
+      status: 0,
+      text: `${file} is usable\n`,
+    });
     vi.stubEnv('N3IWF_IKE_PORT', '600');
     vi.stubEnv('N3IWF_IKE_PROT', '600');
-    const { status, text } = await command('config', 'check', '-c', file);
+    const { status, text } = await cli('config', 'check', '-c', file);
     expect(status).toBe(0);
     expect(text).toContain('ike.port: by N3IWF_IKE_PORT of the environment\n');
     expect(text).toContain('warning: N3IWF_IKE_PROT names no key');
-    const json = await command('config', 'check', '-c', file, '--json');
+    const json = await cli('config', 'check', '-c', file, '--json');
     expect(JSON.parse(json.text)).toMatchObject({ usable: true, notes: { length: 2 } });
   });
 
@@ -69,27 +57,27 @@ describe('config check', () => {
     ['no YAML', '{', /n\.yaml: /],
   ])('names %s', async (_, text, wanted) => {
     writeFileSync(file, text);
-    const { status, text: said } = await command('config', 'check', '-c', file);
+    const { status, text: said } = await cli('config', 'check', '-c', file);
     expect(status).toBe(2);
     expect(said).toMatch(wanted);
   });
 
   it('names a wrong value of the environment, too', async () => {
     vi.stubEnv('N3IWF_N2_TAC', '1');
-    expect((await command('config', 'check', '-c', file)).text).toMatch(/n2\.tac: must be six.*"1"/);
+    expect((await cli('config', 'check', '-c', file)).text).toMatch(/n2\.tac: must be six.*"1"/);
   });
 });
 
 describe('config show', () => {
   it('has every default and what the environment gave', async () => {
     vi.stubEnv('N3IWF_IKE_ADDRESS', '192.0.2.77');
-    const { text } = await command('config', 'show', '-c', file);
+    const { text } = await cli('config', 'show', '-c', file);
     expect(text).toMatch(/^# ike\.address is by N3IWF_IKE_ADDRESS\n/);
     expect(parse(text)).toMatchObject({
       ike: { address: '192.0.2.77', port: 500 },
       timers: { drainSeconds: 8 },
     });
-    const json = JSON.parse((await command('config', 'show', '-c', file, '--json')).text);
+    const json = JSON.parse((await cli('config', 'show', '-c', file, '--json')).text);
     expect(readConfig(json, 'shown').n2.plmn).toEqual({ mcc: '208', mnc: '93' });
   });
 
@@ -107,8 +95,8 @@ describe('config show', () => {
 });
 
 it('config reference prints the page, or the keys as JSON', async () => {
-  expect((await command('config', 'reference')).text).toMatch(/^# Configuration\n/);
-  const keys = JSON.parse((await command('config', 'reference', '--json')).text);
+  expect((await cli('config', 'reference')).text).toMatch(/^# Configuration\n/);
+  const keys = JSON.parse((await cli('config', 'reference', '--json')).text);
   expect(keys.find(({ path }: { path: string }) => path === 'ike.port').byDefault).toBe(500);
 });
 

@@ -1,12 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { doctorKme } from '../../../n3iwf/cli/doctor-kme.ts';
 import { type RunningKmes, startKmes } from '../../../n3iwf/cli/kme.ts';
 import { readKmeConfig } from '../../../n3iwf/cli/kme-config.ts';
 import { runCli } from '../../../n3iwf/cli/program.ts';
+import { ran } from '../../support/command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'doctor-'));
 const config = join(folder, 'n3iwf.yaml');
@@ -44,20 +45,6 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** What the command printed, and its exit status. */
-async function printed(run: () => Promise<number>): Promise<{ status: number; text: string }> {
-  let text = '';
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((piece) => {
-    text += String(piece);
-    return true;
-  });
-  try {
-    return { status: await run(), text };
-  } finally {
-    write.mockRestore();
-  }
-}
-
 const peer = (): object => ({
   peerUrl: kmes.sites[1]?.url,
   peerKmeId: 'kme-ue',
@@ -67,14 +54,14 @@ const peer = (): object => ({
 
 describe('n3iwf doctor --kme', () => {
   it('passes our own KME, the round trip and the closed door included', async () => {
-    const { status, text } = await printed(() => doctorKme({ config, ...peer() }));
+    const { status, output: text } = await ran(() => doctorKme({ config, ...peer() }));
     expect(text).toContain('18 passed, 0 warnings, 0 failed, 0 skipped');
     expect(text).toMatch(/pass {2}refuses a client without a certificate \[5\.1\]/);
     expect(status).toBe(0);
   });
 
   it('prints one object with --json, from the command line', async () => {
-    const { status, text } = await printed(() => runCli(['doctor', '--kme', '-c', config, '--json']));
+    const { status, output: text } = await ran(() => runCli(['doctor', '--kme', '-c', config, '--json']));
     expect(status).toBe(0);
     const report = JSON.parse(text);
     expect(report).toMatchObject({ kmeId: 'kme-n3iwf', keysSpent: expect.any(Number) });
@@ -84,7 +71,7 @@ describe('n3iwf doctor --kme', () => {
   it('fails with status 1 for a KME of another name, and says which', async () => {
     const wrong = join(folder, 'wrong.yaml');
     writeFileSync(wrong, stringify({ ...document, qkd: { ...document.qkd, kmeId: 'kme-x' } }));
-    const { status, text } = await printed(() => doctorKme({ config: wrong }));
+    const { status, output: text } = await ran(() => doctorKme({ config: wrong }));
     expect(status).toBe(1);
     expect(text).toContain('its certificate names kme-n3iwf');
   });
@@ -117,7 +104,7 @@ describe('n3iwf doctor', () => {
 
   it('looks at this machine, finds the KME in order, and fails for the AMF that is not there', async () => {
     const line = ['doctor', '-c', local(), '--json', '--key-rate', '10', '--ues', '100'];
-    const { status, text } = await printed(() => runCli(line));
+    const { status, output: text } = await ran(() => runCli(line));
     expect(status).toBe(1);
     const report: { findings: { check: string; severity: string }[] } = JSON.parse(text);
     const of = (check: string) => report.findings.filter((finding) => finding.check === check);
@@ -129,7 +116,7 @@ describe('n3iwf doctor', () => {
   });
 
   it('prints the worst finding first', async () => {
-    const { text } = await printed(() => runCli(['doctor', '-c', local(), '--key-rate', '10']));
+    const { output: text } = await ran(() => runCli(['doctor', '-c', local(), '--key-rate', '10']));
     expect(text.split('\n')[0]).toMatch(/^FAIL (?:SCTP|AMF): /);
     expect(text).toMatch(/\d+ good, \d+ warnings, 1 failed, \d+ skipped\n$/);
   });

@@ -11,13 +11,13 @@ import { type RunningKmes, startKmes } from '../../../n3iwf/cli/kme.ts';
 import { readKmeConfig } from '../../../n3iwf/cli/kme-config.ts';
 import { NodeControl } from '../../../n3iwf/cli/node-control.ts';
 import { watchKeys } from '../../../n3iwf/cli/node-keys.ts';
-import { runCli } from '../../../n3iwf/cli/program.ts';
 import { readConfig } from '../../../n3iwf/config.ts';
 import { askControl } from '../../../n3iwf/io/control-http.ts';
 import { monotonicMs, randomOctets } from '../../../n3iwf/io/machine.ts';
 import { SqliteKeyStorage } from '../../../n3iwf/io/sqlite-key-storage.ts';
 import { KeyingWatch } from '../../../n3iwf/keying-watch.ts';
 import { silentLog } from '../../../n3iwf/log.ts';
+import { cli } from '../../support/command-line.ts';
 
 const UE = 'sae-ue';
 let folder: string;
@@ -116,13 +116,8 @@ async function drawnIds(number: number): Promise<string[]> {
 
 /** What the command line prints, parsed. */
 async function command(...words: string[]): Promise<{ status: number; printed: Record<string, unknown> }> {
-  let text = '';
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((piece) => {
-    text += String(piece);
-    return true;
-  });
-  const status = await runCli(words).finally(() => write.mockRestore());
-  return { status, printed: text === '' ? {} : JSON.parse(text) };
+  const { status, output } = await cli(...words);
+  return { status, printed: output === '' ? {} : JSON.parse(output) };
 }
 
 it('tells each look at the link, and a KME that is gone, for the metrics', { timeout: 15_000 }, async () => {

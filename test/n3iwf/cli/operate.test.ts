@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rekeyUe, releaseByOperator } from '../../../n3iwf/admin/actions.ts';
 import { NodeView } from '../../../n3iwf/admin/view.ts';
 import { NodeControl, nodeRoutes } from '../../../n3iwf/cli/node-control.ts';
-import { runCli } from '../../../n3iwf/cli/program.ts';
 import { askControl } from '../../../n3iwf/io/control-http.ts';
+import { cli } from '../../support/command-line.ts';
 import { World } from '../../support/world.ts';
 
 const supi = '208930000000001';
@@ -54,22 +54,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Runs a command line against the socket; gives its status and what it printed, faults included. */
-async function command(...words: string[]): Promise<{ status: number; text: string }> {
-  let text = '';
-  const take = (piece: unknown) => {
-    text += String(piece);
-    return true;
-  };
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation(take);
-  const error = vi.spyOn(console, 'error').mockImplementation(take);
-  const status = await runCli(words).finally(() => {
-    write.mockRestore();
-    error.mockRestore();
-  });
-  return { status, text };
-}
-const ask = (...words: string[]) => command(...words, '-s', socket);
+/** Runs a command line against the socket. */
+const ask = (...words: string[]) => cli(...words, '-s', socket);
 
 describe('commands that look', () => {
   it('show the node', async () => {
@@ -135,7 +121,7 @@ describe('commands that act', () => {
     world.ue.ue.disconnect();
     world.loseAmf();
     await world.settle();
-    expect(await ask('rekey', '#1')).toEqual({ status: 9, text: 'n3iwf: there is no UE "#1"' });
+    expect(await ask('rekey', '#1')).toMatchObject({ status: 9, text: 'n3iwf: there is no UE "#1"' });
   });
 
   it('drain the node', async () => {
@@ -146,26 +132,26 @@ describe('commands that act', () => {
 
 describe('what is wrong is said', () => {
   it('no such UE', async () => {
-    expect(await ask('ue', '208930000000002')).toEqual({
+    expect(await ask('ue', '208930000000002')).toMatchObject({
       status: 9,
       text: 'n3iwf: there is no UE "208930000000002"',
     });
     expect((await ask('release', 'nobody')).status).toBe(9);
-    expect((await command('ue')).text).toMatch(/needs the SUPI of a UE/);
+    expect((await cli('ue')).text).toMatch(/needs the SUPI of a UE/);
   });
 
   it('no socket, and how to configure one', async () => {
-    const gone = await command('status', '-s', join(folder, 'none'));
+    const gone = await cli('status', '-s', join(folder, 'none'));
     expect(gone.status).toBe(9);
     expect(gone.text).toMatch(/control: \{ path: \.\.\. \}.*--socket PATH/);
     const config = join(folder, 'n.yaml');
     writeFileSync(config, 'ike: {}');
-    expect((await command('status', '-c', config)).status).toBe(2);
+    expect((await cli('status', '-c', config)).status).toBe(2);
     writeFileSync(config, usable);
-    const silent = await command('ues', '-c', config);
+    const silent = await cli('ues', '-c', config);
     expect(silent).toMatchObject({ status: 9, text: expect.stringContaining('control: { path: /run') });
     writeFileSync(config, `${usable}\ncontrol: { path: ${socket} }`);
-    expect(await command('ues', '-c', config)).toMatchObject({ status: 0 });
+    expect(await cli('ues', '-c', config)).toMatchObject({ status: 0 });
   });
 
   it('a socket that nobody serves any more, and one that is none', async () => {
@@ -175,9 +161,9 @@ describe('what is wrong is said', () => {
     // Closing would remove the file, as a crash does not.
     writeFileSync(join(folder, 'file'), '');
     server.close();
-    expect((await command('status', '-s', stale)).text).toMatch(/no node runs|does not run/);
-    expect((await command('status', '-s', join(folder, 'file'))).text).toMatch(/does not run any more/);
-    expect((await command('status', '-s', join(folder, 'file', 'x'))).text).toMatch(/no path of a socket/);
+    expect((await cli('status', '-s', stale)).text).toMatch(/no node runs|does not run/);
+    expect((await cli('status', '-s', join(folder, 'file'))).text).toMatch(/does not run any more/);
+    expect((await cli('status', '-s', join(folder, 'file', 'x'))).text).toMatch(/no path of a socket/);
   });
 
   it('a node that is served is not pushed aside by a second one', async () => {
