@@ -113,7 +113,8 @@ export class UserspacePlane {
   }
 
   /**
-   * Puts a Child SA into use both ways. The one that it replaces is still heard until it is removed.
+   * Puts a Child SA into use both ways. The one that it replaces is still heard until it is removed; where the UE began
+   * the rekey it also goes on to send, as the UE hears the new one only when it has our answer [RFC7296 2.8].
    *
    * @throws Error where a kernel holds the Child SAs and refuses this one
    */
@@ -129,6 +130,7 @@ export class UserspacePlane {
       ue,
       use,
       session: undefined,
+      waitsFor: this.ports.nwu === undefined && child.startedHere !== true ? old : undefined,
       sender: ends.sender,
       receiver: ends.receiver,
       remote: old?.remote ?? child.remote,
@@ -206,6 +208,7 @@ export class UserspacePlane {
     sa.traffic.octetsIn += packet.length;
     // only what comes inside UDP may have been moved by a NAT [RFC7296 2.23]
     if (opened.newest && remote.port !== 0) sa.remote = remote;
+    if (sa.waitsFor !== undefined) this.tables.heard(sa);
     const cause = this.receivePacket(now, sa, opened.payload, tos);
     if (cause !== undefined) this.drop(cause, sa.ue);
   }

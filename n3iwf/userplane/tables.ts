@@ -107,6 +107,11 @@ export interface SaState extends Pick<SaEnds, 'sender' | 'receiver'> {
   use: ChildUse;
   /** The session that it serves while there is one. */
   session: SessionState | undefined;
+  /**
+   * The one that sends in its place until the UE, which began the rekey, is known to hear this one: by a packet through
+   * it, or as the other is deleted [RFC7296 2.8].
+   */
+  waitsFor: SaState | undefined;
   /** Follows the peer's last authenticated packet. */
   remote: SocketAddress;
   /** Octets of the largest user packet that fits the path to the UE; infinite where no MTU is known. */
@@ -236,17 +241,22 @@ export class PlaneTables {
   /** Gives a Child SA other flows to carry. */
   useSa(sa: SaState, use: ChildUse): void {
     sa.use = use;
-    if (use.kind === 'signalling') sa.ue.signalling = sa;
-    else sa.session = sa.ue.sessions.get(use.pduSessionId);
-    if (sa.session !== undefined) bindFlows(sa.session);
+    if (use.kind === 'pduSession') sa.session = sa.ue.sessions.get(use.pduSessionId);
+    bind(sa);
+  }
+
+  /** The UE is known to hear a Child SA that waited: from now on it sends. */
+  heard(sa: SaState): void {
+    sa.waitsFor = undefined;
+    bind(sa);
   }
 
   removeSa(sa: SaState): void {
     this.byChild.delete(sa.child.id);
     if (this.bySpi.get(sa.child.spiIn) === sa) this.bySpi.delete(sa.child.spiIn);
     sa.ue.childSas.delete(sa);
-    if (sa.ue.signalling === sa) sa.ue.signalling = undefined;
-    if (sa.session !== undefined) bindFlows(sa.session);
+    for (const other of sa.ue.childSas) if (other.waitsFor === sa) other.waitsFor = sa.waitsFor;
+    bind(sa);
   }
 }
 
@@ -268,15 +278,24 @@ function setFlows(session: SessionState, qfis: readonly number[]): void {
   session.firstQfi = qfis[0] ?? 0;
 }
 
+/** Chooses anew what sends in the place of a Child SA that came, went or changed: NAS, or its session's flows. */
+function bind({ ue, session }: SaState): void {
+  ue.signalling = [...ue.childSas].findLast(
+    ({ use, waitsFor }) => use.kind === 'signalling' && waitsFor === undefined,
+  );
+  if (session !== undefined) bindFlows(session);
+}
+
 /**
  * Gives each flow its Child SA: the newest that names it, else the newest default one. Newer ones come last, so a
- * rekeyed SA takes over at once, and its forerunner does again should the new one vanish first [TS24502 7.5.2].
+ * rekeyed SA takes over as soon as it waits no more, and its forerunner does again should the new one vanish first
+ * [TS24502 7.5.2].
  */
 function bindFlows(session: SessionState): void {
   let fallback: SaState | undefined;
   const named: (SaState | undefined)[] = [];
   for (const sa of session.ue.childSas) {
-    if (sa.session !== session || sa.use.kind !== 'pduSession') continue;
+    if (sa.session !== session || sa.use.kind !== 'pduSession' || sa.waitsFor !== undefined) continue;
     for (const qfi of sa.use.qfis) named[qfi] = sa;
     if (sa.use.isDefault) fallback = sa;
   }

@@ -110,6 +110,67 @@ describe('two sessions with three flows each', () => {
   });
 });
 
+/** A datagram of the N3IWF that answers a CREATE_CHILD_SA request; with the marker of the NAT traversal port in front. */
+function isCreateChildSaResponse({ data, from }: { data: Uint8Array; from: { port: number } }): boolean {
+  const header = data.subarray(4);
+  const isIke = from.port === 4500 && data.subarray(0, 4).every((octet) => octet === 0);
+  return isIke && header[18] === 36 && ((header[19] ?? 0) & 0x20) !== 0;
+}
+
+describe('a UE that is slow to learn that its rekey was answered', () => {
+  it('[RFC7296 2.8] gets by the old SAs what is sent to it meanwhile: nothing is lost', async () => {
+    let swallowed = 0;
+    let isSlow = false;
+    const world = await withSessions('session', {
+      channel: (datagram) => {
+        if (!isSlow || !isCreateChildSaResponse(datagram)) return [datagram];
+        swallowed++;
+        return [];
+      },
+    });
+    const teids = sessionIds.map((id) => world.gateway.ues.ofId(1)?.sessions.get(id)?.dlTeid ?? 0);
+    let count = 0;
+    /** One packet down in every flow; the UE sends nothing. */
+    const down = async () => {
+      count++;
+      for (const [at, id] of sessionIds.entries()) {
+        const packet = encodeIp(
+          server,
+          world.ue.ue.sessions.addressOf(id) ?? server,
+          IP_PROTOCOL.UDP,
+          new Uint8Array(60),
+        );
+        for (const qfi of qfis)
+          world.gateway.receiveGtpu(
+            encodeGpdu(teids[at] ?? 0, { direction: 'downlink', qfi, rqi: false }, packet),
+            {
+              address: '192.0.2.2',
+              port: 2152,
+            },
+          );
+      }
+      await world.settle();
+      for (const [id, qfi] of everyFlow) expect(returned(world, id, qfi)).toHaveLength(count);
+    };
+    await down();
+    isSlow = true;
+    for (const id of [1, 2, undefined]) world.ue.ue.rekey(id);
+    for (let i = 0; i < 10; i++) {
+      await world.pass(500);
+      await down();
+    }
+    expect(swallowed).toBeGreaterThan(1);
+    expect(report(world)?.childSas.length).toBeGreaterThan(3);
+    isSlow = false;
+    for (let i = 0; i < 20; i++) {
+      await world.pass(3000);
+      await down();
+    }
+    expect(report(world)?.childSas).toHaveLength(3);
+    expect(report(world)?.drops).toEqual({});
+  });
+});
+
 describe('two sessions with three flows each, behind a NAT that changes', () => {
   it('a NAT that changes its mapping in the middle of a stream loses none, and no one else moves the UE', async () => {
     let port = 4500;

@@ -224,7 +224,7 @@ describe('user data', () => {
     node.plane.receiveEsp(0, forged, NODE, { address: '203.0.113.2', port: 2 });
     node.plane.receiveGtpu(0, encodeGpdu(0x601, down(5), empty), UPF);
     expect(node.esp[0]?.remote).toEqual(moved);
-    const next = ue.tunnel(userData([5, 9]), data.child.id);
+    const next = ue.tunnel(userData([5, 9]), data.child.id, { startedHere: true });
     node.plane.receiveGtpu(0, encodeGpdu(0x601, down(5), empty), UPF);
     expect(ue.open(next, node.esp[1] as never)).toBeDefined();
     expect(node.esp[1]?.remote).toEqual(moved);
@@ -232,11 +232,11 @@ describe('user data', () => {
 });
 
 describe('rekeying', () => {
-  it('the new SA sends at once, the old one is heard until it is removed', () => {
+  it('[RFC7296 2.8] that we began: the new SA sends at once, the old one is heard until it is removed', () => {
     const node = new Node();
     const { ue, data: old } = attached(node, 1);
     const up = (tunnel: Tunnel) => ue.sendInner(tunnel, UP, IP_PROTOCOL.GRE, encodeGre(5, Uint8Array.of(1)));
-    const fresh = ue.tunnel(userData([5, 9]), old.child.id);
+    const fresh = ue.tunnel(userData([5, 9]), old.child.id, { startedHere: true });
     up(old);
     up(fresh);
     expect(node.gtpu).toHaveLength(2);
@@ -252,6 +252,39 @@ describe('rekeying', () => {
     expect(ue.open(fresh, node.esp[1] as never)).toBeDefined();
   });
 
+  it('[RFC7296 2.8] that the UE began: the old SA sends until the UE is heard by the new one', () => {
+    const node = new Node();
+    const { ue, data: old } = attached(node, 1);
+    const fresh = ue.tunnel(userData([5, 9]), old.child.id);
+    const sentBy = (qfi: number, tunnels: readonly Tunnel[]) => {
+      node.plane.receiveGtpu(0, encodeGpdu(0x601, down(qfi), empty), UPF);
+      return tunnels.findIndex((tunnel) => ue.open(tunnel, node.esp.at(-1) as never) !== undefined);
+    };
+    ue.sendInner(old, UP, IP_PROTOCOL.GRE, encodeGre(5, Uint8Array.of(1)));
+    const forged = ue.seal(fresh, encodeIp(ue.inner, UP, IP_PROTOCOL.GRE, encodeGre(5, empty)));
+    forged[forged.length - 1] = (forged.at(-1) as number) ^ 1;
+    node.plane.receiveEsp(0, forged, NODE, ue.remote);
+    expect([5, 9, 11].map((qfi) => sentBy(qfi, [old, fresh]))).toEqual([0, 0, 0]);
+    ue.sendInner(fresh, UP, IP_PROTOCOL.GRE, encodeGre(5, Uint8Array.of(1)));
+    expect([5, 9, 11].map((qfi) => sentBy(qfi, [old, fresh]))).toEqual([1, 1, 1]);
+    expect(node.plane.report(1)?.sessions[0]?.flows[0]?.childSaId).toBe(fresh.child.id);
+  });
+
+  it('[RFC7296 2.8] that the UE began: the new SA sends when the old one is removed, whichever was rekeyed in between', () => {
+    const node = new Node();
+    const { ue, data: first } = attached(node, 1);
+    const second = ue.tunnel(userData([5, 9]), first.child.id);
+    const third = ue.tunnel(userData([5, 9]), second.child.id);
+    const sender = () => node.plane.report(1)?.sessions[0]?.flows.map(({ childSaId }) => childSaId);
+    expect(sender()).toEqual([first.child.id, first.child.id]);
+    node.plane.removeChildSa(second.child.id);
+    expect(sender()).toEqual([first.child.id, first.child.id]);
+    node.plane.removeChildSa(first.child.id);
+    expect(sender()).toEqual([third.child.id, third.child.id]);
+    node.plane.removeChildSa(third.child.id);
+    expect(sender()).toEqual([undefined, undefined]);
+  });
+
   it('[RFC7296 2.8.1] one that lost a collision is heard until it is removed, and no flow goes by it', () => {
     const node = new Node();
     const { ue, data: old } = attached(node, 1);
@@ -265,17 +298,38 @@ describe('rekeying', () => {
     expect(node.drops).toEqual([['unknownSpi', undefined]]);
   });
 
-  it('the NAS connection lives on in the new signalling SA', () => {
+  it('[RFC7296 2.8] the NAS connection lives on in the new signalling SA, as soon as the UE hears it', () => {
     const node = new Node();
     const { ue, signal } = attached(node, 1);
     const tunnels = [signal];
     const nas = new UeNas(ue, tunnels);
-    tunnels.push(ue.tunnel(signalling, signal.child.id));
+    const fresh = ue.tunnel(signalling, signal.child.id);
     node.plane.sendNas(0, 1, Uint8Array.of(0x2a));
     nas.run();
     expect(nas.text).toBe('2a');
+    tunnels.push(fresh);
     tunnels.shift();
     node.plane.removeChildSa(signal.child.id);
+    node.plane.sendNas(0, 1, Uint8Array.of(0x2b));
+    nas.run();
+    expect(nas.text).toBe('2a2b');
+  });
+});
+
+describe('several signalling SAs', () => {
+  it('NAS goes by the newest; should that vanish first, by the one before it', () => {
+    const node = new Node();
+    const { ue, signal } = attached(node, 1);
+    const tunnels = [signal];
+    const nas = new UeNas(ue, tunnels);
+    const fresh = ue.tunnel(signalling, signal.child.id, { startedHere: true });
+    tunnels.push(fresh);
+    const before = node.plane.report(1)?.childSas.map(({ packetsOut }) => packetsOut);
+    node.plane.sendNas(0, 1, Uint8Array.of(0x2a));
+    nas.run();
+    const after = node.plane.report(1)?.childSas.map(({ packetsOut }) => packetsOut);
+    expect(after?.at(-1)).toBeGreaterThan(before?.at(-1) ?? 0);
+    node.plane.removeChildSa(fresh.child.id);
     node.plane.sendNas(0, 1, Uint8Array.of(0x2b));
     nas.run();
     expect(nas.text).toBe('2a2b');
