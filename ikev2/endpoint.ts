@@ -3,6 +3,7 @@
  * Handles: `receive`, `tick`, the commands. Poll: `deadline`. Everything that has to happen is in the returned outputs.
  */
 
+import type { KeyAnswer } from './crypto/types.ts';
 import type {
   ChildSaRequest,
   EndpointConfig,
@@ -30,7 +31,7 @@ import { ResponderAuthentication } from './sa/tasks/auth-responder.ts';
 import { CreateChildTask, mayRekey, rekeyChildTask } from './sa/tasks/create-child.ts';
 import { requestFresh } from './sa/tasks/fresh-ppk.ts';
 import { deleteChildTask, deleteIkeTask, informTask, livenessTask } from './sa/tasks/informational.ts';
-import { type AcceptedInit, admitInit, answerInit, InitTask } from './sa/tasks/init.ts';
+import { type AcceptedInit, admitInit, answerInit, answerKe, InitTask } from './sa/tasks/init.ts';
 import { InitiatorIntermediate, ResponderIntermediate } from './sa/tasks/intermediate.ts';
 import { changeAddress } from './sa/tasks/mobike.ts';
 import { redirectAtOnce, redirectTask } from './sa/tasks/redirect.ts';
@@ -45,6 +46,12 @@ import { EXCHANGE, NOTIFY } from './wire/registry.ts';
 import type { DecodedMessage, IkeHeader, Notify, NotifyPayload, SocketAddress } from './wire/types.ts';
 
 const NON_ESP_MARKER = 4;
+const MAJOR_VERSION = 2;
+/**
+ * Octets of a first request, which is kept until the set-up is over. RFC 7296 section 2 wants 3000 at least; ML-KEM-1024
+ * with a cookie and many proposals stays below.
+ */
+const MOST_INIT = 4_096;
 
 /** See the head of this file. Commands for an SA that is unknown, closed or did not ask are void. */
 export class IkeEndpoint {
@@ -53,7 +60,7 @@ export class IkeEndpoint {
   private readonly byInit = new Map<string, IkeSa>();
   private readonly initKeys = new Map<IkeSaId, string>();
   private readonly strayAnswers = new RateLimit(10, 1_000);
-  /** Refusals of first requests, and demands for cookies, whose senders nobody knows. */
+  /** Refusals of first requests, whose senders nobody knows. */
   private readonly refusals = new RateLimit(1_000, 1_000);
   private lastId = 0;
 
@@ -78,7 +85,9 @@ export class IkeEndpoint {
     if (octets === undefined) return [];
     const header = decodeHeader(octets);
     if (!header.ok) return this.mark(rejected(header.error.message, remote));
-    if (header.value.majorVersion > 2) {
+    if (header.value.majorVersion < MAJOR_VERSION)
+      return this.mark(rejected('IKE of an older version', remote));
+    if (header.value.majorVersion > MAJOR_VERSION) {
       return this.mark(this.answerStray(now, header.value, NOTIFY.INVALID_MAJOR_VERSION, local, remote));
     }
     const message = decodeMessage(octets);
@@ -305,6 +314,7 @@ export class IkeEndpoint {
     local: SocketAddress,
     remote: SocketAddress,
   ): Output[] {
+    if (datagram.length > MOST_INIT) return rejected('a first request of too many octets', remote);
     const key = `${remote.address}|${remote.port}|${fingerprint(datagram)}`;
     const known = this.byInit.get(key);
     if (known !== undefined)
@@ -312,21 +322,25 @@ export class IkeEndpoint {
     const { spiInitiator } = message.header;
     const verdict = this.node.gate.judge(now, spiInitiator, message.payloads, remote);
     if (verdict.kind === 'drop') return rejected('too many half-open IKE SAs', remote);
-    if (verdict.kind === 'cookie') {
-      return this.refuseInit(now, message.header, notify(NOTIFY.COOKIE, verdict.cookie), local, remote);
-    }
+    // Not at a bounded rate: the flood would use it up, and honest initiators would be shut out with it.
+    if (verdict.kind === 'cookie')
+      return this.answerClear(message.header, [notify(NOTIFY.COOKIE, verdict.cookie)], local, remote);
     const elsewhere = redirectAtOnce(this.node, message.payloads, remote);
     if (elsewhere !== undefined) return this.refuseInit(now, message.header, elsewhere, local, remote);
     let accepted: AcceptedInit;
+    let spiResponder: Uint8Array;
+    let half: KeyAnswer;
     try {
       accepted = admitInit(this.node, message.payloads);
+      spiResponder = this.node.newIkeSpi();
+      half = answerKe(this.node, accepted);
     } catch (error) {
       if (!(error instanceof IkeError)) throw error;
       const refusal = notify(error.notifyType, error.notifyData);
       const answer = this.refuseInit(now, message.header, refusal, local, remote);
       return [...answer, ...rejected(error.message, remote)];
     }
-    const channel = new Channel(false, Uint8Array.from(spiInitiator), this.node.newIkeSpi());
+    const channel = new Channel(false, Uint8Array.from(spiInitiator), spiResponder);
     const exchanges = new Exchanges();
     const sa = new IkeSa(this.node, ++this.lastId, channel, { local, remote }, exchanges);
     this.add(sa);
@@ -335,7 +349,7 @@ export class IkeEndpoint {
     this.initKeys.set(sa.id, key);
     const begin = () => {
       sa.timers.set('halfOpen', now + this.node.timers.halfOpen);
-      const init = answerInit(sa, datagram, message.payloads, accepted);
+      const init = answerInit(sa, datagram, message.payloads, accepted, half);
       exchanges.between = new ResponderIntermediate(sa, init);
       exchanges.responder = new ResponderAuthentication(init);
     };
@@ -362,6 +376,7 @@ export class IkeEndpoint {
   private remove(sa: IkeSa): void {
     this.node.sas.delete(sa.id);
     this.node.byLocalSpi.delete(spiKey(sa.channel.localSpi));
+    this.node.gate.leave(sa.id);
     sa.beside.clear();
     const key = this.initKeys.get(sa.id);
     if (key !== undefined) this.byInit.delete(key);

@@ -71,7 +71,7 @@ export function chooseEsp(
   withKe: boolean,
 ): Chosen<EspSuite> | undefined {
   for (const config of configs) {
-    for (const proposal of offered.filter(({ protocol }) => protocol === PROTOCOL.ESP)) {
+    for (const proposal of offered.filter(isReceivable)) {
       const peers = withKe
         ? proposal.transforms
         : proposal.transforms.filter(({ type }) => type !== TRANSFORM.KE && !isAdditional(type));
@@ -81,6 +81,11 @@ export function chooseEsp(
     }
   }
   return undefined;
+}
+
+/** Under SPIs 0 to 255 nothing can be sent; in UDP an SPI of 0 would be read as IKE. [RFC4303 2.1] */
+function isReceivable({ protocol, spi: [a = 0, b = 0, c = 0, ...last] }: Proposal): boolean {
+  return protocol === PROTOCOL.ESP && last.length === 1 && (a | b | c) !== 0;
 }
 
 /** The suite of an answer to {@link offerIke}; undefined if it is not one of our proposals with single choices. */

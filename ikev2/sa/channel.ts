@@ -129,6 +129,11 @@ export class Channel {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
+  /** Octets of incomplete messages. */
+  get heldFragments(): number {
+    return (this.requests?.held ?? 0) + (this.responses?.held ?? 0);
+  }
+
   /** Gives up what is incomplete at `now`. */
   dropIncomplete(now: number): void {
     for (const each of [this.requests, this.responses]) {

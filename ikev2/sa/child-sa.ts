@@ -4,10 +4,11 @@ import type { Keymat } from '../crypto/keymat.ts';
 import { describeEspSuite } from '../crypto/suites.ts';
 import type { EspSuite } from '../crypto/types.ts';
 import type { ChildSa, PpkIdentity } from '../output.ts';
-import { EXCHANGE, PROTOCOL } from '../wire/registry.ts';
+import { IkeError } from '../wire/errors.ts';
+import { EXCHANGE, NOTIFY, PROTOCOL } from '../wire/registry.ts';
 import type { Notify, TrafficSelector } from '../wire/types.ts';
 import type { IkeSa } from './ike-sa.ts';
-import { type ChildLife, dueOf, startChildLife } from './lifetimes.ts';
+import { armLifetimes, type ChildLife, dueOf, startChildLife } from './lifetimes.ts';
 import { fromUint32 } from './node.ts';
 import type { Task } from './task.ts';
 import type { NamedPpk } from './tasks/ppk-candidates.ts';
@@ -32,6 +33,21 @@ export interface ChildRecord {
 export interface Replacement {
   readonly by: ChildRecord;
   readonly nonce: Uint8Array;
+  /** The peer's Delete of the old one is due until then. */
+  readonly deleteBy: number;
+}
+
+/** The peer is to delete `old`, which `by` replaces; if it does not, we do after a while. [RFC7296 2.8] */
+export function noteReplaced(sa: IkeSa, old: ChildRecord, by: ChildRecord, nonce: Uint8Array): void {
+  old.replaced = { by, nonce, deleteBy: sa.now + sa.node.timers.retired };
+  armLifetimes(sa);
+}
+
+/** The answer to a rekey of what is not there names the SPI of REKEY_SA, which is the peer's own. [RFC7296 3.10.1] */
+export function childSaNotFound(spi: Uint8Array): IkeError {
+  const subject = { protocol: PROTOCOL.ESP, spi: Uint8Array.from(spi) };
+  const type = NOTIFY.CHILD_SA_NOT_FOUND;
+  return new IkeError('REKEY_SA names no Child SA', type, new Uint8Array(0), subject);
 }
 
 /** A negotiated Child SA about to be keyed. */

@@ -3,6 +3,7 @@
 import { IkeError } from '../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../wire/registry.ts';
 import type { Payload } from '../wire/types.ts';
+import { leaveBudget } from './fragments.ts';
 import type { IkeSa, RequestHandler } from './ike-sa.ts';
 import { find } from './payloads.ts';
 import type { Opened } from './reassembly.ts';
@@ -25,7 +26,9 @@ export class Exchanges implements RequestHandler {
   between: ResponderIntermediate | undefined;
 
   onSetUpEnded(sa: IkeSa): void {
-    sa.node.gate.leave(sa.id);
+    // One that failed counts for as long as it lingers, or whoever makes set-ups fail could have any number of them.
+    if (sa.established) sa.node.gate.leave(sa.id);
+    leaveBudget(sa);
     this.responder?.wipe();
     this.initiator?.wipe(sa);
     this.intermediate?.wipe();

@@ -17,8 +17,12 @@ export function collectFragment(
     sa.reject('fragments were not agreed on', remote);
     return undefined;
   }
+  if (!sa.established && !sa.node.fragments.allows(datagram.length)) {
+    sa.reject('too many messages of strangers are incomplete', remote);
+    return undefined;
+  }
   const opened = sa.channel.collect(sa.now, datagram, message);
-  armReassembly(sa);
+  noteHeld(sa);
   // [RFC7383 2.5.2] the peer may know that the path is narrow: the first of several fragments is as long as it dares.
   if (opened !== undefined) narrow(sa, Math.max(opened.datagram.length, leastRoom(remote.address)));
   return opened;
@@ -49,10 +53,16 @@ export function answerDivided(
 /** Gives up messages that never came to an end. */
 export function dropIncomplete(sa: IkeSa): void {
   sa.channel.dropIncomplete(sa.now);
-  armReassembly(sa);
+  noteHeld(sa);
 }
 
-function armReassembly(sa: IkeSa): void {
+/** The SA is closed, or its peer has proved who it is: what it sends in fragments no longer counts for strangers. */
+export function leaveBudget(sa: IkeSa): void {
+  sa.node.fragments.set(sa.id, 0);
+}
+
+function noteHeld(sa: IkeSa): void {
+  if (!sa.established) sa.node.fragments.set(sa.id, sa.channel.heldFragments);
   const at = sa.channel.reassemblyDeadline;
   if (at === undefined) sa.timers.clear('reassembly');
   else sa.timers.set('reassembly', at);

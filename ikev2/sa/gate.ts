@@ -75,14 +75,14 @@ export class Gate {
     return this.halfOpen >= most || fromSource >= mostPerSource ? DROP : ADMIT;
   }
 
-  /** An admitted SA counts until its set-up is over. */
+  /** An admitted SA counts until it is established, or forgotten. */
   enter(id: IkeSaId, remote: SocketAddress): void {
     const key = sourceKey(remote);
     this.sourceOf.set(id, key);
     this.sources.set(key, (this.sources.get(key) ?? 0) + 1);
   }
 
-  /** The set-up is over, one way or the other; void for an SA that never entered. */
+  /** It is, one way or the other; void for an SA that never entered. */
   leave(id: IkeSaId): void {
     const key = this.sourceOf.get(id);
     if (key === undefined) return;

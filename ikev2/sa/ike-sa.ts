@@ -93,6 +93,8 @@ export class IkeSa {
   supersedes: number | undefined;
   /** The way that the request came which is being answered. */
   asked: Path;
+  /** Its exchange type. */
+  private askedExchange: number = EXCHANGE.IKE_SA_INIT;
   /** The initiator follows a REDIRECT. [RFC5685 3] */
   redirectable = false;
   /** Both sides know MOBIKE. [RFC4555 3.1] */
@@ -218,7 +220,9 @@ export class IkeSa {
   /** Answers the request that is open; gives the first datagram, which is the whole of IKE_SA_INIT. */
   respond(exchange: number, payloads: readonly Payload[]): Uint8Array | undefined {
     const { window } = this.channel;
-    const answer = this.seal(exchange, true, window.openRequest ?? 0, payloads);
+    const { openRequest } = window;
+    if (openRequest === undefined) throw new Error('an answer without a request');
+    const answer = this.seal(exchange, true, openRequest, payloads);
     window.respond(answer);
     // [RFC7296 2.11] an answer goes where the request came from.
     this.transmit(answer.datagrams, this.asked.local, this.asked.remote);
@@ -344,7 +348,7 @@ export class IkeSa {
   /** Ends an SA that is not established; a peer whose request is open is told so. */
   abort(reason: string, cause: CloseCause = 'local'): void {
     if (this.channel.window.openRequest !== undefined && this.state !== 'closed') {
-      this.respond(EXCHANGE.IKE_AUTH, [notify(NOTIFY.AUTHENTICATION_FAILED)]);
+      this.respond(this.askedExchange, [notify(NOTIFY.AUTHENTICATION_FAILED)]);
     }
     this.close(cause, reason);
   }
@@ -379,6 +383,7 @@ export class IkeSa {
     const opened = this.open(datagram, message, remote);
     if (opened === undefined) return;
     window.accept(opened.datagram);
+    this.askedExchange = exchange;
     heard(this, { local, remote });
     this.guarded(exchange, true, () => {
       this.handler.onRequest(this, exchange, readContents(opened, exchange, 'request'), opened);
@@ -412,11 +417,19 @@ export class IkeSa {
     if (opened === undefined) return;
     this.lastHeard = this.now;
     this.requests.finish();
-    this.guarded(exchange, false, () => {
-      task.process(this, readContents(opened, exchange, 'response'), opened);
-    });
+    this.guarded(exchange, false, () => task.process(this, this.readAnswer(task, opened), opened));
     this.deletedEarly.clear();
     this.requests.startNext();
+  }
+
+  /** What an answer says. One that cannot be read ends its task, which may hold secrets and an SPI. */
+  private readAnswer(task: Task, opened: Opened): readonly Payload[] {
+    try {
+      return readContents(opened, task.exchange, 'response');
+    } catch (error) {
+      task.abandon?.(this, 'its answer cannot be read');
+      throw error;
+    }
   }
 
   /** What stands inside; of fragments only once all are there. */
@@ -427,14 +440,18 @@ export class IkeSa {
     return opened;
   }
 
-  /** The prescribed answer to a request that breaks the rules. A syntax error ends the SA. [RFC7296 2.21.3] */
+  /**
+   * The prescribed answer to a request that breaks the rules. A syntax error ends the SA. [RFC7296 2.21.3] So does an
+   * answer with a critical payload that we do not know: it has taken effect at the peer, and not here. [RFC7296 2.5]
+   */
   private refuse(exchange: number, answering: boolean, error: IkeError): void {
     if (answering && this.channel.window.openRequest !== undefined) {
-      this.respond(exchange, [notify(error.notifyType, error.notifyData)]);
+      this.respond(exchange, [{ ...notify(error.notifyType, error.notifyData), ...error.subject }]);
     }
     if (!answering && exchange === EXCHANGE.IKE_AUTH) this.requests.reportFailure();
     const setUp = exchange === EXCHANGE.IKE_AUTH || exchange === EXCHANGE.IKE_INTERMEDIATE;
-    const fatal = error.notifyType === NOTIFY.INVALID_SYNTAX || setUp;
+    const unread = !answering && error.notifyType === NOTIFY.UNSUPPORTED_CRITICAL_PAYLOAD;
+    const fatal = error.notifyType === NOTIFY.INVALID_SYNTAX || setUp || unread;
     if (fatal) {
       const cause = error.notifyType === NOTIFY.AUTHENTICATION_FAILED ? 'authentication' : 'protocol';
       this.close(cause, error.message, error.notifyType);

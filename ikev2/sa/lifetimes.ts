@@ -97,7 +97,8 @@ export function armLifetimes(sa: IkeSa): void {
     authenticationEnds,
     reauthenticateAt,
   );
-  for (const { life } of sa.children.values()) {
+  for (const { life, replaced } of sa.children.values()) {
+    earliest = Math.min(earliest, replaced?.deleteBy ?? NEVER);
     if (life !== undefined) earliest = Math.min(earliest, life.rekeyAt, life.expireAt);
   }
   if (earliest === NEVER) sa.timers.clear('lifetime');

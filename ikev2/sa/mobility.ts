@@ -22,9 +22,18 @@ export function heard(sa: IkeSa, path: Path): void {
   sa.lastHeard = sa.now;
   sa.asked = path;
   if (samePath(sa, path)) return;
-  if (sa.established && (sa.mobike || !sa.nat.remote)) return;
+  if (sa.established && (sa.mobike || !sa.nat.remote || mayBeLed(sa, path))) return;
   move(sa, path);
   reportPath(sa);
+}
+
+/**
+ * Behind a NAT of our own we cannot tell a peer that moved from one whose packet somebody else has sent on, with a single
+ * packet, from elsewhere: another port of the same address is all that is followed. [RFC7296 2.23]
+ */
+function mayBeLed({ nat, node, remote }: IkeSa, path: Path): boolean {
+  const isBehindNat = nat.local && node.config.forceUdpEncapsulation !== true;
+  return isBehindNat && path.remote.address !== remote.address;
 }
 
 /** What we send from now on goes this way; the owner is told by {@link reportPath}. */

@@ -7,7 +7,11 @@ import type { Result } from '../wire/cursor.ts';
 import { spiKey } from './channel.ts';
 import { DEFAULT_HALF_OPEN, Gate } from './gate.ts';
 import type { IkeSa } from './ike-sa.ts';
+import { FragmentBudget } from './reassembly.ts';
 import { Agenda } from './timers.ts';
+
+/** ESP SPIs up to this one are no SA's. [RFC4303 2.1] */
+export const LAST_RESERVED_SPI = 255;
 
 /** Configuration, ports and the registries that keep SPIs unique. */
 export class Node {
@@ -24,6 +28,8 @@ export class Node {
   readonly agenda = new Agenda<IkeSa>((sa) => sa.timers.deadline());
   /** Decides who may open an IKE SA. */
   readonly gate: Gate;
+  /** Bounds what strangers make us keep. */
+  readonly fragments = new FragmentBudget();
   private readonly espSpis = new Set<number>();
   private lastChildSaId = 0;
 
@@ -74,7 +80,7 @@ export class Node {
   reserveEspSpi(): number {
     for (;;) {
       const spi = toUint32(this.random(4));
-      if (spi < 256 || this.espSpis.has(spi)) continue;
+      if (spi <= LAST_RESERVED_SPI || this.espSpis.has(spi)) continue;
       this.espSpis.add(spi);
       return spi;
     }

@@ -1,12 +1,15 @@
 /** Questions to the owner for post-quantum preshared keys; several may be open, each for an exchange of its own. */
 
 import type { PpkIdentity, PpkPurpose, Role } from '../output.ts';
+import type { Channel } from './channel.ts';
 import type { IkeSa } from './ike-sa.ts';
 import type { PpkAnswer } from './waiting.ts';
 
 type Resume = (ppks: readonly PpkAnswer[]) => void;
 
 interface Question {
+  /** On which the exchange is, where the peer began it. */
+  readonly channel: Channel;
   readonly exchange: number;
   readonly role: Role;
   readonly resume: Resume;
@@ -37,7 +40,7 @@ export class PpkRequests {
   ): void {
     const role = identity === undefined ? 'initiator' : 'responder';
     const request = ++this.last;
-    this.open.set(request, { exchange, role, resume, cancel });
+    this.open.set(request, { channel: this.sa.channel, exchange, role, resume, cancel });
     const more = {
       ...(identity === undefined ? {} : { identity }),
       ...(purpose === undefined ? {} : { purpose }),
@@ -51,8 +54,10 @@ export class PpkRequests {
     const question = number === undefined ? undefined : this.open.get(number);
     if (number === undefined || question === undefined) return;
     this.open.delete(number);
-    const { exchange, role, resume } = question;
-    this.sa.guarded(exchange, role === 'responder', () => resume(ppks));
+    const { channel, exchange, role, resume, cancel } = question;
+    // The owner took its time: what the peer asked went with the IKE SA that was replaced meanwhile.
+    if (role === 'responder' && channel !== this.sa.channel) cancel?.();
+    else this.sa.guarded(exchange, role === 'responder', () => resume(ppks));
   }
 
   /** Nothing is awaited any more. */

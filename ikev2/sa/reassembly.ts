@@ -6,6 +6,30 @@ export const MOST_OCTETS = 32_768;
 /** A message that is not complete after so long never will be, in ms. */
 export const PATIENCE = 30_000;
 
+/** Octets of incomplete messages of all peers together that have not proved who they are. */
+const MOST_UNPROVEN_OCTETS = 16_777_216;
+
+/**
+ * What incomplete messages hold in memory, over all IKE SAs that are not established: to send fragments takes no more
+ * than an IKE_SA_INIT, so without a bound for all together nothing would be bounded.
+ */
+export class FragmentBudget {
+  private readonly held = new Map<number, number>();
+  private total = 0;
+
+  /** Whether so many octets more may be kept. */
+  allows(octets: number): boolean {
+    return this.total + octets <= MOST_UNPROVEN_OCTETS;
+  }
+
+  /** An IKE SA holds so many now; 0 for one that is closed, and for one that is established. */
+  set(ikeSaId: number, octets: number): void {
+    this.total += octets - (this.held.get(ikeSaId) ?? 0);
+    if (octets === 0) this.held.delete(ikeSaId);
+    else this.held.set(ikeSaId, octets);
+  }
+}
+
 /** What was inside SK, or inside all SKF of a message. */
 export interface Opened {
   /** Type of the first payload inside. */
@@ -41,6 +65,12 @@ export class Reassembly {
   /** When the incomplete message is given up, undefined without one. */
   get deadline(): number | undefined {
     return this.partial === undefined ? undefined : this.partial.since + PATIENCE;
+  }
+
+  /** Octets that are kept: what is inside, and the first datagram. */
+  get held(): number {
+    const { octets = 0, first } = this.partial ?? {};
+    return octets + (first?.datagram.length ?? 0);
   }
 
   /**

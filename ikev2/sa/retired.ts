@@ -66,9 +66,13 @@ export class SideChannels {
     return this.challenger;
   }
 
-  /** Keeps what the peer's rekey made until ours is answered; `nonce` is the lower one of the peer's exchange. */
+  /**
+   * Keeps what the peer's rekey made until ours is answered; `nonce` is the lower one of the peer's exchange. A peer that
+   * rekeys once more meanwhile has no use for what its first rekey made.
+   */
   challenge(channel: Channel, nonce: Uint8Array): void {
-    this.settle();
+    const former = this.settle();
+    if (former !== undefined) this.forget(former.channel);
     this.challenger = { channel, nonce, deleted: false };
     this.sa.node.byLocalSpi.set(spiKey(channel.localSpi), this.sa);
   }

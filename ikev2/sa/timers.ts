@@ -26,7 +26,9 @@ export class TimerTable {
     this.announce = announce;
   }
 
+  /** Due at `at`. Set to the same time again it announces nothing, as announcements are kept until their time. */
   set(name: TimerName, at: number): void {
+    if (this.due.get(name) === at) return;
     this.due.set(name, at);
     this.announce(at);
   }

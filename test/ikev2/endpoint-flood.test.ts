@@ -75,6 +75,7 @@ describe('limits of half-open SAs', () => {
     expect([...pair.node.ikeSas()]).toHaveLength(50);
     pair.take('node', pair.node.tick(40_000));
     pair.now = 80_000;
+    pair.take('node', pair.node.tick(80_000));
     pair.attach();
     expect(pair.events('ue', 'childSaEstablished')).toHaveLength(1);
   });

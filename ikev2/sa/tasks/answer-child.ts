@@ -6,8 +6,15 @@ import type { EspSuite, KeyAnswer } from '../../crypto/types.ts';
 import type { Admission, AuthorizeAnswer, PpkIdentity } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../../wire/registry.ts';
-import type { Payload, Proposal } from '../../wire/types.ts';
-import { type ChildRecord, childByPeerSpi, establishChild } from '../child-sa.ts';
+import type { Payload, Proposal, TrafficSelector } from '../../wire/types.ts';
+import {
+  type ChildRecord,
+  childByPeerSpi,
+  childSaNotFound,
+  establishChild,
+  isNarrowed,
+  noteReplaced,
+} from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { fromUint32, toUint32 } from '../node.ts';
 import { lowestNonce } from '../nonces.ts';
@@ -19,6 +26,8 @@ import type { NamedPpk } from './ppk-candidates.ts';
 
 const NONCE_LENGTH = 32;
 const NO_OCTETS = new Uint8Array(0);
+/** Child SAs that the peer has replaced and not deleted; beyond it a rekey is put off. */
+const MOST_REPLACED = 32;
 
 /** A request that is admitted: what is left is our half of the keys. */
 interface Admitted {
@@ -64,7 +73,7 @@ export function answerCreateChild(sa: IkeSa, payloads: readonly Payload[], ppk?:
 function admitRequest(sa: IkeSa, payloads: readonly Payload[], ppk: NamedPpk | undefined): Admitted {
   const offered = find(payloads, 'SA')?.proposals ?? [];
   const old = rekeyedChild(sa, payloads);
-  const admission = old === undefined ? admit(sa, payloads) : rekeyAdmission(old);
+  const admission = old === undefined ? admit(sa, payloads) : rekeyAdmission(old, payloads);
   if ('refuse' in admission) throw new IkeError('the Child SA is not admitted', admission.refuse);
   // An SA that we started has its own proposals, for what either side begins on it.
   const chosen = chooseEsp(sa.profile?.childProposals ?? sa.node.config.childProposals, offered, true);
@@ -85,7 +94,7 @@ function respond(sa: IkeSa, admitted: Admitted, half: OwnHalf | undefined): void
   const nonce = lowestNonce(nonceInitiator, nonceResponder);
   const complete = (further: readonly Uint8Array[], key: PpkIdentity | undefined) => {
     const made = establish(sa, admitted, { half, spiIn, nonceResponder, further, key });
-    if (old !== undefined) old.replaced = { by: made, nonce };
+    if (old !== undefined) noteReplaced(sa, old, made, nonce);
   };
   const abandon = () => {
     sa.node.releaseEspSpi(spiIn);
@@ -144,14 +153,15 @@ function rekeyedChild(sa: IkeSa, payloads: readonly Payload[]): ChildRecord | un
   const named = findNotify(payloads, NOTIFY.REKEY_SA);
   if (named === undefined) return undefined;
   const child = childByPeerSpi(sa, toUint32(named.spi));
-  if (child === undefined) throw new IkeError('REKEY_SA names no Child SA', NOTIFY.CHILD_SA_NOT_FOUND);
+  if (child === undefined) throw childSaNotFound(named.spi);
   // [RFC7296 2.25.1] one that we rekey, too, is rekeyed as usual, and the nonces decide later.
   const replacement = child.replaced?.by;
   const leaving = replacement !== undefined && sa.children.has(replacement.id);
+  const piled = [...sa.children.values()].filter(({ replaced }) => replaced !== undefined).length;
   const { current } = sa.requests;
   // [RFC9370 2.2.4] unless our CREATE_CHILD_SA is through and keys are being exchanged.
   const ahead = current instanceof CreateChildTask && current.isRekeying(child);
-  if (child.busy === 'deleting' || leaving || ahead)
+  if (child.busy === 'deleting' || leaving || ahead || piled >= MOST_REPLACED)
     throw new IkeError('the Child SA is going', NOTIFY.TEMPORARY_FAILURE);
   return child;
 }
@@ -168,12 +178,23 @@ function admit(sa: IkeSa, payloads: readonly Payload[]): AuthorizeAnswer {
   });
 }
 
-/** [RFC7296 2.8] a rekeyed Child SA keeps its traffic selectors. */
-function rekeyAdmission(old: ChildRecord): Admission {
-  return {
-    trafficSelectorsInitiator: old.trafficSelectorsRemote,
-    trafficSelectorsResponder: old.trafficSelectorsLocal,
-  };
+/** [RFC7296 2.8] a rekeyed Child SA keeps its traffic selectors, or what of them the peer still asks for. [RFC7296 2.9] */
+function rekeyAdmission(old: ChildRecord, payloads: readonly Payload[]): AuthorizeAnswer {
+  const trafficSelectorsInitiator = common(old.trafficSelectorsRemote, find(payloads, 'TSi')?.selectors);
+  const trafficSelectorsResponder = common(old.trafficSelectorsLocal, find(payloads, 'TSr')?.selectors);
+  if (trafficSelectorsInitiator === undefined || trafficSelectorsResponder === undefined) {
+    return { refuse: NOTIFY.TS_UNACCEPTABLE };
+  }
+  return { trafficSelectorsInitiator, trafficSelectorsResponder };
+}
+
+/** Whichever lies within the other; an answer is never wider than the request. */
+function common(
+  had: readonly TrafficSelector[],
+  asked: readonly TrafficSelector[] = [],
+): readonly TrafficSelector[] | undefined {
+  if (isNarrowed(had, asked)) return had;
+  return isNarrowed(asked, had) ? asked : undefined;
 }
 
 /** The peer's half of a PFS key exchange; INVALID_KE_PAYLOAD when the peer guessed another group than we want. */

@@ -6,6 +6,7 @@ import type { PpkIdentity } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../../wire/registry.ts';
 import type { Payload } from '../../wire/types.ts';
+import { isZero } from '../channel.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { lowestNonce } from '../nonces.ts';
 import { find } from '../payloads.ts';
@@ -28,7 +29,7 @@ export function answerRekeyIke(sa: IkeSa, payloads: readonly Payload[], ppk?: Na
     find(payloads, 'SA')?.proposals ?? [],
   );
   const spiInitiator = Uint8Array.from(chosen?.proposal.spi ?? NO_OCTETS);
-  if (chosen === undefined || spiInitiator.length !== 8) {
+  if (chosen === undefined || spiInitiator.length !== 8 || isZero(spiInitiator)) {
     throw new IkeError('no common IKE proposal', NOTIFY.NO_PROPOSAL_CHOSEN);
   }
   const { suite, proposal } = chosen;

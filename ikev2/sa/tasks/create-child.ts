@@ -10,11 +10,12 @@ import {
   disownTask,
   establishChild,
   isNarrowed,
+  noteReplaced,
   type Replacement,
   reportChildFailure,
 } from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
-import { fromUint32, toUint32 } from '../node.ts';
+import { fromUint32, LAST_RESERVED_SPI, toUint32 } from '../node.ts';
 import { isLower, lowestNonce } from '../nonces.ts';
 import { asPayloads, find, findAll, findError } from '../payloads.ts';
 import { type FreshTask, PpkOffer } from './fresh-ppk.ts';
@@ -131,7 +132,7 @@ export class CreateChildTask implements FreshTask {
     const narrowed =
       isNarrowed(trafficSelectorsLocal, this.request.trafficSelectorsLocal) &&
       isNarrowed(trafficSelectorsRemote, this.request.trafficSelectorsRemote);
-    if (suite === undefined || spiOut === 0 || nonceResponder.length < 16 || !narrowed) {
+    if (suite === undefined || spiOut <= LAST_RESERVED_SPI || nonceResponder.length < 16 || !narrowed) {
       return new Error('the peer’s answer fits nothing that we asked for');
     }
     const breach = this.rounds.open(suite, payloads);
@@ -189,7 +190,7 @@ export class CreateChildTask implements FreshTask {
     const loser = redundant ? made : rekeyed;
     const { replaced } = rekeyed;
     if (redundant) made.replaced = replaced;
-    else if (replaced !== undefined) replaced.by.replaced = { by: made, nonce: this.nonce };
+    else if (replaced !== undefined) noteReplaced(sa, replaced.by, made, this.nonce);
     // [RFC7296 2.8] make before break: whoever made the one that stays deletes the old one.
     sa.request(deleteChildTask(loser, 'rekeyed'), true);
   }
@@ -213,7 +214,8 @@ export class CreateChildTask implements FreshTask {
     }
     this.fail(sa, 'the peer refused the Child SA', notifyType);
     const { rekeyed } = this;
-    // [RFC7296 2.25] the peer has lost it, so it is of no use to us; unless its own rekey of it had just ended.
+    // [RFC7296 2.25] the peer has lost it, so it is of no use to us; unless its own rekey of it had just ended. Not silently,
+    // as the standard would have it: the answer by which the peer learns of it may still be on its way.
     if (notifyType === NOTIFY.CHILD_SA_NOT_FOUND && rekeyed !== undefined && rekeyed.replaced === undefined) {
       sa.request(deleteChildTask(rekeyed, 'the peer does not know it'), true);
     }

@@ -6,7 +6,9 @@ import type { PpkIdentity } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../../wire/registry.ts';
 import type { Payload } from '../../wire/types.ts';
+import { childSaNotFound } from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
+import { fromUint32 } from '../node.ts';
 import { find, findNotify } from '../payloads.ts';
 import type { Series } from '../series.ts';
 import { answerKey } from './key-answer.ts';
@@ -72,7 +74,7 @@ function checkReplaced(sa: IkeSa, { agreement: { replaces } }: Series): void {
   if (sa.state === 'deleting') throw new IkeError('the IKE SA is being deleted', NOTIFY.TEMPORARY_FAILURE);
   if (replaces === undefined || replaces === 'ike') return;
   if (sa.children.get(replaces.id) !== replaces) {
-    throw new IkeError('the rekeyed Child SA is gone', NOTIFY.CHILD_SA_NOT_FOUND);
+    throw childSaNotFound(fromUint32(replaces.spiOut));
   }
   if (replaces.busy === 'deleting') throw new IkeError('the Child SA is going', NOTIFY.TEMPORARY_FAILURE);
 }

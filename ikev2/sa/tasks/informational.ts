@@ -13,6 +13,9 @@ import { answerMobility, followUpdate, mappingQuestion, noteMapping } from './mo
 import { noteRedirect } from './redirect.ts';
 import { adoptRival } from './take-over.ts';
 
+/** A peer of one request at a time makes no more Child SAs that we do not know of yet. */
+const MOST_DELETED_EARLY = 64;
+
 /** Answers a request of the peer: an empty one by an empty one. */
 export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): void {
   const deletes = findAll(payloads, 'Delete');
@@ -26,6 +29,11 @@ export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): vo
   if (failed !== undefined) {
     sa.respond(EXCHANGE.INFORMATIONAL, []);
     sa.close('authentication', 'the peer does not accept our authentication', failed.notifyType);
+    return;
+  }
+  if (!sa.established) {
+    // [RFC7296 1.4] nothing else has a meaning before both sides have proved who they are.
+    sa.respond(EXCHANGE.INFORMATIONAL, []);
     return;
   }
   noteAuthenticationLimit(sa, payloads);
@@ -47,7 +55,7 @@ export function answerInformational(sa: IkeSa, payloads: readonly Payload[]): vo
     const child = childByPeerSpi(sa, spi);
     if (child !== undefined) dropped.push(child);
     // The Delete overtook the answer that would have told us of this SPI.
-    else if (sa.busy) sa.deletedEarly.add(spi);
+    else if (sa.busy && sa.deletedEarly.size < MOST_DELETED_EARLY) sa.deletedEarly.add(spi);
   }
   // [RFC7296 1.4.1] a Child SA that both delete at once is not named again in the answer.
   const named = dropped.filter(({ busy }) => busy !== 'deleting').map(({ spiIn }) => fromUint32(spiIn));

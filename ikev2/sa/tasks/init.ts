@@ -11,7 +11,7 @@ import {
 } from '../../crypto/proposals.ts';
 import { OFFERED_SIGNATURE_HASHES, parseSignatureHashes } from '../../crypto/sign.ts';
 import { describeIkeSuite, KE_ALGORITHMS } from '../../crypto/suites.ts';
-import type { IkeSuite, KeyExchange } from '../../crypto/types.ts';
+import type { IkeSuite, KeyAnswer, KeyExchange } from '../../crypto/types.ts';
 import type { InitiatorProfile, TranscriptAuth } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { CERT_ENCODING, EXCHANGE, NOTIFY } from '../../wire/registry.ts';
@@ -86,18 +86,26 @@ export function admitInit(node: Node, payloads: readonly Payload[]): AcceptedIni
   return { ...selected, peerValue: ke.data, nonceInitiator };
 }
 
+/**
+ * Our half of its key exchange, also before any state exists: a value that the method refuses costs its sender nothing,
+ * and may come from anywhere. Throws the IkeError that answers it.
+ */
+export function answerKe(node: Node, { suite, peerValue }: AcceptedInit): KeyAnswer {
+  const exchange = node.answerKeyExchange(suite.ke, peerValue);
+  if (!exchange.ok) throw new IkeError(exchange.error.message);
+  return exchange.value;
+}
+
 /** Answers an admitted request: derives keys, leaves the SA ready for IKE_AUTH. */
 export function answerInit(
   sa: IkeSa,
   datagram: Uint8Array,
   payloads: readonly Payload[],
   accepted: AcceptedInit,
+  { method, publicValue, secret }: KeyAnswer,
 ): InitResult {
   const { node, channel } = sa;
   const { config } = node;
-  const exchange = node.answerKeyExchange(accepted.suite.ke, accepted.peerValue);
-  if (!exchange.ok) throw new IkeError(exchange.error.message);
-  const { method, publicValue, secret } = exchange.value;
   const nonceResponder = Uint8Array.from(node.random(NONCE_LENGTH));
   const ppk = agreePpk(config, payloads);
   const announcesMethods = config.announceAuthMethods === true;

@@ -5,7 +5,7 @@ import { acceptIke, offerIke } from '../../crypto/proposals.ts';
 import type { IkeProposalConfig, IkeSuite } from '../../crypto/types.ts';
 import { EXCHANGE, NOTIFY, nameOf } from '../../wire/registry.ts';
 import type { NotifyPayload, Payload } from '../../wire/types.ts';
-import type { Channel } from '../channel.ts';
+import { type Channel, isZero } from '../channel.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { isLower, lowestNonce } from '../nonces.ts';
 import { find, findError } from '../payloads.ts';
@@ -101,7 +101,8 @@ export class RekeyIkeTask implements FreshTask {
     const suite = acceptIke(this.rounds.configs, answer);
     const spiResponder = Uint8Array.from(answer[0]?.spi ?? NO_OCTETS);
     const nonceResponder = Uint8Array.from(find(payloads, 'Nonce')?.data ?? NO_OCTETS);
-    if (suite === undefined || spiResponder.length !== 8 || nonceResponder.length < 16) {
+    const isNamed = spiResponder.length === 8 && !isZero(spiResponder);
+    if (suite === undefined || !isNamed || nonceResponder.length < 16) {
       return new Error('the answer to the rekey of the IKE SA fits no proposal of ours');
     }
     const breach = this.rounds.open(suite, payloads);

@@ -40,7 +40,12 @@ function renewIke(sa: IkeSa): void {
 
 /** Make before break: the old one stays until its successor is there, and no longer than its hard limit. */
 function renewChild(sa: IkeSa, child: ChildRecord): void {
-  const { life } = child;
+  const { life, replaced } = child;
+  if (replaced !== undefined && replaced.deleteBy <= sa.now) {
+    child.replaced = { ...replaced, deleteBy: Number.POSITIVE_INFINITY };
+    sa.request(deleteChildTask(child, 'the peer replaced it and did not delete it'), true);
+    return;
+  }
   if (life === undefined) return;
   if (life.expireAt <= sa.now) {
     child.life = undefined;

@@ -270,7 +270,7 @@ describe('additional key exchanges that cannot be', () => {
   it('[RFC7296 1.2] have no place in IKE_AUTH', () => {
     const parsed = parseEspProposal('aes256gcm16-x25519-ke1_mlkem768');
     if (!parsed.ok) throw new Error(parsed.error);
-    const offered = offerEsp([parsed.value], new Uint8Array(4), true);
+    const offered = offerEsp([parsed.value], Uint8Array.of(0, 0, 1, 0), true);
     const chosen = chooseEsp([parsed.value], offered, false);
     expect(chosen && describeEspSuite(chosen.suite)).toBe('aes256-gcm16');
     const whole = chooseEsp([parsed.value], offered, true);
