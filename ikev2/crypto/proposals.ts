@@ -83,9 +83,12 @@ export function chooseEsp(
   return undefined;
 }
 
-/** Under SPIs 0 to 255 nothing can be sent; in UDP an SPI of 0 would be read as IKE. [RFC4303 2.1] */
-function isReceivable({ protocol, spi: [a = 0, b = 0, c = 0, ...last] }: Proposal): boolean {
-  return protocol === PROTOCOL.ESP && last.length === 1 && (a | b | c) !== 0;
+/**
+ * SPI 0 is never sent, and in UDP would be read as IKE. Those up to 255 are reserved, too, but free5GC's UE counts its own
+ * from 1 on. [RFC4303 2.1]
+ */
+function isReceivable({ protocol, spi }: Proposal): boolean {
+  return protocol === PROTOCOL.ESP && spi.length === 4 && spi.some((octet) => octet !== 0);
 }
 
 /** The suite of an answer to {@link offerIke}; undefined if it is not one of our proposals with single choices. */

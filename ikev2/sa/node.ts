@@ -10,8 +10,8 @@ import type { IkeSa } from './ike-sa.ts';
 import { FragmentBudget } from './reassembly.ts';
 import { Agenda } from './timers.ts';
 
-/** ESP SPIs up to this one are no SA's. [RFC4303 2.1] */
-export const LAST_RESERVED_SPI = 255;
+/** ESP SPIs up to this one are reserved by IANA. [RFC4303 2.1] */
+const LAST_RESERVED_SPI = 255;
 
 /** Configuration, ports and the registries that keep SPIs unique. */
 export class Node {
@@ -76,7 +76,7 @@ export class Node {
     }
   }
 
-  /** Reserves an inbound ESP SPI; values below 256 are reserved by IANA [RFC4303 2.1]. */
+  /** Reserves an inbound ESP SPI. */
   reserveEspSpi(): number {
     for (;;) {
       const spi = toUint32(this.random(4));

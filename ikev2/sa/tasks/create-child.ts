@@ -15,7 +15,7 @@ import {
   reportChildFailure,
 } from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
-import { fromUint32, LAST_RESERVED_SPI, toUint32 } from '../node.ts';
+import { fromUint32, toUint32 } from '../node.ts';
 import { isLower, lowestNonce } from '../nonces.ts';
 import { asPayloads, find, findAll, findError } from '../payloads.ts';
 import { type FreshTask, PpkOffer } from './fresh-ppk.ts';
@@ -132,7 +132,7 @@ export class CreateChildTask implements FreshTask {
     const narrowed =
       isNarrowed(trafficSelectorsLocal, this.request.trafficSelectorsLocal) &&
       isNarrowed(trafficSelectorsRemote, this.request.trafficSelectorsRemote);
-    if (suite === undefined || spiOut <= LAST_RESERVED_SPI || nonceResponder.length < 16 || !narrowed) {
+    if (suite === undefined || spiOut === 0 || nonceResponder.length < 16 || !narrowed) {
       return new Error('the peer’s answer fits nothing that we asked for');
     }
     const breach = this.rounds.open(suite, payloads);

@@ -13,7 +13,7 @@ import {
   reportChildFailure,
 } from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
-import { fromUint32, LAST_RESERVED_SPI, toUint32 } from '../node.ts';
+import { fromUint32, toUint32 } from '../node.ts';
 import { asPayloads, find, findAll, findError, notify } from '../payloads.ts';
 import type { InitResult } from './init.ts';
 import { encodeGateway, endSoon } from './redirect.ts';
@@ -173,7 +173,7 @@ export function acceptFirstChild(
   const answer = find(payloads, 'SA')?.proposals ?? [];
   const suite = acceptEsp(sa.profile?.childProposals ?? [], answer, false);
   const spiOut = answer[0]?.protocol === PROTOCOL.ESP ? toUint32(answer[0].spi) : 0;
-  if (suite === undefined || spiOut <= LAST_RESERVED_SPI) {
+  if (suite === undefined || spiOut === 0) {
     sa.node.releaseEspSpi(spiIn);
     const error = findError(payloads);
     reportChildFailure(sa, 'the responder made no Child SA', undefined, error?.notifyType);
