@@ -13,6 +13,10 @@ const needs = {
     met: () => runs('linux.uml') && runs('ip'),
     otherwise: 'linux.uml or ip is not installed (Debian packages user-mode-linux, kmod, iproute2)',
   },
+  systemd: {
+    met: () => existsSync('/lib/systemd/systemd'),
+    otherwise: 'systemd is not installed (Debian package systemd)',
+  },
   ping: { met: () => runs('ping'), otherwise: 'ping is not installed (Debian package iputils-ping)' },
   charon: {
     met: () => existsSync('/usr/lib/ipsec/charon') && runs('swanctl'),

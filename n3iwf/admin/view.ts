@@ -27,8 +27,8 @@ import type {
 /** What the views are read from. */
 export interface ViewSources {
   readonly gateway: ViewedGateway;
-  /** The node's name, as AMFs know it. */
-  readonly nodeName: string;
+  /** The node's name, as AMFs know it at present: a reload may change it. */
+  readonly nodeName: () => string;
   /** `ike.policy` of the configuration. */
   readonly policy: () => string;
   /** When the node started, in ms of its own clock. */
@@ -66,7 +66,7 @@ export class NodeView {
     const time = this.time();
     return {
       version,
-      name: nodeName,
+      name: nodeName(),
       started: isoOf(startedMs, time),
       uptimeSeconds: secondsSince(startedMs, time),
       draining: draining(),

@@ -41,7 +41,7 @@ export async function openLabConsole(parts: LabConsoleParts): Promise<LabConsole
   const node = keyedNode(shell);
   const source = { look: () => lookAtKme(client, ueSae) };
   const stopWatch = watchKeys({ peer: ueSae, ...keys, source, node, looked: supply.note, control, log });
-  const view = viewOf({ nodeName: 'qn3iwf-lab', policy: () => policy, shell, keys, supply });
+  const view = viewOf({ nodeName: () => 'qn3iwf-lab', policy: () => policy, shell, keys, supply });
   control.serve(nodeRoutes(view, actionsOn(shell, parts.drain)));
   const token = randomBytes(16).toString('hex');
   const admin = await openAdmin({

@@ -27,8 +27,8 @@ export class SupplySeenLast {
 
 /** What the views of a node are made of. */
 export interface ViewParts {
-  /** As AMFs know it. */
-  readonly nodeName: string;
+  /** As AMFs know it at present. */
+  readonly nodeName: () => string;
   readonly policy: () => string;
   readonly shell: GatewayShell;
   /** Undefined for a node without quantum keys. */

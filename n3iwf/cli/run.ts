@@ -53,7 +53,11 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   const supply = new SupplySeenLast(shell.gateway);
   const ending = watchEnd();
   const stopKeyWatch = startKeyWatch(config, keys, shell, supply, control, log);
-  const view = viewOf({ nodeName: config.n2.name, policy: () => config.ike.policy, shell, keys, supply });
+  const view = viewOf({
+    nodeName: () => config.n2.name,
+    policy: () => config.ike.policy,
+    ...{ shell, keys, supply },
+  });
   const actions = actionsOn(shell, (text) => ending.ask(text));
   control.serve({ ...nodeRoutes(view, actions), ...traceRoutes(view, traces) });
   const admin = await openAdminPort({ config, shell, ikeEvents, keys, supply, control, token, log });

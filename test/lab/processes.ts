@@ -1,6 +1,6 @@
 /** Processes, network namespaces and waiting, for the suites that run under a kernel of their own. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -29,18 +29,19 @@ export function newNamespace(name: string, here: string, there: string): void {
   ip('-n', name, 'link', 'set', 'uplink', 'up');
 }
 
-/** Holds until `holds` does. @throws Error naming what was waited for, and the last words of `from` */
+/** Looks every `everyMs` until `holds` does. @throws Error naming what was waited for, and the last words of `from` */
 export async function until(
   what: string,
   holds: () => boolean,
   seconds: number,
   from?: Running,
+  everyMs = 50,
 ): Promise<void> {
   const limit = Date.now() + seconds * 1000;
   while (!holds()) {
     if (Date.now() > limit)
       throw new Error(`${what}: not within ${seconds} s\n${from?.output().slice(-2000) ?? ''}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 
@@ -58,6 +59,15 @@ export class Processes {
     const path = join(this.folder, `${label}.yaml`);
     writeFileSync(path, stringify(content));
     return path;
+  }
+
+  /** What a file holds; undefined while it is not there or empty. */
+  tryRead(path: string): string | undefined {
+    try {
+      return readFileSync(path, 'utf8') || undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Starts a command of the product. */

@@ -69,7 +69,14 @@ async function attach(options: WorldOptions): Promise<Attach> {
   await world.settle();
   const { gateway } = world;
   const view = new NodeView({
-    ...{ gateway, nodeName: 'n3iwf', policy: () => '', startedMs: 0, wallMs: () => 0, draining: () => false },
+    ...{
+      gateway,
+      nodeName: () => 'n3iwf',
+      policy: () => '',
+      startedMs: 0,
+      wallMs: () => 0,
+      draining: () => false,
+    },
     ...{ keySupply: () => undefined, keyCounts: undefined, audit: undefined },
   });
   const loopDelay = () => ({ median: 0, p99: 0, most: 0 });

@@ -11,7 +11,7 @@ const wall = Date.parse('2026-11-21T12:00:00Z');
 function viewOf(world: World, more: Partial<ViewSources> = {}): NodeView {
   return new NodeView({
     gateway: world.gateway,
-    nodeName: 'n3iwf',
+    nodeName: () => 'n3iwf',
     policy: () => 'qkd-required',
     startedMs: 1_000_000,
     wallMs: () => wall + world.now,

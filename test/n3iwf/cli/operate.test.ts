@@ -27,7 +27,7 @@ beforeEach(async () => {
   const { gateway } = world;
   const view = new NodeView({
     gateway,
-    nodeName: 'n3iwf',
+    nodeName: () => 'n3iwf',
     policy: () => 'qkd-required',
     startedMs: 0,
     wallMs: () => world.now,

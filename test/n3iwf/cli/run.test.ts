@@ -65,7 +65,7 @@ describe('a node that cannot write', () => {
         expect(names.filter(({ name }) => name === 'reloaded').length).toBeGreaterThan(times);
       });
     }
-    expect(await node.ask('/status')).toMatchObject({ draining: false });
+    expect(await node.ask('/status')).toMatchObject({ draining: false, name: 'renamed-4' });
     child.kill('SIGTERM');
     expect(await ended).toBe(0);
   }

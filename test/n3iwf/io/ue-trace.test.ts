@@ -158,7 +158,14 @@ describe('n3iwf trace', () => {
     const { traces, world, pass } = await tapped();
     const { gateway } = world;
     const view = new NodeView({
-      ...{ gateway, nodeName: '', policy: () => '', startedMs: 0, wallMs: () => 0, draining: () => false },
+      ...{
+        gateway,
+        nodeName: () => '',
+        policy: () => '',
+        startedMs: 0,
+        wallMs: () => 0,
+        draining: () => false,
+      },
       ...{ keySupply: () => undefined, keyCounts: undefined, audit: undefined },
     });
     const socket = join(folder, 'c.sock');
