@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { nothing } from '../support/attached.ts';
 import { World } from '../support/world.ts';
 
-const nothing = { ues: 0, teids: 0, addresses: 0 };
 /** Longer than the set-up timer of an IKE SA and every wait for an AMF. */
 const longEnoughMs = 200_000;
 

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type DrainLimits, type DrainResult, drain } from '../../n3iwf/drain.ts';
+import { nothing } from '../support/attached.ts';
 import { World, type WorldOptions } from '../support/world.ts';
-
-const nothing = { ues: 0, teids: 0, addresses: 0 };
 
 async function attached(options: WorldOptions = {}): Promise<World> {
   const world = new World({ ues: 3, ...options });

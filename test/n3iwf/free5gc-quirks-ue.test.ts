@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { nothing } from '../support/attached.ts';
 import { World, type WorldOptions } from '../support/world.ts';
-import { ids, names, nothing, sent, setupTransfer, sNssai } from './n2/support.ts';
+import { ids, names, sent, setupTransfer, sNssai } from './n2/support.ts';
 
 /** Every UE is deaf from its Initial Context Setup Request on, for `ms`. */
 function slowUe(ms: number): Pick<WorldOptions, 'n2' | 'channel'> {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { NgapPdu } from '#ngap';
 import { ngSetupRequest, supportedTaList } from '../../n3iwf/n2/setup.ts';
+import { nothing } from '../support/attached.ts';
 import { World, type WorldOptions } from '../support/world.ts';
 
-const nothing = { ues: 0, teids: 0, addresses: 0 };
 const node = {
   name: 'n3iwf',
   n3iwfId: 1,

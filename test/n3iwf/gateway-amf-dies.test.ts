@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { nothing } from '../support/attached.ts';
 import { World } from '../support/world.ts';
-
-const nothing = { ues: 0, teids: 0, addresses: 0 };
 
 /** An attach with a session whose AMF dies after `count` messages on N2; the message after which it did. */
 async function dyingAfter(count: number): Promise<{ world: World; last: string | undefined }> {

@@ -4,10 +4,10 @@ import { encodeNgap, type MessageIes } from '#ngap';
 import { endIkeSas } from '../../n3iwf/drain.ts';
 import { numberToBits } from '../../n3iwf/n2/amf/guami.ts';
 import { ngapGuami } from '../support/amf-facts.ts';
+import { nothing } from '../support/attached.ts';
 import { World, type WorldOptions } from '../support/world.ts';
 
 const twoOfOneSet = [{ amfName: 'first' }, { amfName: 'second', amfPointer: 1 }];
-const nothing = { ues: 0, teids: 0, addresses: 0 };
 
 /** Events of UE number `index` that end it. */
 const ended = (world: World, index: number) =>

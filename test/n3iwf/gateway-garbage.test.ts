@@ -1,18 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeNgap, encodeNgap, type NgapPdu } from '#ngap';
-import { SeededRandom, World, type WorldOptions } from '../support/world.ts';
+import { attached } from '../support/attached.ts';
+import { SeededRandom, type WorldOptions } from '../support/world.ts';
 
 const gatewayAt = (port: number) => ({ address: '192.0.2.1', port });
 const stranger = { address: '203.0.113.9', port: 4500 };
-
-async function attached(options: WorldOptions = {}): Promise<World> {
-  const world = new World(options);
-  await world.register();
-  await world.openSession();
-  expect(await world.ping()).toBe(true);
-  return world;
-}
 
 describe('garbage from UEs and UPFs', () => {
   it('on IKE, ESP and GTP-U throws nothing and disturbs no attached UE', async () => {

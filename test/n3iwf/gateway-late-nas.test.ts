@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { NgapPdu } from '#ngap';
+import { nothing } from '../support/attached.ts';
 import { World } from '../support/world.ts';
 
-const nothing = { ues: 0, teids: 0, addresses: 0 };
 const uplinks = (world: World) =>
   world.toAmf.filter(({ message }) => message === 'UplinkNASTransport').length;
 const isUp = (world: World) => world.ue.events.some(({ type }) => type === 'registered');

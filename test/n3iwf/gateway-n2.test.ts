@@ -3,21 +3,13 @@ import type { NgapPdu } from '#ngap';
 import { rrcEstablishmentCause } from '../../n3iwf/n2/establishment-cause.ts';
 import { plmnOctets } from '../../n3iwf/n2/plmn.ts';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
+import { attached, nothing } from '../support/attached.ts';
 import { World, type WorldOptions } from '../support/world.ts';
 
-const nothing = { ues: 0, teids: 0, addresses: 0 };
 const ids = { amfUeNgapId: 1, ranUeNgapId: 1 };
 const sent = (world: World, message: NgapPdu['message']) =>
   world.toAmf.filter((pdu) => pdu.message === message);
 const unspecified = { choice: 'nas', value: 'unspecified' } as const;
-
-async function attached(options: WorldOptions = {}): Promise<World> {
-  const world = new World(options);
-  await world.register();
-  await world.openSession();
-  expect(await world.ping()).toBe(true);
-  return world;
-}
 
 describe('numbers of UEs on N2', () => {
   it('[TS38413 10.6] answers a message for an unknown UE with an error indication', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { NgapPdu } from '#ngap';
+import { nothing } from '../support/attached.ts';
 import { World, type WorldOptions } from '../support/world.ts';
 
-const nothing = { ues: 0, teids: 0, addresses: 0 };
 const failure = (world: World, who = world.ue) => who.events.find((event) => event.type === 'failed');
 const sent = (world: World, message: NgapPdu['message']) =>
   world.toAmf.filter((pdu) => pdu.message === message);

@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { attached, nothing } from '../support/attached.ts';
 import { World, type WorldOptions } from '../support/world.ts';
 
-const nothing = { ues: 0, teids: 0, addresses: 0 };
 const types = (world: World, who = world.ue) => who.events.map(({ type }) => type);
 const sent = (world: World) => world.toAmf.map(({ message }) => message);
-
-async function attached(options: WorldOptions = {}): Promise<World> {
-  const world = new World(options);
-  await world.register();
-  await world.openSession();
-  expect(await world.ping()).toBe(true);
-  return world;
-}
 
 describe('attach', () => {
   for (const auth of ['qkd', 'psk', 'eap-only'] as const) {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { MessageIes, NgapPdu } from '#ngap';
 import type { Quirk } from '../peers/core/config.ts';
+import { nothing } from '../support/attached.ts';
 import { World, type WorldOptions } from '../support/world.ts';
-import { names, nothing, sent } from './n2/support.ts';
+import { names, sent } from './n2/support.ts';
 
 /** Everything that sets Open5GS 2.8.0 apart. */
 const open5gs: readonly Quirk[] = ['o1', 'o2', 'o3', 'o4'];

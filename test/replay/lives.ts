@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { nothing } from '../n3iwf/n2/support.ts';
+import { nothing } from '../support/attached.ts';
 import type { Replay } from './conversations.ts';
 import { deregister, endSession, happened, openSession, start } from './steps.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeTransfer, type NgapPdu } from '#ngap';
 import { ngSetupRequest } from '../../n3iwf/n2/setup.ts';
 import { decodeGtpu, GTPU_PORT, GTPU_TYPE } from '../../n3iwf/n3/gtpu.ts';
-import { nothing } from '../n3iwf/n2/support.ts';
+import { nothing } from '../support/attached.ts';
 import { type Conversation, decodeAll, Replay } from './conversations.ts';
 import {
   failsAsRecorded,

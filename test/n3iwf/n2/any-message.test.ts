@@ -12,10 +12,11 @@ import {
 import type { AsnType } from '../../../ngap/aper/types.ts';
 import { messages } from '../../../ngap/schema/messages.ts';
 import { transfers } from '../../../ngap/schema/transfers.ts';
+import { attached } from '../../support/attached.ts';
 import { arbitraryOf } from '../../support/ngap-arbitrary.ts';
 import { declaredMessages } from '../../support/ngap-examples.ts';
 import type { World } from '../../support/world.ts';
-import { attached, ids, names, sent, tunnel } from './support.ts';
+import { ids, names, sent, tunnel } from './support.ts';
 
 /** Requests, each of which has an answer of its own. */
 const requests = [

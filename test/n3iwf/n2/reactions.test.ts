@@ -5,8 +5,9 @@ import { N2Counters } from '../../../n3iwf/n2/counters.ts';
 import { noReport, reportOf } from '../../../n3iwf/n2/report.ts';
 import { UeContext } from '../../../n3iwf/ue/context.ts';
 import { UeRegistry } from '../../../n3iwf/ue/registry.ts';
+import { attached } from '../../support/attached.ts';
 import { example } from '../../support/ngap-examples.ts';
-import { attached, ids, lastSent, names, sent } from './support.ts';
+import { ids, lastSent, names, sent } from './support.ts';
 
 type RequestType = MessageIes<'LocationReportingControl'>['locationReportingRequestType'];
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { encodeTransfer, type NgapPdu } from '#ngap';
+import { attached } from '../../support/attached.ts';
 import type { World } from '../../support/world.ts';
-import { attached, ids, lastSent, names, opened, sent, tunnel } from './support.ts';
+import { ids, lastSent, names, opened, sent, tunnel } from './support.ts';
 
 const session = (world: World) => world.gateway.ues.ofId(1)?.sessions.get(1);
 const upfEnd = (teid: number) => ({

@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { attached, nothing } from '../../support/attached.ts';
 import type { World } from '../../support/world.ts';
 import {
-  attached,
   flow,
   lastSent,
   modifyRequest,
-  nothing,
   opened,
   ownTunnel,
   sent,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { attached } from '../../support/attached.ts';
 import type { World } from '../../support/world.ts';
 import {
-  attached,
   delayCritical,
   flow,
   ids,

@@ -1,5 +1,4 @@
-/** What the tests of N2 share: an attached UE, transfers in parts, and what the AMF was sent. */
-import { expect } from 'vitest';
+/** What the tests of N2 share: transfers in parts, and what the AMF was sent. */
 import {
   decodeTransfer,
   encodeTransfer,
@@ -10,24 +9,13 @@ import {
   type Transfer,
   type TransferName,
 } from '#ngap';
-import { World, type WorldOptions } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 /** The numbers of the first UE of a world. */
 export const ids = { amfUeNgapId: 1, ranUeNgapId: 1 } as const;
-export const nothing = { ues: 0, teids: 0, addresses: 0 };
 export const sNssai = { sst: Uint8Array.of(1) };
 const n3 = '192.0.2.1';
 const upf = '192.0.2.2';
-
-/** A UE that is registered; with `session`, one with a PDU session 1 that pings. */
-export async function attached(options: WorldOptions = {}, session = true): Promise<World> {
-  const world = new World(options);
-  await world.register();
-  if (!session) return world;
-  await world.openSession();
-  expect(await world.ping()).toBe(true);
-  return world;
-}
 
 /** The IEs of every `message` that went to the AMF, in order. */
 export function sent<M extends MessageName>(world: World, message: M): MessageIes<M>[] {

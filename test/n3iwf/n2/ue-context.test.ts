@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { decodeNgap, encodeNgap, type MessageIes, type NgapPdu } from '#ngap';
 import { mostQueuedNas } from '../../../n3iwf/nwu/nas-delivery.ts';
+import { attached, nothing } from '../../support/attached.ts';
 import { World, type WorldOptions } from '../../support/world.ts';
 import {
-  attached,
   ids,
   lastSent,
   names,
-  nothing,
   opened,
   sent,
   setupTransfer,

@@ -13,6 +13,7 @@ import {
   keyPolicies,
   ppkUses,
 } from '../../../n3iwf/nwu/key-policy.ts';
+import { attached } from '../../support/attached.ts';
 import { World, type WorldOptions } from '../../support/world.ts';
 
 const CLASSICAL = 'aes256gcm16-prfsha256-x25519';
@@ -95,17 +96,11 @@ describe('what follows from a policy', () => {
 
 const hybrid: WorldOptions = { proposals: [HYBRID], ue: { ikeProposals: [HYBRID] } };
 
-async function attached(options: WorldOptions): Promise<World> {
-  const world = new World({ auth: 'psk', ppk: 'rfc9867', ...options });
-  await world.register();
-  await world.openSession();
-  expect(await world.ping()).toBe(true);
-  return world;
-}
+const attachedWith = (options: WorldOptions) => attached({ auth: 'psk', ppk: 'rfc9867', ...options });
 
 describe('a UE under a policy', () => {
   it('[RFC9867 3.1] [RFC9867 3.2] gets a fresh key for each SA, whoever starts it', async () => {
-    const world = await attached(hybrid);
+    const world = await attachedWith(hybrid);
     const { ue } = world.ue;
     ue.rekey(1);
     await world.settle();
@@ -134,7 +129,7 @@ describe('a UE under a policy', () => {
   });
 
   it('[RFC9867 3.1] qkd-preferred goes on under ML-KEM within the same attempt', async () => {
-    const world = await attached({
+    const world = await attachedWith({
       ...hybrid,
       policy: 'qkd-preferred',
       unknownKeys: true,
@@ -148,7 +143,7 @@ describe('a UE under a policy', () => {
   });
 
   it('pqc-only asks for no quantum key, and refuses a UE without ML-KEM', async () => {
-    const world = await attached({ ...hybrid, ppk: 'none', policy: 'pqc-only' });
+    const world = await attachedWith({ ...hybrid, ppk: 'none', policy: 'pqc-only' });
     expect(world.fetched).toEqual([]);
     const refused = new World({ auth: 'psk', ppk: 'none', policy: 'pqc-only', proposals: [HYBRID] });
     await refused.ue.ue.start();

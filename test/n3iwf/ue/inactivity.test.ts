@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InactivityWatch } from '../../../n3iwf/ue/inactivity-watch.ts';
-import { World } from '../../support/world.ts';
-import { lastSent, names, nothing, sent } from '../n2/support.ts';
+import { attached, nothing } from '../../support/attached.ts';
+import { lastSent, names, sent } from '../n2/support.ts';
 
 const limitMs = 60_000;
 const sa = (childSaId: number, packetsIn: number, packetsOut = 0) => ({
@@ -14,13 +14,8 @@ const sa = (childSaId: number, packetsIn: number, packetsOut = 0) => ({
   octetsOut: 0,
 });
 
-async function attached(inactivityMs: number | undefined): Promise<World> {
-  const world = new World({ gateway: inactivityMs === undefined ? {} : { inactivityMs } });
-  await world.register();
-  await world.openSession();
-  expect(await world.ping()).toBe(true);
-  return world;
-}
+const attachedFor = (inactivityMs: number | undefined) =>
+  attached({ gateway: inactivityMs === undefined ? {} : { inactivityMs } });
 
 describe('watch for idle UEs', () => {
   it('a UE is idle when none of its Child SAs has carried anything for the time', () => {
@@ -55,7 +50,7 @@ describe('watch for idle UEs', () => {
 
 describe('a UE without traffic', () => {
   it('[TS38413 8.3.2] is released with the cause user-inactivity, its sessions named, and nothing is left', async () => {
-    const world = await attached(limitMs);
+    const world = await attachedFor(limitMs);
     await world.pass(55_000);
     expect(names(world)).not.toContain('UEContextReleaseRequest');
     expect(await world.ping()).toBe(true);
@@ -72,7 +67,7 @@ describe('a UE without traffic', () => {
 
   it('stays where no limit is set', async () => {
     for (const limit of [undefined, 0]) {
-      const world = await attached(limit);
+      const world = await attachedFor(limit);
       await world.pass(3_600_000);
       expect(sent(world, 'UEContextReleaseRequest')).toEqual([]);
       expect(await world.ping()).toBe(true);
