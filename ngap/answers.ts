@@ -47,7 +47,7 @@ export function answerTo(diagnosis: Diagnosis): NgapPdu | undefined {
 }
 
 /** Requests whose own response tells which IEs were ignored; the node that takes them writes it there. */
-const reporting: ReadonlySet<string> = new Set<NgapPdu['message']>([
+const reporting: ReadonlySet<NgapPdu['message']> = new Set([
   'NGReset',
   'AMFConfigurationUpdate',
   'InitialContextSetupRequest',
@@ -101,22 +101,13 @@ export function answerToLogicalError({ message, ies }: NgapPdu, cause: Cause): N
 
 /** Messages that an N3IWF takes from an AMF; any other is of a procedure that it does not know. */
 const understood: ReadonlySet<string> = new Set<NgapPdu['message']>([
+  ...reporting,
   'NGSetupResponse',
   'NGSetupFailure',
-  'NGReset',
   'NGResetAcknowledge',
   'ErrorIndication',
   'DownlinkNASTransport',
-  'NGReset',
-  'AMFConfigurationUpdate',
-  'InitialContextSetupRequest',
-  'PDUSessionResourceSetupRequest',
-  'PDUSessionResourceModifyRequest',
-  'PDUSessionResourceReleaseCommand',
   'PDUSessionResourceModifyConfirm',
-  'UEContextModificationRequest',
-  'UEContextReleaseCommand',
-  'AMFConfigurationUpdate',
   'RANConfigurationUpdateAcknowledge',
   'RANConfigurationUpdateFailure',
   'OverloadStart',

@@ -3,7 +3,7 @@
  * request is written, and the server, which names the SAE by its certificate on each request. [ETSI014 5.1]
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Agent, createServer, request as httpsRequest, type Server } from 'node:https';
+import { Agent, createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import {
@@ -13,6 +13,7 @@ import {
   type KmeTransport,
   KmeTransportError,
 } from '#qkd';
+import { bareHost, httpsUrl, isTimeout, type KeySourceRoute, readBody, requestOnce } from './key-request.ts';
 
 /** PEM texts. */
 export interface TlsMaterial {
@@ -39,71 +40,38 @@ export interface KmeHttpsOptions {
 
 /** Keeps connections open between requests. One per SAE and KME. */
 export class KmeHttpsTransport implements KmeTransport {
-  readonly #options: KmeHttpsOptions;
-  readonly #base: URL;
-  readonly #timeoutMs: number;
   readonly #agent: IdentifyingAgent;
+  readonly #route: KeySourceRoute;
 
   /** Throws when the URL is none, or not https. */
   constructor(options: KmeHttpsOptions) {
-    this.#options = options;
-    this.#base = new URL(options.url);
-    if (this.#base.protocol !== 'https:') throw new Error(`KME URL ${options.url}: must begin with https://`);
-    this.#timeoutMs = options.timeoutMs ?? 2000;
-    this.#agent = new IdentifyingAgent(options, this.#base, this.#timeoutMs);
+    const base = httpsUrl('KME', options.url);
+    const timeoutMs = options.timeoutMs ?? 2000;
+    this.#agent = new IdentifyingAgent(options, base, timeoutMs);
+    this.#route = {
+      ...{ base, agent: this.#agent, timeoutMs, mostOctets: MAX_ANSWER_OCTETS },
+      // An agent hands the socket over only when the KME is confirmed: from here on the request is on its way.
+      watch: (outgoing, sent) => void outgoing.on('socket', sent),
+      failure: (error, sent) => failure(options, error, sent),
+    };
   }
 
   /** Sends one request, once. Rejects with a {@link KmeTransportError} that names the URL. */
   request(request: KmeRequest): Promise<KmeResponse> {
-    return new Promise((resolve, reject) => {
-      let sent = false;
-      const failed = (error: Error): void => reject(this.#failure(error, sent));
-      const outgoing = httpsRequest(
-        {
-          agent: this.#agent,
-          host: bareHost(this.#base),
-          port: this.#base.port === '' ? 443 : this.#base.port,
-          method: request.method,
-          path: `${this.#base.pathname.replace(/\/$/, '')}${request.path}`,
-          headers: {
-            accept: 'application/json',
-            ...(request.body === undefined
-              ? {}
-              : { 'content-type': 'application/json', 'content-length': request.body.length }),
-          },
-          signal: AbortSignal.timeout(this.#timeoutMs),
-        },
-        (incoming) => {
-          readBody(incoming, MAX_ANSWER_OCTETS).then(
-            (body) => resolve({ status: incoming.statusCode ?? 0, body }),
-            failed,
-          );
-        },
-      );
-      // An agent hands the socket over only when the KME is confirmed: from here on the request is on its way.
-      outgoing.on('socket', () => {
-        sent = true;
-      });
-      outgoing.on('error', failed);
-      outgoing.end(request.body);
-    });
-  }
-
-  /** Every failure gets the KME and its URL in front, since it is what an operator looks for. */
-  #failure(error: Error, sent: boolean): KmeTransportError {
-    const wrongKme = error instanceof WrongKmeError;
-    const reason =
-      error.name === 'TimeoutError' || error.name === 'AbortError' ? 'no answer in time' : error.message;
-    return new KmeTransportError(
-      wrongKme ? 'wrong-kme' : 'unreachable',
-      `KME ${this.#options.kmeId} at ${this.#options.url}: ${reason}`,
-      sent && !wrongKme,
-    );
+    return requestOnce(this.#route, request);
   }
 
   close(): void {
     this.#agent.destroy();
   }
+}
+
+/** Every failure gets the KME and its URL in front, since it is what an operator looks for. */
+function failure({ kmeId, url }: KmeHttpsOptions, error: Error, sent: boolean): KmeTransportError {
+  const wrongKme = error instanceof WrongKmeError;
+  const reason = isTimeout(error) ? 'no answer in time' : error.message;
+  const message = `KME ${kmeId} at ${url}: ${reason}`;
+  return new KmeTransportError(wrongKme ? 'wrong-kme' : 'unreachable', message, sent && !wrongKme);
 }
 
 /** What answered has no certificate of the KME that was asked for. */
@@ -269,30 +237,4 @@ function saeOf(incoming: IncomingMessage): string | undefined {
   if (!socket.authorized) return undefined;
   const commonName = socket.getPeerCertificate().subject?.CN;
   return typeof commonName === 'string' ? commonName : undefined;
-}
-
-/** Collects a body into a buffer of its own and zeroes the pieces. */
-export async function readBody(incoming: IncomingMessage, limit: number): Promise<Uint8Array> {
-  const pieces: Buffer[] = [];
-  let length = 0;
-  for await (const piece of incoming) {
-    if (!(piece instanceof Uint8Array)) continue;
-    length += piece.length;
-    if (length > limit) throw new Error(`a body of more than ${limit} octets`);
-    pieces.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length));
-  }
-  if (!incoming.complete) throw new Error('the connection ended within the body');
-  const body = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    body.set(piece, at);
-    at += piece.length;
-    piece.fill(0);
-  }
-  return body;
-}
-
-/** Without the brackets that a URL has around an IPv6 address. */
-function bareHost(base: URL): string {
-  return base.hostname.replace(/^\[|\]$/g, '');
 }

@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import type { N2Transport, TransportEvent } from '../n2/transport.ts';
+import type { N2Transport } from '../n2/transport.ts';
 import { libc } from './libc.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, readiness } from './readiness.ts';
 import { MessageAssembler } from './sctp-assembler.ts';
@@ -15,6 +15,7 @@ import {
   sctpFault,
   sendInformation,
 } from './sctp-socket.ts';
+import { TransportListeners } from './transport-listeners.ts';
 
 /** Longest wait for the whole INIT exchange, in ms; the kernel's own attempts end before it. */
 const connectTimeoutMs = 15_000;
@@ -57,7 +58,7 @@ const messageFaults: ReadonlySet<number> = new Set([sctp.errno.EMSGSIZE, sctp.er
  * One kernel association. Commands: `send`, `close`. Told by callbacks: messages with their stream, events, the end.
  * Nothing in it throws: a fault of one message is an event, a fault of the association its end.
  */
-export class KernelAssociation implements N2Transport {
+export class KernelAssociation extends TransportListeners implements N2Transport {
   readonly streams: number;
   private readonly fd: number;
   private readonly calls: AssociationCalls;
@@ -66,9 +67,6 @@ export class KernelAssociation implements N2Transport {
   private waitingOctets = 0;
   private state: 'open' | 'closing' | 'closed' = 'open';
   private closeTimer: NodeJS.Timeout | undefined;
-  private messageListener: (data: Uint8Array, stream: number) => void = () => {};
-  private eventListener: (event: TransportEvent) => void = () => {};
-  private closedListener: (reason: string) => void = () => {};
 
   /** Takes over a connected one-to-one SCTP descriptor, which must not block. */
   constructor(
@@ -77,6 +75,7 @@ export class KernelAssociation implements N2Transport {
     { acceptSwappedPpid = false }: Pick<SctpOptions, 'acceptSwappedPpid'> = {},
     calls: AssociationCalls = kernelCalls,
   ) {
+    super();
     this.fd = fd;
     this.assembler = new MessageAssembler(
       acceptSwappedPpid ? [sctp.ngapPpid, sctp.swappedNgapPpid] : [sctp.ngapPpid],
@@ -84,18 +83,6 @@ export class KernelAssociation implements N2Transport {
     this.streams = streams;
     this.calls = calls;
     this.watch();
-  }
-
-  onMessage(listener: (data: Uint8Array, stream: number) => void): void {
-    this.messageListener = listener;
-  }
-
-  onEvent(listener: (event: TransportEvent) => void): void {
-    this.eventListener = listener;
-  }
-
-  onClosed(listener: (reason: string) => void): void {
-    this.closedListener = listener;
   }
 
   /** Sends one message on a stream; what the kernel cannot take yet waits in order. */

@@ -1,19 +1,18 @@
 import type { N2Transport, PathState, TransportEvent } from '../n2/transport.ts';
 import { mostMessageOctets } from './sctp-assembler.ts';
+import { TransportListeners } from './transport-listeners.ts';
 
 /**
  * One end of a message channel that behaves as an SCTP association does: whole messages, in order, both ways, with the
  * events and the end that the kernel would tell. `path` and `fail` play what a network does to a real one.
  */
-export class MemoryAssociation implements N2Transport {
+export class MemoryAssociation extends TransportListeners implements N2Transport {
   readonly streams: number;
   private peer: MemoryAssociation | undefined;
-  private messageListener: (data: Uint8Array, stream: number) => void = () => {};
-  private eventListener: (event: TransportEvent) => void = () => {};
-  private closedListener: (reason: string) => void = () => {};
   private open = true;
 
   private constructor(streams: number) {
+    super();
     this.streams = streams;
   }
 
@@ -29,18 +28,6 @@ export class MemoryAssociation implements N2Transport {
       other.tell(established);
     });
     return [one, other];
-  }
-
-  onMessage(listener: (data: Uint8Array, stream: number) => void): void {
-    this.messageListener = listener;
-  }
-
-  onEvent(listener: (event: TransportEvent) => void): void {
-    this.eventListener = listener;
-  }
-
-  onClosed(listener: (reason: string) => void): void {
-    this.closedListener = listener;
   }
 
   /** Refuses, as an event, what the kernel would: a stream that was not granted, a message that is too long. */

@@ -3,7 +3,7 @@
  * system that asks. TLS 1.2 with AES-256: Node binds a pre-shared key of TLS 1.3 to SHA-256, so AES-256-GCM-SHA384 cannot
  * be had there.
  */
-import { Agent, createServer, request as httpsRequest } from 'node:https';
+import { Agent, createServer } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import {
   type KmeRequest,
@@ -13,7 +13,7 @@ import {
   type Secret,
   type SkipServer,
 } from '#qkd';
-import { readBody } from './kme-https.ts';
+import { httpsUrl, isTimeout, type KeySourceRoute, requestOnce } from './key-request.ts';
 
 /** Ephemeral Diffie-Hellman under the key, so that a key that leaks later opens no recorded connection. */
 const CIPHERS = 'DHE-PSK-AES256-GCM-SHA384:ECDHE-PSK-AES256-CBC-SHA384';
@@ -34,18 +34,11 @@ export interface SkipHttpsOptions {
 
 /** One per system and provider. */
 export class SkipHttpsTransport implements KmeTransport {
-  readonly #options: SkipHttpsOptions;
-  readonly #base: URL;
-  readonly #timeoutMs: number;
   readonly #agent: Agent;
+  readonly #route: KeySourceRoute;
 
   /** Throws when the URL is none, or not https. */
   constructor(options: SkipHttpsOptions) {
-    this.#options = options;
-    this.#base = new URL(options.url);
-    if (this.#base.protocol !== 'https:')
-      throw new Error(`SKIP URL ${options.url}: must begin with https://`);
-    this.#timeoutMs = options.timeoutMs ?? 2000;
     this.#agent = new Agent({
       ...VERSIONS,
       keepAlive: true,
@@ -55,60 +48,37 @@ export class SkipHttpsTransport implements KmeTransport {
       // There is no certificate to look at: who knows the key is the provider.
       checkServerIdentity: () => undefined,
     });
+    this.#route = {
+      ...{ base: httpsUrl('SKIP', options.url), agent: this.#agent, mostOctets: MAX_BODY_OCTETS },
+      timeoutMs: options.timeoutMs ?? 2000,
+      watch: (outgoing, sent) => {
+        outgoing.on('socket', (socket: TLSSocket) => {
+          // A connection that is kept open has no handshake any more.
+          if (outgoing.reusedSocket) sent();
+          else socket.once('secureConnect', sent);
+        });
+      },
+      failure: (error, sent) => failure(options.url, error, sent),
+    };
   }
 
   /** Sends one request, once. Rejects with a {@link KmeTransportError} that names the URL. */
   request(request: KmeRequest): Promise<KmeResponse> {
-    return new Promise((resolve, reject) => {
-      let sent = false;
-      const failed = (error: Error): void => reject(this.#failure(error, sent));
-      const outgoing = httpsRequest(
-        {
-          agent: this.#agent,
-          host: this.#base.hostname.replace(/^\[|\]$/g, ''),
-          port: this.#base.port === '' ? 443 : this.#base.port,
-          method: request.method,
-          path: `${this.#base.pathname.replace(/\/$/, '')}${request.path}`,
-          headers: { accept: 'application/json' },
-          signal: AbortSignal.timeout(this.#timeoutMs),
-        },
-        (incoming) => {
-          readBody(incoming, MAX_BODY_OCTETS).then(
-            (body) => resolve({ status: incoming.statusCode ?? 0, body }),
-            failed,
-          );
-        },
-      );
-      outgoing.on('socket', (socket) => {
-        const tls = socket as TLSSocket;
-        // A connection that is kept open has no handshake any more.
-        if (outgoing.reusedSocket) sent = true;
-        else
-          tls.once('secureConnect', () => {
-            sent = true;
-          });
-      });
-      outgoing.on('error', failed);
-      outgoing.end();
-    });
-  }
-
-  /** A handshake that fails by an alert means another key, and so somebody else. */
-  #failure(error: Error, sent: boolean): KmeTransportError {
-    const timeout = error.name === 'TimeoutError' || error.name === 'AbortError';
-    const wrong = !sent && !timeout && /alert|bad record mac/.test(error.message);
-    const reason = timeout
-      ? 'no answer in time'
-      : wrong
-        ? 'the pre-shared key is not accepted'
-        : error.message;
-    const message = `key provider at ${this.#options.url}: ${reason}`;
-    return new KmeTransportError(wrong ? 'wrong-kme' : 'unreachable', message, sent);
+    return requestOnce(this.#route, request);
   }
 
   close(): void {
     this.#agent.destroy();
   }
+}
+
+/** A handshake that fails by an alert means another key, and so somebody else. */
+function failure(url: string, error: Error, sent: boolean): KmeTransportError {
+  const late = isTimeout(error);
+  const wrong = !sent && !late && /alert|bad record mac/.test(error.message);
+  const refused = wrong ? 'the pre-shared key is not accepted' : error.message;
+  const message = `key provider at ${url}: ${late ? 'no answer in time' : refused}`;
+  return new KmeTransportError(wrong ? 'wrong-kme' : 'unreachable', message, sent);
 }
 
 /** Where a key provider listens, and whom it knows. */
