@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { run as attach } from './bench/attach.ts';
 import { run as handshake } from './bench/handshake.ts';
 import { run as modes } from './bench/modes.ts';
 
@@ -33,5 +34,14 @@ test('bench modes: each mode comes to a Child SA and a rekey, with the round tri
   for (const { octets, largest, rekeyRoundTrips } of results) {
     expect(octets).toBeGreaterThan(largest);
     expect(rekeyRoundTrips).toBe(2);
+  }
+});
+
+test('bench attach: the UEs of each mode get their sessions, and what they cost is a number', async () => {
+  const results = await attach({ runs: 1, ues: 3 });
+  expect(results).toHaveLength(2);
+  for (const { gatewayUs, attachesPerCoreSecond, ues } of results) {
+    expect(ues).toBe(3);
+    expect(gatewayUs * attachesPerCoreSecond).toBeGreaterThan(0);
   }
 });

@@ -335,7 +335,7 @@ export class World {
   private newUe(index: number): WorldUe {
     const { auth = 'psk', ppk = 'none' } = this.options;
     const { imsi, k, opc } = subscriberOf(index);
-    const address = `192.0.2.${16 + index}`;
+    const address = index < 240 ? `192.0.2.${16 + index}` : `198.18.${index >> 8}.${index & 0xff}`;
     const config: UeConfig = {
       imsi,
       k,
@@ -412,7 +412,7 @@ export class World {
     return this.options.n2 === undefined ? pdu : this.options.n2(pdu, toAmf, this);
   }
 
-  private deliverToN3iwf(data: Uint8Array, amf: number): void {
+  protected deliverToN3iwf(data: Uint8Array, amf: number): void {
     const pdu = decodeNgap(data);
     if (!pdu.ok) throw pdu.error;
     this.toN3iwf.push(pdu.value);

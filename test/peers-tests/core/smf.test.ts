@@ -32,13 +32,23 @@ describe('sessions of the simulated SMF', () => {
     for (let round = 0; round < 300; round++) {
       released(n3iwf, ue, 15);
       n3iwf.openSession(ue, 15);
-      expect(n3iwf.addressOf(ue)[3]).toBeGreaterThan(14);
-      expect(n3iwf.addressOf(ue)[3]).toBeLessThan(255);
+      const host = n3iwf.addressOf(ue)[3];
+      expect(host).toBeGreaterThan(0);
+      expect(host).toBeLessThan(255);
+      const [, , third] = n3iwf.addressOf(ue);
+      expect(third === 0 && (host ?? 0) < 15).toBe(false);
     }
   });
 
-  it('[TS24501 9.11.4.2] refuses with cause 26 when no address is left, and serves again when one is', () => {
+  it('goes on in the next /24 after 254 addresses', () => {
     const n3iwf = new N3iwfSide();
+    const ues = Array.from({ length: 17 }, (_, index) => n3iwf.registered(index));
+    for (const ue of ues) for (let id = 1; id <= 15; id++) n3iwf.openSession(ue, id);
+    expect([...n3iwf.addressOf(ues.at(-1) as CoreUe)]).toEqual([10, 60, 1, 1]);
+  });
+
+  it('[TS24501 9.11.4.2] refuses with cause 26 when no address is left, and serves again when one is', () => {
+    const n3iwf = new N3iwfSide({ sessionPrefix: [10, 60, 255] });
     const ues = Array.from({ length: 17 }, (_, index) => n3iwf.registered(index));
     const all = ues.flatMap((ue) => Array.from({ length: 15 }, (_, at) => ({ ue, id: at + 1 })));
     for (const { ue, id } of all.slice(0, 254)) n3iwf.openSession(ue, id);

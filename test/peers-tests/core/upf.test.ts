@@ -40,8 +40,10 @@ describe('what the simulated UPF lets through', () => {
   it("answers for no address of the UEs' own pool", () => {
     const { n3iwf, own } = withSession();
     n3iwf.uplinkPacket(1, encodeIp(own, Uint8Array.of(10, 60, 0, 200), IP_PROTOCOL.ICMP, echoRequest));
-    n3iwf.uplinkPacket(1, encodeIp(own, Uint8Array.of(10, 60, 1, 200), IP_PROTOCOL.ICMP, echoRequest));
-    expect(n3iwf.core.upf.counters).toMatchObject({ uplink: 1, downlink: 1, dropped: 1 });
+    n3iwf.uplinkPacket(1, encodeIp(own, Uint8Array.of(10, 60, 15, 200), IP_PROTOCOL.ICMP, echoRequest));
+    expect(n3iwf.core.upf.counters).toMatchObject({ uplink: 0, downlink: 0, dropped: 2 });
+    n3iwf.uplinkPacket(1, encodeIp(own, Uint8Array.of(10, 60, 16, 200), IP_PROTOCOL.ICMP, echoRequest));
+    expect(n3iwf.core.upf.counters).toMatchObject({ uplink: 1, downlink: 1, dropped: 2 });
   });
 
   it('drops what is no packet and what nobody serves', () => {

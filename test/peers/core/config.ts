@@ -68,7 +68,7 @@ export interface CoreConfig {
   readonly subscribers: readonly Subscriber[];
   /** NEA0 or NEA2. */
   readonly ciphering: 0 | 2;
-  /** First three octets of the IPv4 addresses of PDU sessions. */
+  /** First three octets of the IPv4 addresses of PDU sessions; from the 255th on the third counts up. */
   readonly sessionPrefix: readonly [number, number, number];
   readonly dnn: string;
   readonly refuse?: Refusal;

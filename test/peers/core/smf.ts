@@ -13,10 +13,15 @@ import {
 import type { AmfUe, CoreSession } from './amf-ue.ts';
 import { type CoreConfig, type CoreFlow, sNssaiOf } from './config.ts';
 import { sessionNas } from './session-nas.ts';
-import { ipv6Pool, type SimulatedUpf } from './upf.ts';
+import { ipv6Pool, type SimulatedUpf, sessionBlocks } from './upf.ts';
 
 const gtpuPort = 2152;
-const lastHost = 254;
+/** Hosts of as many /24 in a row; their last octet is neither 0 nor 255. */
+function hostsOf(blocks: number): number[] {
+  return Array.from({ length: blocks << 8 }, (_, at) => at).filter(
+    (host) => (host & 0xff) !== 0 && (host & 0xff) !== 0xff,
+  );
+}
 const insufficientResources = 26;
 const ambr = { down: 1_000_000_000, up: 500_000_000 };
 
@@ -29,7 +34,7 @@ export interface SmfPorts {
   sendToUe(ue: AmfUe, nasPdu: Uint8Array): void;
 }
 
-/** Sessions of the simulated SMF: the configured flows, an address from a /24 or a prefix of IPv6, a tunnel at the UPF. */
+/** Sessions of the simulated SMF: the configured flows, an address from its pool or a prefix of IPv6, a tunnel at the UPF. */
 export class SimulatedSmf {
   private readonly config: CoreConfig;
   private readonly upf: SimulatedUpf;
@@ -37,13 +42,14 @@ export class SimulatedSmf {
   private readonly ports: SmfPorts;
   private nextTeid = 1;
   /** Host parts that no session has, the one to give out next at the front. */
-  private readonly freeHosts = Array.from({ length: lastHost }, (_, at) => at + 1);
+  private readonly freeHosts: number[];
 
   constructor(config: CoreConfig, upf: SimulatedUpf, upfAddress: Uint8Array, ports: SmfPorts) {
     this.ports = ports;
     this.config = config;
     this.upf = upf;
     this.upfAddress = upfAddress;
+    this.freeHosts = hostsOf(sessionBlocks(config.sessionPrefix));
   }
 
   /** A session under `id`, in place of one that had it; undefined when every address is taken. */
@@ -62,9 +68,10 @@ export class SimulatedSmf {
 
   private addressesOf(type: UserPacketType, host: number): Pick<CoreSession, 'address' | 'prefix'> {
     const pool = this.config.sessionPrefix;
+    const [one, two, three] = pool;
     return {
-      ...(hasIpv4(type) ? { address: Uint8Array.of(...pool, host) } : {}),
-      ...(hasIpv6(type) ? { prefix: Uint8Array.of(...ipv6Pool(pool), 0, 0, host) } : {}),
+      ...(hasIpv4(type) ? { address: Uint8Array.of(one, two, three + (host >> 8), host) } : {}),
+      ...(hasIpv6(type) ? { prefix: Uint8Array.of(...ipv6Pool(pool), 0, host >> 8, host) } : {}),
     };
   }
 
@@ -211,7 +218,7 @@ export class SimulatedSmf {
 function addressFor({ type, address, host }: CoreSession): SessionAddress {
   return {
     ...(address === undefined ? {} : { ipv4: address }),
-    ...(hasIpv6(type) ? { interfaceId: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, host) } : {}),
+    ...(hasIpv6(type) ? { interfaceId: Uint8Array.of(0, 0, 0, 0, 0, 0, host >> 8, host) } : {}),
   };
 }
 

@@ -47,7 +47,7 @@ export class SimulatedUpf {
   private readonly sessions = new Map<number, UpfSession>();
   private readonly tcp: TcpEcho;
 
-  /** `own` is the address of the N3 socket, `pool` the first three octets of every session's address. */
+  /** `own` is the address of the N3 socket, `pool` the first three octets of the first session's address. */
   constructor(own: Uint8Array, pool: readonly number[], ports: UpfPorts) {
     this.own = own;
     this.pool = pool;
@@ -126,8 +126,10 @@ export class SimulatedUpf {
   }
 
   private isInPool(destination: Uint8Array): boolean {
-    const pool = destination.length === 4 ? this.pool : ipv6Pool(this.pool);
-    return pool.every((octet, at) => destination[at] === octet);
+    if (destination.length !== 4) return ipv6Pool(this.pool).every((octet, at) => destination[at] === octet);
+    const [one, two, three = 0] = this.pool;
+    const block = (destination[2] ?? 0) - three;
+    return destination[0] === one && destination[1] === two && block >= 0 && block < sessionBlocks(this.pool);
   }
 
   private answer(session: UpfSession, packet: IpPacket, qfi: number | undefined): void {
@@ -157,6 +159,11 @@ export class SimulatedUpf {
     const container = { direction: 'downlink', qfi: qfi ?? session.qfi, rqi: false } as const;
     this.ports.send(encodeGpdu(teid, container, packet), gateway);
   }
+}
+
+/** As many /24, from the one with these first octets on, have the IPv4 addresses of sessions. */
+export function sessionBlocks([, , third = 0]: readonly number[]): number {
+  return Math.min(16, 256 - third);
 }
 
 /** First octets of the prefixes of all sessions: a unique local prefix with the IPv4 pool in it [RFC4193 3]. */
