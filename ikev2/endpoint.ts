@@ -256,6 +256,12 @@ export class IkeEndpoint {
     });
   }
 
+  /** Whether the initiator of an IKE SA that stands would follow a {@link redirect}. [RFC5685 3] */
+  followsRedirect(ikeSaId: IkeSaId): boolean {
+    const sa = this.node.sas.get(ikeSaId);
+    return sa?.state === 'established' && sa.redirectable;
+  }
+
   /** Responder: sends the initiator to another gateway; void for one that does not follow. [RFC5685 5] */
   redirect(now: number, ikeSaId: IkeSaId, gateway: GatewayIdentity): Output[] {
     return this.command(now, ikeSaId, (sa) => {

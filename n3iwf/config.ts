@@ -217,6 +217,10 @@ export const configSchema = z.strictObject({
       .optional()
       .describe('goes with auth: certificate'),
     preSharedKeyFile: z.string().optional().describe('file of the key; goes with auth: psk'),
+    redirectTo: z
+      .array(ipv4Host)
+      .default([])
+      .describe('other nodes, to which UEs that follow REDIRECT (RFC 5685) are sent while this one ends'),
   }),
   inner: z.strictObject({
     pool: z.string().describe('IPv4 prefix or range of UEs, such as 10.45.0.0/16'),
@@ -407,6 +411,9 @@ function crossChecks(config: Config): string[] {
   if ((config.ike.auth === 'qkd' || config.ike.ppk !== 'none') && config.qkd === undefined) {
     findings.push('qkd: is missing, and ike.auth or ike.ppk take keys from it');
   }
+  const { redirectTo, address, identity } = config.ike;
+  if (redirectTo.includes(address) || redirectTo.includes(identity))
+    findings.push('ike.redirectTo: names this node itself');
   findings.push(...profileChecks(config.n2));
   const { rtoMinMs, rtoInitialMs, rtoMaxMs } = config.n2.sctp;
   if (rtoMinMs > rtoInitialMs || rtoInitialMs > rtoMaxMs) {

@@ -54,12 +54,15 @@ export interface GatewayConfig {
   readonly sessions?: SessionPolicy;
   /** How long a UE may send and get nothing before it is released, in ms; without it, or with 0, for ever. */
   readonly inactivityMs?: number;
+  /** Addresses and names of the nodes that UEs are sent to while this one ends; none without it. */
+  readonly redirectTo?: readonly string[];
   /** Who gets quantum keys and when there are too few; it takes effect with the first look at the supply. */
   readonly keying?: KeyingSettings;
 }
 
 /** What may change of a gateway while it runs. */
-export interface GatewayChange extends Partial<Pick<GatewayConfig, 'ike' | 'sessions' | 'keying'>> {
+export interface GatewayChange
+  extends Partial<Pick<GatewayConfig, 'ike' | 'sessions' | 'keying' | 'redirectTo'>> {
   readonly inner?: InnerConfig;
 }
 

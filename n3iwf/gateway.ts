@@ -44,6 +44,7 @@ import { onIkeEvent } from './nwu/ike-events.ts';
 import { KeyUses } from './nwu/key-uses.ts';
 import { onNasOpened } from './nwu/nas-delivery.ts';
 import { NasEnvelopeReader } from './nwu/nas-envelope.ts';
+import { OtherGateways } from './nwu/other-gateways.ts';
 import { recordingEngine } from './replay/engine-record.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
 import { InactivityWatch } from './ue/inactivity-watch.ts';
@@ -87,6 +88,8 @@ export class Gateway implements Node {
   locate: Locate;
   /** The node ends: it takes no more UEs. */
   draining = false;
+  /** Where UEs go then. */
+  readonly others: OtherGateways;
   private readonly engine: IkeEndpoint;
   private readonly usage: UsageWatch;
   private readonly inactivity: InactivityWatch;
@@ -105,6 +108,7 @@ export class Gateway implements Node {
     this.locate = config.locate;
     this.keying = new KeyingWatch(config.keying ?? { policy: 'qkd-preferred' }, log);
     this.sessionPolicy = config.sessions ?? defaultSessionPolicy;
+    this.others = new OtherGateways(config.redirectTo);
     this.espSuites = espSuitesOf(config.ike);
     this.amfs = new AmfTable(() => (ports.random(1)[0] ?? 0) / 256);
     this.innerAddresses = new InnerNetwork({
@@ -143,6 +147,7 @@ export class Gateway implements Node {
     const enginePorts: EndpointPorts = {
       random: (length) => ports.random(length),
       authorize: (request): AuthorizeAnswer => authorizeUe(this, request),
+      redirect: (_, from) => (this.draining ? this.others.next('initial', from) : undefined),
       ...(ports.verifyCertificate === undefined ? {} : { verifyCertificate: ports.verifyCertificate }),
     };
     this.engine =
@@ -248,12 +253,13 @@ export class Gateway implements Node {
    *
    * @throws RangeError for an inner network that is none; then nothing has changed
    */
-  reconfigure({ ike, inner, sessions, keying }: GatewayChange): void {
+  reconfigure({ ike, inner, sessions, keying, redirectTo }: GatewayChange): void {
     if (inner !== undefined) this.innerAddresses = this.innerAddresses.renewed(inner);
     if (ike !== undefined) this.engine.reconfigure(ike);
     if (ike !== undefined) this.espSuites = espSuitesOf(ike);
     if (sessions !== undefined) this.sessionPolicy = sessions;
     if (keying !== undefined) this.keying.reconfigure(keying);
+    if (redirectTo !== undefined) this.others.replace(redirectTo);
   }
 
   tick(): void {
@@ -394,6 +400,16 @@ export class Gateway implements Node {
   startDraining(): void {
     this.draining = true;
     this.journal.feed.add({ kind: 'node', name: 'draining' });
+  }
+
+  /** Tells a UE to go to another node; false when it would not follow, or there is none. [RFC5685 5] */
+  redirect(ue: UeContext): boolean {
+    const to = this.engine.followsRedirect(ue.ikeSaId) ? this.others.next('established') : undefined;
+    if (to === undefined) return false;
+    this.log.info({ ue: ue.id, to: to.name }, 'the UE is sent to another node');
+    ue.redirectedMs = this.now();
+    this.ike((engine, now) => engine.redirect(now, ue.ikeSaId, to));
+    return true;
   }
 
   /** Makes every AMF forget what it still has of this node's UEs [TS38413 8.7.4.2.2]. */

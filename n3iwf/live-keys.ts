@@ -7,6 +7,7 @@ export const liveKeys = {
   'ike.espProposals': 'Child SAs from now on, and rekeys',
   'ike.childOffer': 'Child SAs from now on',
   'ike.certificate': 'IKE SAs from now on; the files are read again at each reload',
+  'ike.redirectTo': 'at the next drain',
   'ike.ikeSaMinutes': 'IKE SAs from now on, others from their next rekey',
   'ike.childSaMinutes': 'Child SAs from now on',
   'ike.cookiesAbove': 'at once',

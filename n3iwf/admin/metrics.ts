@@ -44,7 +44,7 @@ export interface KeySupply {
 export interface MetricSources {
   readonly gateway: Pick<
     Gateway,
-    'ues' | 'amfs' | 'n2Counters' | 'plane' | 'innerAddresses' | 'keyUses' | 'journal'
+    'ues' | 'amfs' | 'n2Counters' | 'plane' | 'innerAddresses' | 'keyUses' | 'journal' | 'others'
   >;
   /** IKE events since the start, by their type. */
   readonly ikeEvents: ReadonlyMap<string, number>;
@@ -166,6 +166,12 @@ export const metrics: readonly Metric[] = [
     type: 'counter',
     help: 'What happened on IKE SAs, by the type of the event.',
     read: ({ sources }) => by('event', sources.ikeEvents),
+  },
+  {
+    name: 'n3iwf_redirects_total',
+    type: 'counter',
+    help: 'UEs that were told to go to another node, with their first message or with their IKE SA up.',
+    read: ({ sources }) => by('moment', Object.entries(sources.gateway.others.counts)),
   },
   {
     name: 'n3iwf_procedure_duration_seconds',

@@ -1,3 +1,4 @@
+import type { GatewayIdentity } from '#ikev2';
 import type { SimulatedUe, UeAddresses, UeConfig, UeEvent, UePorts } from '#peers';
 import { OperatorError } from '../errors.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
@@ -35,6 +36,8 @@ export const labPingSizes: readonly number[] = [...Array(4).fill(smallPacket), l
 export class LabUeRunner {
   readonly ue: SimulatedUe;
   readonly result: LabUe;
+  /** The other gateway that the N3IWF has named, once it has. [RFC5685 3] */
+  redirectedTo: GatewayIdentity | undefined;
   private readonly sockets: NwuSockets;
   private readonly limitMs: number;
   private readonly targets: EchoTargets;
@@ -273,6 +276,7 @@ export class LabUeRunner {
   }
 
   private onEvent(event: UeEvent): void {
+    if (event.type === 'redirected') this.redirectedTo = event.to;
     for (const listener of [...this.listeners]) listener(event);
     for (const waiter of [...this.waiters]) if (waiter.matches(event)) waiter.settle(event);
   }

@@ -3,6 +3,7 @@ import { exitCodes, OperatorError } from '../errors.ts';
 import type { CaptureOptions } from '../io/lab-capture.ts';
 import { childSaPolicies } from '../nwu/child-sa-policy.ts';
 import { keyPolicies, ppkUses } from '../nwu/key-policy.ts';
+import { version } from '../version.ts';
 import type { ConfigOptions } from './config-commands.ts';
 import type { DoctorOptions } from './doctor.ts';
 import type { BooksOptions, EpochOptions, ListOptions, VerifyOptions } from './keys-books.ts';
@@ -126,6 +127,7 @@ const fileCommands: readonly {
 function buildProgram(done: Done): Command {
   const program = new Command('n3iwf')
     .description('A 5G N3IWF whose IPsec keys come from quantum key distribution')
+    .version(version)
     // `keys` and its subcommands have options of the same name.
     .enablePositionalOptions();
   for (const { name, description, options = [], run } of fileCommands) {

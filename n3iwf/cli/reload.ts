@@ -96,6 +96,7 @@ function apply(goal: Config, running: Config, node: ReloadedNode): void {
   node.reconfigure({
     ike,
     sessions: sessionPolicyOf(goal),
+    redirectTo: goal.ike.redirectTo,
     ...(isInner ? { inner: innerConfigOf(goal) } : {}),
     ...(did('ike.policy', 'qkd.keying')
       ? { keying: keyingSettingsOf(goal.ike.policy, goal.qkd?.keying) }

@@ -40,6 +40,7 @@ export function shellConfigOf(config: Config, exposeKeys: boolean): ShellConfig 
       innerPool: inner.pool,
       inner: innerConfigOf(config),
       sessions: sessionPolicyOf(config),
+      redirectTo: ike.redirectTo,
       inactivityMs: config.timers.inactivityMs,
       keying: keyingSettingsOf(ike.policy, qkd?.keying),
       userPlane: {

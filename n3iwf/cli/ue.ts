@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import type { GatewayIdentity } from '#ikev2';
 import type { SelectedN3iwf, UeAddresses, UeConfig } from '#peers';
 import { parseDocument } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import { ipv4Of } from '../io/host-facts.ts';
-import { lookupIpv4, naptrReplacements } from '../io/host-names.ts';
+import { addressOf, lookupIpv4, naptrReplacements } from '../io/host-names.ts';
 import { monotonicMs } from '../io/machine.ts';
 import { certificateVerifier } from '../nwu/certificate-trust.ts';
 import { ppkUses } from '../nwu/key-policy.ts';
@@ -87,35 +88,81 @@ const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 /**
  * The command `n3iwf ue`: one simulated UE registers, opens a session and pings. Then it rekeys and detaches; with
- * `keepPinging` it goes on pinging, and follows its interface's address, until SIGINT or SIGTERM, and detaches.
+ * `keepPinging` it goes on pinging, and follows its interface's address, until SIGINT or SIGTERM, and detaches. An N3IWF
+ * that names another one is left for that, where all of it begins anew. [RFC5685 3]
  *
  * @returns 0 only if all of it worked
  * @throws OperatorError for a wrong configuration or a busy port
  */
-export async function runUe(path: string): Promise<number> {
+export async function runUe(path: string, ended: () => Promise<void> = untilSignal): Promise<number> {
   const file = parseDocument(ueSchema, readYaml(path), path);
   const peers = await import('#peers');
   const keys = file.qkd === undefined ? undefined : await openUeKeys(file.qkd);
-  let runner: LabUeRunner | undefined;
+  const host: UeHost = { file, peers, keys, ended, hasBegun: false };
   try {
-    const address = await localAddress(file);
-    const n3iwf = await selected(file, peers);
-    const at = addresses(file, address, n3iwf.address);
-    const ports = uePorts(file, keys);
-    const config = ueConfig(file, n3iwf.name);
-    runner = await LabUeRunner.open(peers.SimulatedUe, config, at, ports, file.ping, file.patienceMs);
-    await runner.attach(say);
-    if (file.keepPinging === undefined) await runner.rekey(say);
-    else await stay(runner, address, { ...file.keepPinging, address: follower(file) }, untilSignal(), say);
-    await runner.detach(say);
+    let place: Place | undefined = { n3iwf: await selected(file, peers) };
+    for (let hops = 0; place !== undefined; hops++) {
+      if (hops > mostRedirects) throw new Error(`sent from one N3IWF to the next ${hops} times`);
+      place = await attend(host, place);
+    }
     return 0;
   } catch (error) {
-    if (error instanceof OperatorError && runner === undefined) throw error;
+    if (error instanceof OperatorError && !host.hasBegun) throw error;
     process.stderr.write(`n3iwf: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   } finally {
-    await runner?.close();
     keys?.close();
+  }
+}
+
+/** Nodes that send a UE round in a circle are left after so many. [RFC5685 3] */
+const mostRedirects = 5;
+
+/** What a run of the UE has at hand. */
+interface UeHost {
+  readonly file: UeFile;
+  readonly peers: Peers;
+  readonly keys: UeKeys | undefined;
+  /** Resolves when a UE that stays shall detach. */
+  readonly ended: () => Promise<void>;
+  /** Its sockets were open once: a fault after that is one of the run. */
+  hasBegun: boolean;
+}
+
+/** An N3IWF, and the one that sent the UE there. */
+interface Place {
+  readonly n3iwf: SelectedN3iwf;
+  readonly from?: GatewayIdentity;
+}
+
+/** Everything at one N3IWF. @returns the next one, where it named one */
+async function attend(host: UeHost, { n3iwf, from: redirectedFrom }: Place): Promise<Place | undefined> {
+  const { file, peers, keys, ended } = host;
+  const address = await localAddress(file);
+  const at = addresses(file, address, n3iwf.address);
+  const config = {
+    ...ueConfig(file, n3iwf.name),
+    ...(redirectedFrom === undefined ? {} : { redirectedFrom }),
+  };
+  const { ping, patienceMs, keepPinging } = file;
+  const runner = await LabUeRunner.open(peers.SimulatedUe, config, at, uePorts(file, keys), ping, patienceMs);
+  host.hasBegun = true;
+  try {
+    await runner.attach(say);
+    if (keepPinging === undefined) await runner.rekey(say);
+    else await stay(runner, address, { ...keepPinging, address: follower(file) }, ended(), say);
+    await runner.detach(say);
+    return undefined;
+  } catch (error) {
+    const to = runner.redirectedTo;
+    if (to === undefined) throw error;
+    say(`sent to ${to.name}`);
+    // a name is what the other one proves; an address is one more of the same name
+    const name = to.type === 'fqdn' ? to.name : n3iwf.name;
+    const from = { type: 'ipv4', name: n3iwf.address } as const;
+    return { n3iwf: { name, address: await addressOf(to.name) }, from };
+  } finally {
+    await runner.close();
   }
 }
 
@@ -196,6 +243,7 @@ function ueConfig(file: UeFile, n3iwfName: string): UeConfig {
     ppk,
     n3iwfName,
     mobile: file.interface !== undefined,
+    followsRedirect: true,
     ...(preSharedKeyFile === undefined
       ? {}
       : { preSharedKey: readNamedFile('preSharedKeyFile', preSharedKeyFile) }),

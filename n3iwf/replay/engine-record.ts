@@ -32,6 +32,7 @@ const inputs = [
   'reauthenticate',
   'deleteIkeSa',
   'changeAddress',
+  'redirect',
   'inform',
   'checkLiveness',
   'reconfigure',

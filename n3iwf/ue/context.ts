@@ -141,6 +141,8 @@ export class UeContext {
   bitRate: UeBitRate | undefined;
   /** The request by which the AMF wants to hear of every change of the UE's outer address. */
   locationRequest: MessageIes<'LocationReportingControl'>['locationReportingRequestType'] | undefined;
+  /** When the UE was told to go to another node, in ms of the clock. */
+  redirectedMs: number | undefined;
   /** The AMF was asked to release the UE; a second request would meet an AMF that has forgotten it. */
   releaseRequested = false;
   /** The AMF said to release: it is owed a UE Context Release Complete. */

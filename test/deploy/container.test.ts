@@ -1,7 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { coreSchema } from '../../n3iwf/cli/core.ts';
 import { kmeSchema } from '../../n3iwf/cli/kme-config.ts';
@@ -62,9 +65,56 @@ describe('the image', () => {
       for (const name of packagesOf(folder)) if (!name.startsWith('node:')) expect(own).toContain(name);
   });
 
-  test('is not root, and lists what is inside', () => {
+  test('is not root, and has koffi as it was built elsewhere: its package is an optional one', () => {
     expect(text('Containerfile')).toMatch(/^USER node$/m);
-    expect(text('Containerfile')).toMatch(/npm sbom .*--sbom-format=cyclonedx > sbom\.json/);
+    const run = /^RUN npm pkg[\s\S]*?[^\\]$/m.exec(text('Containerfile'))?.[0] ?? '';
+    expect(run).toContain('--ignore-scripts');
+    expect(run).not.toContain('--omit');
+    // npm's list fails as long as package.json names what is not installed
+    expect(run).toMatch(/npm pkg delete optionalDependencies devDependencies/);
+  });
+});
+
+describe('the list of what is inside', () => {
+  const status = [
+    'Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1:2.36-9+deb12u14\n',
+    'Package: gone\nStatus: deinstall ok config-files\nArchitecture: all\nVersion: 1\n',
+    'Package: perl-base\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.36\nDescription: a\n b\n',
+  ].join('\n');
+  const npm = {
+    bomFormat: 'CycloneDX',
+    metadata: { component: { 'bom-ref': 'qn3iwf@0.1.0', type: 'library', name: 'opt' } },
+    components: [{ 'bom-ref': 'pg@8.23.1', type: 'library', name: 'pg', version: '8.23.1' }],
+  };
+  const folder = mkdtempSync(join(tmpdir(), 'sbom-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  function listed(input: string) {
+    writeFileSync(join(folder, 'status'), status);
+    return spawnSync(process.execPath, [at('sbom.mjs'), join(folder, 'status')], {
+      input,
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+  }
+
+  test("has npm's packages, Node with its OpenSSL, and what dpkg has installed", () => {
+    const whole = JSON.parse(listed(JSON.stringify(npm)).stdout) as typeof npm;
+    expect(whole.metadata.component).toMatchObject({ name: 'qn3iwf', type: 'application' });
+    expect(whole.components.map(({ name, version }) => `${name} ${version}`)).toEqual([
+      'pg 8.23.1',
+      `node ${process.versions.node}`,
+      `openssl ${process.versions.openssl}`,
+      'libc6 1:2.36-9+deb12u14',
+      'perl-base 5.36',
+    ]);
+    expect(whole.components.at(-2)).toMatchObject({
+      purl: 'pkg:deb/debian/libc6@1%3A2.36-9%2Bdeb12u14?arch=amd64',
+    });
+  });
+
+  test('is none where npm gave none: the build fails', () => {
+    expect(listed('').status).not.toBe(0);
   });
 });
 

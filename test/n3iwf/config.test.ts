@@ -92,6 +92,14 @@ describe('configuration: what does not fit together', () => {
   });
 
   test.each([
+    ['address', ['192.0.2.7', '192.0.2.1']],
+    ['name', ['n3iwf.example.org']],
+  ])('does not send UEs to itself by its own %s', (_, redirectTo) => {
+    const ike = { ...usable.ike, address: '192.0.2.1', identity: 'n3iwf.example.org', redirectTo };
+    expect(complaint({ ...usable, ike })).toMatch(/ike\.redirectTo: names this node itself/);
+  });
+
+  test.each([
     ['certificate', { auth: 'certificate' }, /ike\.certificate: is missing/],
     ['psk', { auth: 'psk' }, /ike\.preSharedKeyFile: is missing/],
     ['qkd', { auth: 'qkd' }, /qkd: is missing/],

@@ -114,3 +114,66 @@ describe('the end of a node that is in a hurry or not heard', () => {
     expect(await drained(alone)).toMatchObject({ tookMs: 0 });
   });
 });
+
+describe('a node that ends and has others beside it', () => {
+  const others = { gateway: { redirectTo: ['192.0.2.200', 'n3iwf-b.example.org'] } };
+  const following: WorldOptions = { ...others, ue: { followsRedirect: true } };
+  const sentTo = (world: World) =>
+    world.ues.map(({ events }) =>
+      events.flatMap((event) => (event.type === 'redirected' ? [event.to.name] : [])),
+    );
+
+  it('[RFC5685 5] sends UEs that follow to them in turns; these leave, and the AMF has nothing left of them', async () => {
+    const world = await attached(following);
+    const result = await drained(world);
+    expect(result).toMatchObject({ ues: 3, redirected: 3, moved: 3, forced: 0, unanswered: 0 });
+    expect(result.tookMs).toBeLessThan(2000);
+    expect(sentTo(world)).toEqual([['192.0.2.200'], ['n3iwf-b.example.org'], ['192.0.2.200']]);
+    expect(world.left()).toEqual(nothing);
+    expect(world.core.amf.knownUes).toBe(0);
+    expect(world.gateway.others.counts).toEqual({ initial: 0, established: 3 });
+    expect(world.toAmf.at(-1)?.message).toBe('NGReset');
+    for (const { events } of world.ues) expect(events.at(-1)?.type).toBe('closed');
+  });
+
+  it('[RFC5685 3] releases those that do not follow as ever', async () => {
+    const world = await attached(others);
+    expect(await drained(world)).toMatchObject({ ues: 3, redirected: 0, moved: 0, forced: 0 });
+    expect(sentTo(world)).toEqual([[], [], []]);
+  });
+
+  it('[RFC5685 3] sends UEs that come meanwhile away with their first message, without a word to the AMF', async () => {
+    const world = new World(following);
+    world.gateway.startDraining();
+    await world.register();
+    expect(sentTo(world)).toEqual([['192.0.2.200']]);
+    expect(world.ue.events.at(-1)?.type).toBe('closed');
+    expect(world.gateway.others.counts).toEqual({ initial: 1, established: 0 });
+    expect(world.toAmf).toEqual([]);
+    expect(world.left()).toEqual(nothing);
+  });
+
+  it('[RFC5685 4] does not send a UE back to where it comes from, but away for a while', async () => {
+    const gateway = { redirectTo: ['192.0.2.200'] };
+    const redirectedFrom = { type: 'ipv4', name: '192.0.2.200' } as const;
+    const world = new World({ gateway, ue: { followsRedirect: true, redirectedFrom } });
+    world.gateway.startDraining();
+    await world.register();
+    expect(sentTo(world)).toEqual([[]]);
+    expect(JSON.stringify(world.ue.events)).toMatch(/15500|CONGESTION/);
+  });
+
+  it('releases who says that it goes and stays, in its time', async () => {
+    let stays = false;
+    // behind the marker: the exchange is INFORMATIONAL, and the flags say that it is no response
+    const isRequest = (data: Uint8Array) => data[22] === 37 && ((data[23] ?? 0) & 0x20) === 0;
+    const channel: WorldOptions['channel'] = (datagram) =>
+      stays && datagram.to.address === '192.0.2.1' && isRequest(datagram.data) ? [] : [datagram];
+    const world = await attached({ ...following, ues: 2, channel });
+    stays = true; // its Delete, the only thing that a redirected UE sends by itself, is never sent
+    const result = await drained(world);
+    expect(result).toMatchObject({ ues: 2, redirected: 2, moved: 0 });
+    expect(result.tookMs).toBeLessThanOrEqual(8100);
+    expect(world.left()).toEqual(nothing);
+  });
+});

@@ -33,7 +33,7 @@ export interface WorldOptions {
   readonly refuse?: NonNullable<CoreConfig['refuse']>;
   readonly ue?: Partial<UeConfig>;
   /** What the gateway's configuration says beside the necessary. */
-  readonly gateway?: Pick<GatewayConfig, 'inner' | 'sessions' | 'userPlane' | 'inactivityMs'>;
+  readonly gateway?: Pick<GatewayConfig, 'inner' | 'sessions' | 'userPlane' | 'inactivityMs' | 'redirectTo'>;
   /** What becomes of a datagram on NWu: itself, several, or none. */
   readonly channel?: (datagram: Datagram, world: World) => readonly Datagram[];
   /** What becomes of a message on N2, in either direction; undefined loses it. */

@@ -86,6 +86,14 @@ describe('reload of what runs', () => {
     expect(node.reconfigure.mock.calls[0]?.[0]).not.toHaveProperty('inner');
   });
 
+  it('[RFC5685 3] names other nodes for the next drain', () => {
+    const { node, log } = reloaded(({ ike }) => {
+      Object.assign(ike!, { redirectTo: ['192.0.2.11'] });
+    });
+    expect(node.reconfigure.mock.calls[0]?.[0]).toMatchObject({ redirectTo: ['192.0.2.11'] });
+    expect(log.info.mock.calls[0]?.[0]).toEqual({ changed: ['ike.redirectTo'] });
+  });
+
   it('changes AMFs and the level of the log only when they are others', () => {
     const { node, again } = reloaded((document) => {
       Object.assign(document, { log: 'debug' });

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { Identity, SocketAddress } from '#ikev2';
+import type { GatewayIdentity, Identity, SocketAddress } from '#ikev2';
 import type { NasAccess } from '../usim/index.ts';
 import type { InnerStack, StackEvents } from './inner-stack.ts';
 
@@ -39,6 +39,10 @@ export interface UeConfig {
   readonly capability?: Uint8Array;
   /** Asks for MOBIKE, so that `SimulatedUe.move` keeps the SAs. [RFC4555 3.1] */
   readonly mobile?: boolean;
+  /** Says that it goes to another gateway when told so, and does by the event `redirected`. [RFC5685 3] */
+  readonly followsRedirect?: boolean;
+  /** The gateway that sent it to this one. [RFC5685 4] */
+  readonly redirectedFrom?: GatewayIdentity;
   /** PDU sessions whose Child SA, or change of flows, the UE refuses, for tests. */
   readonly refusesSessions?: readonly number[];
   /**
@@ -133,6 +137,8 @@ export type UeEvent =
   /** The N3IWF has taken the address to which the UE moved, or does not take it. [RFC4555 3.5] */
   | { readonly type: 'moved'; readonly address: string }
   | { readonly type: 'moveRefused'; readonly notifyType: number }
+  /** The N3IWF ends and names another one; `closed` or `failed` follows. [RFC5685 3] */
+  | { readonly type: 'redirected'; readonly to: GatewayIdentity }
   | { readonly type: 'childSaRekeyed'; readonly pduSessionId: number | undefined }
   | { readonly type: 'ikeSaRekeyed' }
   | { readonly type: 'deregistered' }

@@ -1,5 +1,5 @@
 /** Small readings of what a UE gets and is told. */
-import type { PpkIdentity, Result } from '#ikev2';
+import type { Notify, PpkIdentity, Result, TrafficSelector } from '#ikev2';
 
 /** Whether a datagram of the NAT traversal port is IKE, which has four zeros in front there. */
 export function isMarked(datagram: Uint8Array): boolean {
@@ -20,4 +20,15 @@ export function proposal<T>(parse: (text: string) => Result<T, string>) {
     if (!parsed.ok) throw new Error(parsed.error);
     return parsed.value;
   };
+}
+
+/** All traffic of one family, whose addresses have `octets`. */
+export function everything(octets: 4 | 16): TrafficSelector {
+  const [start, end] = [new Uint8Array(octets), new Uint8Array(octets).fill(255)];
+  return { protocol: 0, startPort: 0, endPort: 65535, start, end };
+}
+
+/** The SPI of the Child SA that a notify speaks of; undefined where it names none. */
+export function spiOf(notify: Notify | undefined): number | undefined {
+  return notify?.spi.length === 4 ? Buffer.from(notify.spi).readUInt32BE() : undefined;
 }

@@ -1,6 +1,7 @@
 import {
   type ChildSa,
   CP_ATTRIBUTE,
+  type GatewayIdentity,
   ID_TYPE,
   IkeEndpoint,
   type IkeEvent,
@@ -14,7 +15,6 @@ import {
   parseEspProposal,
   parseIkeProposal,
   type SocketAddress,
-  type TrafficSelector,
 } from '#ikev2';
 import { plmnOctets } from '../../../n3iwf/n2/plmn.ts';
 import { decodeEap5g, eapNasResponse, eapStop } from '../../../n3iwf/nwu/eap5g.ts';
@@ -22,14 +22,8 @@ import { decodeQosInfo, readNwuAddresses } from '../../../n3iwf/nwu/notifies.ts'
 import type { DrawnKey, SaKey, UeAddresses, UeConfig, UePorts } from './config.ts';
 import { InnerStack, type StackEvents } from './inner-stack.ts';
 import { NasClient } from './nas-client.ts';
-import { isMarked, keyIdOf, proposal } from './readings.ts';
+import { everything, isMarked, keyIdOf, proposal, spiOf } from './readings.ts';
 import { UeSessions } from './sessions.ts';
-
-/** All traffic of one family, whose addresses have `octets`. */
-function everything(octets: 4 | 16): TrafficSelector {
-  const [start, end] = [new Uint8Array(octets), new Uint8Array(octets).fill(255)];
-  return { protocol: 0, startPort: 0, endPort: 65535, start, end };
-}
 
 type EventOf<T extends IkeEvent['type']> = Extract<IkeEvent, { type: T }>;
 
@@ -287,6 +281,8 @@ export class SimulatedUe {
             ? 'optional'
             : 'required',
       mobike: this.config.mobile === true,
+      redirect: this.config.followsRedirect === true,
+      ...(this.config.redirectedFrom === undefined ? {} : { redirectedFrom: this.config.redirectedFrom }),
       ppkExchange: this.config.ppk === 'rfc9867' ? 'any' : 'auth',
       transcriptAuth: 'on',
       announceAuthMethods: true,
@@ -346,6 +342,9 @@ export class SimulatedUe {
         return;
       case 'addressRefused':
         this.ports.event({ type: 'moveRefused', notifyType: event.notifyType });
+        return;
+      case 'redirected':
+        this.onRedirected(event.gateway);
         return;
       case 'ikeSaClosed':
         this.onClosed(event.established, event.reason);
@@ -452,6 +451,13 @@ export class SimulatedUe {
     if (info.ok && upAddress !== undefined) this.sessions.onChildSa(child, info.value, upAddress);
   }
 
+  /** Another gateway is named: what stands here goes, and whoever runs this UE starts one there. [RFC5685 5] */
+  private onRedirected(to: GatewayIdentity): void {
+    this.ended = true;
+    this.ports.event({ type: 'redirected', to });
+    this.disconnect();
+  }
+
   private onClosed(established: boolean, reason: string): void {
     if (established || this.ended) this.ports.event({ type: 'closed', reason });
     else this.fail('IKE', reason);
@@ -488,9 +494,4 @@ export class SimulatedUe {
       this.carryOut(this.engine.sendEap(this.ports.now(), this.ikeSaId, eapStop(this.eapIdentifier)));
     }
   }
-}
-
-/** The SPI of the Child SA that a notify speaks of; undefined where it names none. */
-function spiOf(notify: Notify | undefined): number | undefined {
-  return notify?.spi.length === 4 ? Buffer.from(notify.spi).readUInt32BE() : undefined;
 }
