@@ -13,6 +13,7 @@ import {
   type PpkUse,
 } from '../../n3iwf/nwu/key-policy.ts';
 import { type InTransit, keyId, Pair, type PairOptions, type Side, utf8 } from '../support/pair.ts';
+import { CpuMeter } from './support/cpu-meter.ts';
 
 type Proof = 'psk' | 'eap-only' | 'qkd' | 'ecdsa-p256' | 'rsa-2048';
 
@@ -51,52 +52,44 @@ export interface ModeResult {
   readonly rekeyRoundTrips: number;
 }
 
-/** What one phase of a handshake used. */
+/** What one phase of a handshake used; CPU in µs. */
 interface Tally {
   readonly cpu: Record<Side, number>;
-  requests: number;
-  octets: number;
-  largest: number;
+  readonly requests: number;
+  readonly octets: number;
+  readonly largest: number;
 }
 
-const noTally = (): Tally => ({ cpu: { ue: 0, node: 0 }, requests: 0, octets: 0, largest: 0 });
 const RESPONSE = 0x20;
 
 /** A pair that counts what it sends and the CPU that either engine takes. */
 class CountedPair extends Pair {
-  tally = noTally();
+  readonly #meters = { ue: new CpuMeter(), node: new CpuMeter() };
+  #sent = { requests: 0, octets: 0, largest: 0 };
 
   constructor(options: PairOptions) {
     super({ ...options, network: (packet) => this.#count(packet) });
-    for (const side of ['ue', 'node'] as const) this.#meter(side);
+    this.#meters.ue.attach(this.ue, ENTRY_POINTS);
+    this.#meters.node.attach(this.node, ENTRY_POINTS);
+  }
+
+  /** What was used since it was asked last. */
+  tally(): Tally {
+    const { ue, node } = this.#meters;
+    const tally = { cpu: { ue: ue.spent, node: node.spent }, ...this.#sent };
+    ue.spent = 0;
+    node.spent = 0;
+    this.#sent = { requests: 0, octets: 0, largest: 0 };
+    return tally;
   }
 
   #count(packet: InTransit): InTransit[] {
     const { data, from } = packet;
     const flags = data[from.port === 4500 ? 23 : 19] ?? 0;
-    if ((flags & RESPONSE) === 0) this.tally.requests++;
-    this.tally.octets += data.length;
-    this.tally.largest = Math.max(this.tally.largest, data.length);
+    if ((flags & RESPONSE) === 0) this.#sent.requests++;
+    this.#sent.octets += data.length;
+    this.#sent.largest = Math.max(this.#sent.largest, data.length);
     return [packet];
-  }
-
-  /** The engines' entry points run with a clock beside them; none calls another. */
-  #meter(side: Side): void {
-    const engine = this[side];
-    const spend = (before: NodeJS.CpuUsage) => {
-      const { user, system } = process.threadCpuUsage(before);
-      this.tally.cpu[side] += user + system;
-    };
-    for (const name of ENTRY_POINTS) {
-      const entry = engine[name].bind(engine) as (...args: unknown[]) => unknown;
-      const metered = (...args: unknown[]) => {
-        const before = process.threadCpuUsage();
-        const result = entry(...args);
-        spend(before);
-        return result;
-      };
-      Object.defineProperty(engine, name, { value: metered });
-    }
   }
 }
 
@@ -178,12 +171,11 @@ function handshake(options: PairOptions, seed: number): { setUp: Tally; rekey: T
   const [child] = pair.events('ue', 'childSaEstablished');
   if (child === undefined)
     throw new Error(`no Child SA: ${JSON.stringify(pair.events('ue', 'ikeSaClosed'))}`);
-  const setUp = pair.tally;
-  pair.tally = noTally();
+  const setUp = pair.tally();
   pair.take('ue', pair.ue.rekeyChildSa(pair.now, pair.ueSa, child.child.id));
   pair.run();
   if (pair.events('node', 'childSaDeleted').length !== 1) throw new Error('the Child SA was not rekeyed');
-  return { setUp, rekey: pair.tally };
+  return { setUp, rekey: pair.tally() };
 }
 
 const median = (values: readonly number[]) =>
