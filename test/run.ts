@@ -17,6 +17,10 @@ const needs = {
     met: () => existsSync('/lib/systemd/systemd'),
     otherwise: 'systemd is not installed (Debian package systemd)',
   },
+  promtool: {
+    met: () => runs('promtool'),
+    otherwise: 'promtool is not installed (Debian package prometheus)',
+  },
   ping: { met: () => runs('ping'), otherwise: 'ping is not installed (Debian package iputils-ping)' },
   charon: {
     met: () => existsSync('/usr/lib/ipsec/charon') && runs('swanctl'),

@@ -14,8 +14,11 @@ export interface Sample {
 /** What stands in front of the samples of one name. */
 export interface MetricHead {
   readonly name: string;
-  /** A counter only grows while the process lives; a gauge may do anything; a histogram has buckets, sum and count. */
-  readonly type: 'counter' | 'gauge' | 'histogram';
+  /**
+   * A counter only grows while the process lives; a gauge may do anything; a histogram has buckets, sum and count; a
+   * summary has percentiles under the label `quantile`, which no other type may use.
+   */
+  readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
   readonly help: string;
 }
 

@@ -321,7 +321,7 @@ export const metrics: readonly Metric[] = [
   },
   {
     name: 'n3iwf_event_loop_delay_seconds',
-    type: 'gauge',
+    type: 'summary',
     help: 'How much later than due the event loop came round, since the page before this one.',
     read: ({ delay }) =>
       by('quantile', [

@@ -44,7 +44,7 @@ describe('the dashboard', () => {
     for (const { name, part, around } of expressions.flatMap(uses)) {
       const type = types.get(name);
       if (type === 'histogram') expect(['bucket', 'count', 'sum']).toContain(part);
-      if (type === 'gauge') expect(around).not.toBe('rate');
+      if (type === 'gauge' || type === 'summary') expect(around).not.toBe('rate');
       else expect(around).toBe('rate');
     }
   });
