@@ -73,8 +73,8 @@ const control = z.union([
 /** The whole file. Unknown members are faults, so that a misspelt one does not silently keep its default. */
 export const kmeSchema = z
   .strictObject({
-    /** The same seed gives the same links and the same keys. */
-    seed: z.string().default('qn3iwf'),
+    /** The same seed gives the same links and the same keys; without it each start has another. */
+    seed: z.string().min(1).optional(),
     keySizeBits: z.int().min(64).max(1024).multipleOf(8).default(256),
     maxKeyPerRequest: z.int().min(1).max(1024).default(128),
     nodes: z.array(node).default([]),

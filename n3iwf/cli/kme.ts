@@ -34,6 +34,8 @@ export interface SaeAccess {
 /** Key managers that serve, and the access of their SAEs. In one process with its users in the lab. */
 export interface RunningKmes {
   readonly network: KmeNetwork;
+  /** What links and keys follow from: whoever knows it knows every key. */
+  readonly seed: string;
   /** In the order of the configuration. */
   readonly links: readonly LinkSimulator[];
   readonly sites: readonly { readonly kmeId: string; readonly url: string }[];
@@ -45,8 +47,8 @@ export interface RunningKmes {
   readonly controlPlace: string | undefined;
   /** Issues the certificate of an SAE at its first use. Rejects when no node names the SAE. */
   access(saeId: string): Promise<SaeAccess>;
-  /** A client of that SAE; {@link close} closes its connections. */
-  client(saeId: string): Promise<Etsi014Client>;
+  /** A client of that SAE, with the patience of a node unless told otherwise; {@link close} closes its connections. */
+  client(saeId: string, timeoutMs?: number): Promise<Etsi014Client>;
   close(): Promise<void>;
 }
 
@@ -64,12 +66,13 @@ export interface KmeSurroundings {
 /** Starts every node of `config`. Rejects with OperatorError N3IWF_E_BIND when an address is busy; then nothing stays open. */
 export async function startKmes(config: KmeConfig, around: KmeSurroundings = {}): Promise<RunningKmes> {
   const authority = around.authority ?? (await TestAuthority.create());
+  const seed = config.seed ?? Buffer.from(randomOctets(16)).toString('hex');
   const links = config.links.map(({ between, profile }, index) => ({
     between,
-    simulator: new LinkSimulator(`${config.seed}/${index}/${between.join('-')}`, profile),
+    simulator: new LinkSimulator(`${seed}/${index}/${between.join('-')}`, profile),
   }));
   const network = new KmeNetwork(config.nodes, links, { laidOut: around.laidOut });
-  const running = new Kmes(config, network, authority, links);
+  const running = new Kmes({ ...config, seed }, network, authority, links);
   try {
     await running.listen(around);
     await running.listenSkip(around);
@@ -84,6 +87,7 @@ export async function startKmes(config: KmeConfig, around: KmeSurroundings = {})
 
 class Kmes implements RunningKmes {
   readonly network: KmeNetwork;
+  readonly seed: string;
   readonly links: readonly LinkSimulator[];
   readonly sites: { readonly kmeId: string; readonly url: string }[] = [];
   readonly skipSites: { readonly kmeId: string; readonly url: string }[] = [];
@@ -96,8 +100,14 @@ class Kmes implements RunningKmes {
   readonly #named: readonly KmeLink[];
   #control: ControlListener | undefined;
 
-  constructor(config: KmeConfig, network: KmeNetwork, authority: TestAuthority, links: readonly KmeLink[]) {
+  constructor(
+    config: KmeConfig & { readonly seed: string },
+    network: KmeNetwork,
+    authority: TestAuthority,
+    links: readonly KmeLink[],
+  ) {
     this.#config = config;
+    this.seed = config.seed;
     this.network = network;
     this.#authority = authority;
     this.#named = links;
@@ -188,8 +198,9 @@ class Kmes implements RunningKmes {
     return { saeId, ...site, tls: issued.pem };
   }
 
-  async client(saeId: string): Promise<Etsi014Client> {
-    const transport = new KmeHttpsTransport(await this.access(saeId));
+  async client(saeId: string, timeoutMs?: number): Promise<Etsi014Client> {
+    const patience = timeoutMs === undefined ? {} : { timeoutMs };
+    const transport = new KmeHttpsTransport({ ...(await this.access(saeId)), ...patience });
     this.#transports.push(transport);
     return new Etsi014Client(transport, { keySizeBits: this.#config.keySizeBits });
   }
@@ -216,16 +227,36 @@ class Kmes implements RunningKmes {
   }
 }
 
+/** Options of `n3iwf kme`. */
+export interface KmeOptions {
+  /** Instead of that of the file. */
+  readonly seed?: string;
+}
+
+/** What an operator must know of where the keys come from; a seed that was set is a warning. */
+export function seedLines(seed: string, isSet: boolean): string[] {
+  const lines = [
+    `a simulator: links and keys follow from the seed ${seed}, and who knows it knows every key`,
+  ];
+  if (isSet)
+    lines.push(
+      'warning: the seed is set, so the same keys come at each start; stores that live longer refuse them as used',
+    );
+  return lines;
+}
+
 /**
- * `n3iwf kme -c file`: serves until SIGINT or SIGTERM; one line per KME goes to standard output. SIGUSR2 cuts every link,
+ * `n3iwf kme -c file`: serves until SIGINT or SIGTERM; one line per KME goes to standard output, one on the seed before them. SIGUSR2 cuts every link,
  * and joins them again at the next one. Gives the exit status. Throws OperatorError for a file that is unusable or an
  * address that is busy.
  */
-export async function runKme(path: string): Promise<number> {
-  const config = readKmeConfig(readYaml(path), path);
+export async function runKme(path: string, { seed }: KmeOptions = {}): Promise<number> {
+  const read = readKmeConfig(readYaml(path), path);
+  const config = seed === undefined ? read : { ...read, seed };
   const kmes = await startKmes(config, {
     onFault: (error) => console.error(`request failed: ${error.message}`),
   });
+  for (const line of seedLines(kmes.seed, config.seed !== undefined)) console.log(line);
   for (const site of kmes.sites) console.log(`KME ${site.kmeId} serves ETSI GS QKD 014 at ${site.url}`);
   for (const site of kmes.skipSites) console.log(`KME ${site.kmeId} serves SKIP at ${site.url}`);
   if (kmes.controlPlace !== undefined) console.log(`faults can be set at ${kmes.controlPlace}`);

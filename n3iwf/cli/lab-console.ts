@@ -3,12 +3,10 @@ import { randomBytes } from 'node:crypto';
 import type { Log } from '../log.ts';
 import type { KeyPolicy } from '../nwu/key-policy.ts';
 import type { GatewayShell } from '../shell.ts';
-import { lookAtKme } from './key-sources.ts';
-import { type LabQuantum, ueSae } from './lab-quantum.ts';
+import type { LabQuantum } from './lab-quantum.ts';
 import { type IkeEventCounts, openAdmin } from './node-admin.ts';
-import { NodeControl, nodeRoutes } from './node-control.ts';
-import { keyedNode, watchKeys } from './node-keys.ts';
-import { actionsOn, SupplySeenLast, viewOf } from './node-views.ts';
+import { type NodeControl, nodeRoutes } from './node-control.ts';
+import { actionsOn, type SupplySeenLast, viewOf } from './node-views.ts';
 
 /** The parts of the lab that the console shows. */
 export interface LabConsoleParts {
@@ -17,6 +15,9 @@ export interface LabConsoleParts {
   readonly policy: KeyPolicy;
   readonly shell: GatewayShell;
   readonly quantum: LabQuantum;
+  /** What the node's watch on its keys has seen, and what it answers. */
+  readonly supply: SupplySeenLast;
+  readonly control: NodeControl;
   readonly ikeEvents: IkeEventCounts;
   /** Ends the lab. */
   readonly drain: () => void;
@@ -33,14 +34,8 @@ export interface LabConsole {
 
 /** Opens it on loopback. @throws OperatorError N3IWF_E_BIND when the port cannot be had */
 export async function openLabConsole(parts: LabConsoleParts): Promise<LabConsole> {
-  const { port, policy, shell, quantum, ikeEvents, log } = parts;
-  const supply = new SupplySeenLast(shell.gateway);
-  const control = await NodeControl.open(undefined);
-  const client = await quantum.client();
+  const { port, policy, shell, quantum, supply, control, ikeEvents, log } = parts;
   const keys = { store: quantum.n3iwf, storage: quantum.storage };
-  const node = keyedNode(shell);
-  const source = { look: () => lookAtKme(client, ueSae) };
-  const stopWatch = watchKeys({ peer: ueSae, ...keys, source, node, looked: supply.note, control, log });
   const view = viewOf({ nodeName: () => 'qn3iwf-lab', policy: () => policy, shell, keys, supply });
   control.serve(nodeRoutes(view, actionsOn(shell, parts.drain)));
   const token = randomBytes(16).toString('hex');
@@ -53,9 +48,5 @@ export async function openLabConsole(parts: LabConsoleParts): Promise<LabConsole
     api: { answer: control.answer, token },
     log,
   });
-  const close = async () => {
-    stopWatch();
-    await admin.close();
-  };
-  return { url: admin.url, token, close };
+  return { url: admin.url, token, close: () => admin.close() };
 }

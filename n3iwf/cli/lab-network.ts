@@ -1,6 +1,7 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { ID_TYPE, parseEspProposal, parseIkeProposal, type ResponderAuth, type Result } from '#ikev2';
-import type { CoreConfig, Refusal, SimulatedCore, Subscriber, UeConfig } from '#peers';
+import { randomUUID } from 'node:crypto';
+import type { IkeEvent } from '#ikev2';
+import type { SimulatedCore } from '#peers';
+import type { KeyingState, LinkSimulator } from '#qkd';
 import { EspSocket } from '../io/esp-socket.ts';
 import { LabCapture } from '../io/lab-capture.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
@@ -8,43 +9,36 @@ import { MemoryAssociation } from '../io/sctp-memory.ts';
 import { TestAuthority } from '../io/test-authority.ts';
 import { UdpSocket } from '../io/udp.ts';
 import { WakeTimer } from '../io/wake-timer.ts';
-import { keyingSettingsOf } from '../keying-settings.ts';
+import type { KeyingSettings } from '../keying-watch.ts';
 import type { Log } from '../log.ts';
 import { certificateVerifier } from '../nwu/certificate-trust.ts';
-import { applyChildKeyPolicy, applyKeyPolicy } from '../nwu/key-policy.ts';
-import { GatewayShell, type ShellConfig } from '../shell.ts';
+import { GatewayShell } from '../shell.ts';
+import { lookAtKme } from './key-sources.ts';
+import {
+  address,
+  coreConfig,
+  gtpuPort,
+  ikePort,
+  labKeying,
+  natTraversalPort,
+  shellConfig,
+  ueAddress,
+  ueConfig,
+} from './lab-config.ts';
 import { type LabConsole, type LabConsoleParts, openLabConsole } from './lab-console.ts';
 import { LabNat } from './lab-nat.ts';
-import type { LabFault, LabOptions } from './lab-options.ts';
+import type { LabOptions, LabSupply } from './lab-options.ts';
 import { LabQuantum, ueSae } from './lab-quantum.ts';
 import { LabUeRunner } from './lab-ue.ts';
 import { countingObservers, IkeEventCounts } from './node-admin.ts';
+import { NodeControl } from './node-control.ts';
+import { keyedNode, watchKeys } from './node-keys.ts';
+import { SupplySeenLast } from './node-views.ts';
 
 type Peers = typeof import('#peers');
 
-/** Each run has loopback addresses of its own, so that several can run side by side on the standard ports. */
-function hostAddress(host: number): string {
-  return `127.${1 + (process.pid % 250)}.${host >>> 8}.${host & 0xff}`;
-}
-const address = {
-  n3iwf: hostAddress(1),
-  upf: hostAddress(2),
-  natInside: hostAddress(3),
-  natOutside: hostAddress(4),
-};
-const firstUeHost = 16;
-const gtpuPort = 2152;
 /** Last messages of a deregistration are still under way when a UE has seen its own. */
 const settleLimitMs = 3000;
-const natTraversalPort = 4500;
-/** IKE's own port where this process may bind it. */
-const ikePort = process.getuid?.() === 0 ? 500 : 10500;
-const n3iwfName = 'n3iwf.5gc.mnc093.mcc208.pub.3gppnetwork.org';
-const plmn = { mcc: '208', mnc: '93' };
-const slice = { sst: 1, sd: '010203' };
-const ikeProposals = ['aes256gcm16-prfsha256-x25519-ke1_mlkem768'];
-const espProposals = ['aes256gcm16'];
-const labPreSharedKey = new TextEncoder().encode('lab only: every UE shares this');
 
 interface Parts {
   readonly quantum: LabQuantum;
@@ -54,6 +48,13 @@ interface Parts {
   readonly core: SimulatedCore;
   readonly nat: LabNat | undefined;
   readonly console: LabConsole | undefined;
+  readonly listeners: Listeners;
+}
+
+/** Who looks on: at each look of the node at its supply of keys, and at each event of its IKE engine. */
+interface Listeners {
+  looked: (state: KeyingState) => void;
+  observe: (event: IkeEvent) => void;
 }
 
 /** What must be closed, in the order of opening; closed from the end. */
@@ -107,28 +108,43 @@ export class LabNetwork {
     return this.parts.quantum.faultPlace;
   }
 
+  /** What the quantum link gives; a schedule throttles it. */
+  get link(): LinkSimulator {
+    return this.parts.quantum.link;
+  }
+
+  /** What the node's policy controller goes by. */
+  get keying(): KeyingSettings {
+    return labKeying(this.options);
+  }
+
+  /** From now on these see each look of the node at its supply, and each event of its IKE engine. */
+  watch(looked: Listeners['looked'], observe: Listeners['observe']): void {
+    Object.assign(this.parts.listeners, { looked, observe });
+  }
+
+  /** Where keys come from, as it stands now. */
+  supply(): LabSupply {
+    const { quantum, shell } = this.parts;
+    quantum.link.advance(monotonicMs());
+    const { rateBitsPerSecond, qber, availableBits } = quantum.link.state();
+    const { mode, reason } = shell.gateway.keying.state ?? {};
+    return {
+      seed: quantum.seed,
+      linkBitsPerSecond: Math.round(rateBitsPerSecond),
+      qber: Number(qber.toFixed(4)),
+      storedKeys: Math.floor(availableBits / 256),
+      ...(mode === undefined ? {} : { mode }),
+      ...(reason === undefined ? {} : { reason }),
+    };
+  }
+
+  /** A UE with sockets of its own; it does nothing yet. */
   async openUe(index: number): Promise<LabUeRunner> {
     const { peers, quantum, authority } = this.parts;
-    const subscriber = subscriberOf(index);
-    const { auth, ppk, sameSpi, fault } = this.options;
-    const config: UeConfig = {
-      imsi: subscriber.imsi,
-      k: subscriber.k,
-      opc: subscriber.opc,
-      imeisv: `35609204079301${String(index % 100).padStart(2, '0')}`,
-      plmn,
-      slice,
-      dnn: 'internet',
-      auth,
-      ppk,
-      n3iwfName,
-      preSharedKey: labPreSharedKey,
-      ikeProposals,
-      espProposals,
-      wrongResStar: fault === 'wrong-res',
-      ...(sameSpi === true ? { spi: Uint8Array.of(0, 0, 0, 0, 0, 6, 0xf7, 8) } : {}),
-    };
-    const own = hostAddress(firstUeHost + index);
+    const { fault } = this.options;
+    const config = ueConfig(index, this.options);
+    const own = ueAddress(index);
     const gateway = this.options.nat === true ? address.natInside : address.n3iwf;
     const at = {
       local: { address: own, port: ikePort },
@@ -201,17 +217,26 @@ async function open(
 ): Promise<Parts> {
   const peers = await import('#peers');
   const authority = await TestAuthority.create('qn3iwf lab');
-  const quantum = await LabQuantum.start(authority, options.console !== undefined);
+  const { seed, poolKeys } = options;
+  const faults = options.console !== undefined;
+  const quantum = await LabQuantum.start(authority, { faults, seed, poolKeys });
   closers.add(() => quantum.close());
   told('two KMEs share keys over a simulated quantum link (ETSI GS QKD 014, mutual TLS)');
+  if (seed !== undefined) told('warning: the seed is set, so that the link gives the same keys as before');
   const capture = new LabCapture(options);
   closers.add(() => capture.close());
   const ikeEvents = new IkeEventCounts();
+  const listeners: Listeners = { looked: () => {}, observe: () => {} };
+  const captured = capture.observers();
+  const observe = (event: IkeEvent) => {
+    captured.observe(event);
+    listeners.observe(event);
+  };
   const shell = await GatewayShell.open(
     await shellConfig(options, authority),
     quantum.n3iwf,
     log,
-    countingObservers(capture.observers(), ikeEvents),
+    countingObservers({ ...captured, observe }, ikeEvents),
     capture,
   );
   closers.add(() => shell.close());
@@ -221,14 +246,41 @@ async function open(
   await shell.connectN2(() => Promise.resolve(n3iwfEnd));
   told(`N3IWF is up on ${address.n3iwf} and the AMF accepted it (NG Setup)`);
   const nat = options.nat === true ? await openNat(closers) : undefined;
-  const console = await openConsole(options, { shell, quantum, ikeEvents, log }, told, closers);
-  return { quantum, peers, authority, shell, core, nat, console };
+  const control = await NodeControl.open(undefined);
+  const supply = new SupplySeenLast(shell.gateway);
+  closers.add(await startKeyWatch({ quantum, shell, supply, control, listeners, log }));
+  const parts = { shell, quantum, supply, control, ikeEvents, log };
+  const console = await openConsole(options, parts, told, closers);
+  return { quantum, peers, authority, shell, core, nat, console, listeners };
+}
+
+/** The same watch on keys as in a node that runs alone: it feeds the policy controller once a second. */
+async function startKeyWatch(
+  parts: Pick<LabConsoleParts, 'quantum' | 'shell' | 'supply' | 'control' | 'log'> & {
+    readonly listeners: Listeners;
+  },
+): Promise<() => void> {
+  const { quantum, shell, supply, control, listeners, log } = parts;
+  const client = await quantum.client();
+  return watchKeys({
+    peer: ueSae,
+    store: quantum.n3iwf,
+    source: { look: () => lookAtKme(client, ueSae) },
+    node: keyedNode(shell),
+    looked: (seen) => {
+      supply.note(seen);
+      const { state } = shell.gateway.keying;
+      if (state !== undefined) listeners.looked(state);
+    },
+    control,
+    log,
+  });
 }
 
 /** Where the options ask for one. */
 async function openConsole(
   { console: port, policy }: LabOptions,
-  parts: Pick<LabConsoleParts, 'shell' | 'quantum' | 'ikeEvents' | 'log'>,
+  parts: Omit<LabConsoleParts, 'port' | 'policy' | 'drain'>,
   told: (text: string) => void,
   closers: Closers,
 ): Promise<LabConsole | undefined> {
@@ -279,105 +331,4 @@ async function openCore(
 /** A key ID that no KME has given out. */
 function unheardOfKey(): Promise<{ keyId: string; secret: Uint8Array }> {
   return Promise.resolve({ keyId: randomUUID(), secret: randomOctets(32) });
-}
-
-/** Subscriber number `index`: its keys follow from the number, so that every run has the same ones. */
-function subscriberOf(index: number): Subscriber {
-  const derive = (what: string) =>
-    Uint8Array.from(createHash('sha256').update(`lab ${what} ${index}`).digest().subarray(0, 16));
-  const imsi = `${plmn.mcc}${plmn.mnc}${String(index + 1).padStart(10, '0')}`;
-  return { imsi, k: derive('K'), opc: derive('OPc'), sqn: 32 * (index + 1) };
-}
-
-/** Faults that the core makes. */
-const refusals: Partial<Record<LabFault, Refusal>> = {
-  'ng-setup': 'ngSetup',
-  registration: 'registration',
-  'pdu-session': 'pduSession',
-};
-
-/** Flows of 5QI 9, 8 and 1 in turns, the last with a guaranteed bit rate. */
-function labFlow(index: number) {
-  const qfi = index + 1;
-  return qfi % 3 === 0 ? { qfi, fiveQi: 1, guaranteed: true } : { qfi, fiveQi: 10 - (qfi % 3) };
-}
-
-function coreConfig({ ues, flows, fault }: LabOptions): CoreConfig {
-  const others = Array.from({ length: flows - 1 }, (_, index) => labFlow(index + 1));
-  const refuse = fault === undefined ? undefined : refusals[fault];
-  return {
-    ...(refuse === undefined ? {} : { refuse }),
-    plmn,
-    amfName: 'lab-amf',
-    amfRegionId: 0xca,
-    amfSetId: 1016,
-    amfPointer: 0,
-    slices: [slice],
-    flows: [labFlow(0), ...others],
-    subscribers: Array.from({ length: ues }, (_, index) => subscriberOf(index)),
-    ciphering: 0, // NAS in captures stays readable; IKE and ESP protect it on the way
-    sessionPrefix: [10, 60, 0],
-    dnn: 'internet',
-  };
-}
-
-async function shellConfig(options: LabOptions, authority: TestAuthority): Promise<ShellConfig> {
-  return {
-    gateway: await gatewayConfig(options, authority),
-    address: address.n3iwf,
-    ikePort,
-    natTraversalPort,
-    n3Address: address.n3iwf,
-    n3Port: gtpuPort,
-    n2: { name: 'qn3iwf-lab', n3iwfId: 135, plmn, tac: '000001', slices: [slice] },
-  };
-}
-
-async function gatewayConfig(options: LabOptions, authority: TestAuthority): Promise<ShellConfig['gateway']> {
-  const issued =
-    options.auth === 'certificate'
-      ? await authority.issue({ commonName: n3iwfName, dnsNames: [n3iwfName] })
-      : undefined;
-  return {
-    ike: {
-      ikePort,
-      natTraversalPort,
-      ...applyKeyPolicy(
-        options.policy,
-        options.ppk,
-        ikeProposals.map((text) => must(parseIkeProposal(text))),
-      ),
-      childProposals: applyChildKeyPolicy(
-        'qkd-required',
-        options.ppk,
-        espProposals.map((text) => must(parseEspProposal(text))),
-      ),
-      localId: { type: ID_TYPE.FQDN, data: new TextEncoder().encode(n3iwfName) },
-      responderAuth: options.auth satisfies ResponderAuth,
-      initiatorAuth: 'eap',
-      transcriptAuth: 'on',
-      announceAuthMethods: true,
-      ...(issued === undefined
-        ? {}
-        : { certificate: { chain: issued.chain, privateKey: issued.privateKey } }),
-      forceUdpEncapsulation: options.bareEsp !== true,
-      exposeKeys: options.keylog !== undefined,
-    },
-    identity: {
-      innerAddress: '10.45.0.1',
-      nasPort: 20000,
-      n3Address: address.n3iwf,
-      ueSaeId: ueSae,
-      preSharedKey: () => labPreSharedKey,
-    },
-    innerPool: '10.45.0.0/16',
-    sessions: { childSas: options.childSas, dscp: new Map([[1, 46]]) },
-    keying: keyingSettingsOf(options.policy, undefined),
-    userPlane: { nwuMtu: 1500, n3Mtu: 1500, clampMss: true },
-  };
-}
-
-function must<T>(parsed: Result<T, string>): T {
-  if (!parsed.ok) throw new Error(parsed.error);
-  return parsed.value;
 }

@@ -1,6 +1,7 @@
 import type { SaKey } from '#peers';
 import type { ChildSaPolicy } from '../nwu/child-sa-policy.ts';
 import type { KeyPolicy, PpkUse } from '../nwu/key-policy.ts';
+import type { LinkRun, Verdict } from './lab-verdict.ts';
 
 /** What the lab can make go wrong, to show how it fails. */
 export const labFaults = [
@@ -36,6 +37,18 @@ export interface LabOptions {
   readonly policy: KeyPolicy;
   /** Port of the web console; without it there is none. */
   readonly console?: number;
+  /** Seed of the simulated link and its keys; another one at each start without it. */
+  readonly seed?: string;
+  /** What the link gives over time: a name, a file or the schedule itself; see `lab-schedule.ts`. */
+  readonly linkSchedule?: string;
+  /** File for a picture of pool, rate and mode over the schedule. */
+  readonly picture?: string;
+  /** The N3IWF rekeys Child SAs after so many seconds, IKE SAs after four times as long; without it only UEs rekey. */
+  readonly rekeyEvery?: number;
+  /** As many keys as the KMEs keep of the link. */
+  readonly poolKeys?: number;
+  /** Keys of `qkd.keying` of the node's configuration, numbers only. */
+  readonly keying?: Readonly<Record<string, number>>;
   readonly once?: boolean;
   readonly json?: boolean;
   readonly pcap?: string;
@@ -81,10 +94,27 @@ export interface LabStream {
   readonly lost: number;
 }
 
+/** Where keys came from, at the end of a run. */
+export interface LabSupply {
+  /** Seed of the simulator: whoever knows it knows the keys. */
+  readonly seed: string;
+  readonly linkBitsPerSecond: number;
+  readonly qber: number;
+  /** Keys that wait at the KMEs. */
+  readonly storedKeys: number;
+  /** Undefined before the node's first look at its supply. */
+  readonly mode?: 'qkd' | 'fallback';
+  readonly reason?: string;
+}
+
 /** The one object that `n3iwf lab --json` prints. */
 export interface LabSummary {
   ok: boolean;
   readonly ues: LabUe[];
   qkd: { readonly delivered: number; readonly used: number; readonly burnt: number };
+  /** The link and the policy controller as they were last seen; absent where no quantum keys are used. */
+  supply?: LabSupply;
+  /** What a schedule of the link showed. */
+  link?: LinkRun & { readonly verdicts: readonly Verdict[] };
   readonly errors: string[];
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Etsi014Client, type KeyReply, type KeyStorage, KeyStore } from '#qkd';
+import { type Etsi014Client, type KeyReply, type KeyStorage, KeyStore, type LinkSimulator } from '#qkd';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
 import type { TestAuthority } from '../io/test-authority.ts';
@@ -11,7 +11,21 @@ import { readKmeConfig } from './kme-config.ts';
 export const n3iwfSae = 'sae-n3iwf';
 export const ueSae = 'sae-ue';
 
-const linkBits = 256 * 4096;
+const keyBits = 256;
+/** Keys that the link has given before anything begins. */
+const initialKeys = 4096;
+/** For an answer of a KME: all of the lab shares one thread, and a machine that is busy is no link that is lost. */
+const patienceMs = 10_000;
+
+/** How the lab's quantum part is set up. */
+export interface LabQuantumOptions {
+  /** Takes faults of the link by HTTP. */
+  readonly faults?: boolean;
+  /** Of link and keys; another one at each start without it. */
+  readonly seed?: string | undefined;
+  /** As many keys as the KMEs keep; with it the link gives nothing until a rate is set. */
+  readonly poolKeys?: number | undefined;
+}
 
 /** A key as a simulated UE takes it. */
 export interface LabKey {
@@ -47,27 +61,38 @@ export class LabQuantum {
     [this.n3iwf, this.ue] = stores;
   }
 
-  /** Starts both KMEs over mutual TLS on loopback and opens the stores; with `faults` the link takes some by HTTP. */
-  static async start(authority: TestAuthority, faults = false): Promise<LabQuantum> {
+  /** Starts both KMEs over mutual TLS on loopback and opens the stores. */
+  static async start(authority: TestAuthority, options: LabQuantumOptions = {}): Promise<LabQuantum> {
+    const { faults = false, seed, poolKeys } = options;
+    const pool =
+      poolKeys === undefined
+        ? { initialBits: keyBits * initialKeys }
+        : { initialBits: keyBits * poolKeys, capacityBits: keyBits * poolKeys };
     const config = readKmeConfig(
       {
         nodes: [
           { kmeId: 'kme-n3iwf', saeIds: [n3iwfSae] },
           { kmeId: 'kme-ue', saeIds: [ueSae] },
         ],
-        links: [{ between: ['kme-n3iwf', 'kme-ue'], initialBits: linkBits }],
+        links: [{ between: ['kme-n3iwf', 'kme-ue'], ...pool }],
+        ...(seed === undefined ? {} : { seed }),
         ...(faults ? { control: { port: 0 } } : {}),
       },
       'the lab',
     );
-    const kmes = await startKmes(config, { authority });
+    const kmes = await startKmes(config, { authority, now: monotonicMs });
     const folder = mkdtempSync(join(tmpdir(), 'qn3iwf-lab-'));
     const storages: SqliteKeyStorage[] = [];
     const open = async (sae: string) => {
       const storage = new SqliteKeyStorage(join(folder, `${sae}.db`));
       storages.push(storage);
       const clock = { wallMs: () => Date.now(), monotonicMs };
-      return await KeyStore.open({ source: await kmes.client(sae), storage, clock, random: randomOctets });
+      return await KeyStore.open({
+        source: await kmes.client(sae, patienceMs),
+        storage,
+        clock,
+        random: randomOctets,
+      });
     };
     return new LabQuantum(kmes, folder, storages, [await open(n3iwfSae), await open(ueSae)]);
   }
@@ -90,7 +115,19 @@ export class LabQuantum {
 
   /** A client of the N3IWF's KME, to watch it. */
   client(): Promise<Etsi014Client> {
-    return this.kmes.client(n3iwfSae);
+    return this.kmes.client(n3iwfSae, patienceMs);
+  }
+
+  /** The link between the KMEs. */
+  get link(): LinkSimulator {
+    const [link] = this.kmes.links;
+    if (link === undefined) throw new Error('the lab has no quantum link');
+    return link;
+  }
+
+  /** What the link and its keys follow from. */
+  get seed(): string {
+    return this.kmes.seed;
   }
 
   /** Where the N3IWF's books are. */

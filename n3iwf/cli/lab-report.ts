@@ -1,4 +1,6 @@
-import type { LabSummary, LabUe } from './lab-options.ts';
+import type { LabSummary, LabSupply, LabUe } from './lab-options.ts';
+import type { LinkLeg } from './lab-verdict.ts';
+import { brief, type Column, tableLines } from './table.ts';
 
 /** Where the lab's steps are told while it runs: one line each, with the time since the start. */
 export class LabProgress {
@@ -38,8 +40,8 @@ const columns: readonly (readonly [title: string, cell: (ue: LabUe) => string])[
   ['attach', (ue) => `${ue.timesMs.registration.toFixed(0)} ms`],
 ];
 
-/** The table and the hints that end a run on a terminal; no line is wider than 100 columns for usual values. */
-export function summaryLines(summary: LabSummary, hints: readonly string[]): string[] {
+/** The table that ends a run on a terminal; no line is wider than 100 columns for usual values. */
+export function summaryLines(summary: LabSummary): string[] {
   const rows = [
     columns.map(([title]) => title),
     ...summary.ues.map((ue) => columns.map(([, cell]) => cell(ue))),
@@ -54,15 +56,48 @@ export function summaryLines(summary: LabSummary, hints: readonly string[]): str
   const keys = summary.ues.flatMap((ue) =>
     ue.saKeys.map(({ sa, keyId }) => `${ue.supi}  ${sa.padEnd(13)} keyed by QKD key ${keyId ?? '(none)'}`),
   );
-  const { delivered, used, burnt } = summary.qkd;
+  return ['', ...table, '', ...keys, ...endLines(summary)];
+}
+
+/** Keys, where they came from, what went wrong. */
+function endLines({ qkd: { delivered, used, burnt }, supply, errors, ok }: LabSummary): string[] {
+  return [
+    `QKD keys: ${delivered} delivered, ${used} used, ${burnt} burnt`,
+    ...(supply === undefined ? [] : [supplyLine(supply)]),
+    ...errors.map((error) => `error: ${error}`),
+    ok ? 'All of it worked.' : 'Not all of it worked.',
+  ];
+}
+
+function supplyLine({ linkBitsPerSecond, qber, storedKeys, mode, reason }: LabSupply): string {
+  const state = mode === undefined ? 'not looked at yet' : mode === 'qkd' ? 'QKD' : `fallback (${reason})`;
+  const link = `${brief(linkBitsPerSecond)}bit/s, error rate ${(qber * 100).toFixed(1)} %`;
+  return `Key source: simulated link, ${link}; ${storedKeys} keys in the pool; keying: ${state}`;
+}
+
+const legColumns: readonly Column<LinkLeg>[] = [
+  { title: 'from', of: ({ fromMs }) => `${fromMs / 1000} s`, align: 'right' },
+  { title: 'link', of: ({ link }) => link, align: 'right' },
+  { title: 'for', of: ({ seconds }) => `${seconds} s`, align: 'right' },
+  { title: 'mode at the end', of: ({ mode }) => mode },
+  { title: 'into fallback', of: ({ fallbacks }) => fallbacks, align: 'right' },
+  { title: 'least pool', of: ({ leastPool }) => leastPool, align: 'right' },
+  { title: 'rekeys with QKD', of: ({ quantumRekeys }) => quantumRekeys, align: 'right' },
+  { title: 'without', of: ({ mlKemRekeys }) => mlKemRekeys, align: 'right' },
+];
+
+/** What ends a run with a schedule of the link: its legs, and each claim with what was seen. */
+export function linkLines(
+  summary: LabSummary,
+  { legs, verdicts }: NonNullable<LabSummary['link']>,
+): string[] {
+  const width = Math.max(...verdicts.map(({ claim }) => claim.length));
   return [
     '',
-    ...table,
+    ...tableLines(legColumns, legs, 100),
     '',
-    ...keys,
-    `QKD keys: ${delivered} delivered, ${used} used, ${burnt} burnt`,
-    ...summary.errors.map((error) => `error: ${error}`),
-    summary.ok ? 'All of it worked.' : 'Not all of it worked.',
-    ...hints,
+    ...verdicts.map(({ claim, held, seen }) => `${held ? 'yes' : 'NO '}  ${claim.padEnd(width)}  ${seen}`),
+    '',
+    ...endLines(summary),
   ];
 }

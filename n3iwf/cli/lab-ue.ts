@@ -4,8 +4,15 @@ import { OperatorError } from '../errors.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { WakeTimer } from '../io/wake-timer.ts';
 import { requireAddress } from '../userplane/address.ts';
-import type { LabSession, LabSessionType, LabUe } from './lab-options.ts';
-import { defaultEchoTargets, type EchoTargets, LabTraffic, largePacket, smallPacket } from './lab-traffic.ts';
+import type { LabSession, LabSessionType, LabStream, LabUe } from './lab-options.ts';
+import {
+  defaultEchoTargets,
+  denseStreamMs,
+  type EchoTargets,
+  LabTraffic,
+  largePacket,
+  smallPacket,
+} from './lab-traffic.ts';
 import { NwuSockets } from './ue-sockets.ts';
 
 type EventOf<T extends UeEvent['type']> = Extract<UeEvent, { type: T }>;
@@ -220,13 +227,12 @@ export class LabUeRunner {
    * flow, and `remap` is called in the middle of it; without, packets are tried after.
    */
   async rekey(told: (text: string) => void, remap?: () => Promise<void>): Promise<void> {
-    const { supi, pduSessions, rekeys } = this.result;
-    const stopStream = remap === undefined ? undefined : this.traffic.startStream(pduSessions);
+    const { supi, pduSessions } = this.result;
+    const stopStream = remap === undefined ? undefined : this.startStream(denseStreamMs);
     for (const childSaId of this.ue.sessionChildSas()) {
       const done = this.next('childSaRekeyed', 'Child SA rekey');
       this.act((ue) => ue.rekeyChildSa(childSaId));
       await done;
-      rekeys.child++;
     }
     await remap?.();
     for (const session of pduSessions) {
@@ -238,12 +244,19 @@ export class LabUeRunner {
     const ikeDone = this.next('ikeSaRekeyed', 'IKE SA rekey');
     this.act((ue) => ue.rekeyIke());
     await ikeDone;
-    rekeys.ike++;
     told(`${supi} rekeyed the IKE SA`);
     if (stopStream === undefined) return;
-    this.result.stream = await stopStream();
-    const { sent, lost } = this.result.stream;
+    const { sent, lost } = await stopStream();
     told(`${supi} lost ${lost} of ${sent} packets of its streams meanwhile`);
+  }
+
+  /** Begins numbered streams through every flow; the function ends them and notes how they went. */
+  startStream(everyMs: number): () => Promise<LabStream> {
+    const stop = this.traffic.startStream(this.result.pduSessions, everyMs);
+    return async () => {
+      this.result.stream = await stop();
+      return this.result.stream;
+    };
   }
 
   /** Releases the sessions, deregisters, and waits until the network has deleted the IKE SA. */
@@ -277,6 +290,8 @@ export class LabUeRunner {
 
   private onEvent(event: UeEvent): void {
     if (event.type === 'redirected') this.redirectedTo = event.to;
+    if (event.type === 'childSaRekeyed') this.result.rekeys.child++;
+    if (event.type === 'ikeSaRekeyed') this.result.rekeys.ike++;
     for (const listener of [...this.listeners]) listener(event);
     for (const waiter of [...this.waiters]) if (waiter.matches(event)) waiter.settle(event);
   }

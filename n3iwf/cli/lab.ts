@@ -1,12 +1,24 @@
+import { writeFileSync } from 'node:fs';
 import { exitCodes, OperatorError } from '../errors.ts';
 import { monotonicMs } from '../io/machine.ts';
 import type { Log } from '../log.ts';
+import { labKeying, withScheduleDefaults } from './lab-config.ts';
 import { LabNetwork } from './lab-network.ts';
 import type { LabOptions, LabSummary } from './lab-options.ts';
-import { LabProgress, summaryLines } from './lab-report.ts';
-import { type LabUeRunner, labPingSizes } from './lab-ue.ts';
+import { LabProgress, linkLines, summaryLines } from './lab-report.ts';
+import { type LinkSchedule, linkScheduleOf } from './lab-schedule.ts';
+import { ThrottleRun } from './lab-throttle.ts';
+import { type AttachPlan, type LabUeRunner, labPingSizes } from './lab-ue.ts';
+import { verdictsOn } from './lab-verdict.ts';
 import { openLog } from './open-log.ts';
 import { untilSignal } from './signals.ts';
+import { supplyChart } from './supply-chart.ts';
+
+/**
+ * UEs that are in the same step at a time. All of the lab shares one thread: with more of them the KMEs, which are part of
+ * it, would not answer in the time that their clients give them.
+ */
+const mostAtOnce = 16;
 
 /**
  * The command `n3iwf lab`: builds the whole network in this process, takes every UE through attach, session, ping, rekey
@@ -14,7 +26,8 @@ import { untilSignal } from './signals.ts';
  *
  * @returns 0 when all of it worked, 1 when a step failed; without `once` it stays up until it is interrupted
  */
-export async function runLabCommand(options: LabOptions): Promise<number> {
+export async function runLabCommand(given: LabOptions): Promise<number> {
+  const options = withScheduleDefaults(given);
   const log = logTo(options);
   const say = (line: string) => (options.json === true ? process.stderr : process.stdout).write(`${line}\n`);
   const progress = new LabProgress(say, monotonicMs);
@@ -28,7 +41,10 @@ export async function runLabCommand(options: LabOptions): Promise<number> {
   }
   summary.ok = summary.errors.length === 0 && summary.ues.length === options.ues;
   if (options.json === true) process.stdout.write(`${JSON.stringify(summary)}\n`);
-  else for (const line of summaryLines(summary, hintsFor(options))) say(line);
+  else {
+    const lines = summary.link === undefined ? summaryLines(summary) : linkLines(summary, summary.link);
+    for (const line of [...lines, ...hintsFor(options)]) say(line);
+  }
   return summary.ok ? 0 : fault;
 }
 
@@ -52,9 +68,12 @@ function hintsFor(options: LabOptions): string[] {
 }
 
 async function run(options: LabOptions, summary: LabSummary, progress: LabProgress, log: Log): Promise<void> {
+  const schedule = options.linkSchedule === undefined ? undefined : linkScheduleOf(options.linkSchedule);
+  labKeying(options); // what is wrong is told before anything is started
   const network = await LabNetwork.start(options, log, (text) => progress.step(text));
   try {
-    await runUes(options, network, summary, progress);
+    await runUes(options, schedule, network, summary, progress);
+    if (options.ppk !== 'none' || options.auth === 'qkd') summary.supply = network.supply();
     summary.errors.push(...(await network.settle()));
   } finally {
     summary.qkd = await network.keyCounts();
@@ -64,6 +83,7 @@ async function run(options: LabOptions, summary: LabSummary, progress: LabProgre
 
 async function runUes(
   options: LabOptions,
+  schedule: LinkSchedule | undefined,
   network: LabNetwork,
   summary: LabSummary,
   progress: LabProgress,
@@ -71,7 +91,7 @@ async function runUes(
   const runners = await Promise.all(Array.from({ length: options.ues }, (_, index) => network.openUe(index)));
   const told = (text: string) => progress.step(text);
   const stage = async (alive: readonly LabUeRunner[], act: (runner: LabUeRunner) => Promise<void>) => {
-    const outcomes = await Promise.allSettled(alive.map(act));
+    const outcomes = await settledInTurns(alive, act);
     for (const outcome of outcomes) {
       if (outcome.status === 'rejected')
         summary.errors.push(String(outcome.reason?.message ?? outcome.reason));
@@ -83,9 +103,12 @@ async function runUes(
     { length: options.sessions },
     (_, index) => sessionTypes[index % sessionTypes.length] ?? 'ipv4',
   );
-  const plan = { sessions, pingSizes: labPingSizes, echoes: true };
-  let alive = await stage(runners, (runner) => runner.attach(told, plan));
-  alive = await stage(alive, (runner) => runner.rekey(told, () => network.remapNat(told)));
+  const plan = { sessions, pingSizes: labPingSizes, echoes: schedule === undefined };
+  let alive: LabUeRunner[];
+  if (schedule === undefined) {
+    alive = await stage(runners, (runner) => runner.attach(told, plan));
+    alive = await stage(alive, (runner) => runner.rekey(told, () => network.remapNat(told)));
+  } else alive = await runSchedule(options, schedule, network, runners, plan, summary, told);
   for (const runner of runners) if (!alive.includes(runner)) runner.abandon();
   summary.ues.push(
     ...alive.map(({ result, ue }) => ({ ...result, keyIds: [...ue.keyIds], saKeys: [...ue.saKeys] })),
@@ -95,7 +118,51 @@ async function runUes(
     progress.step('all UEs are up; Ctrl-C detaches them and ends the lab');
     await untilSignal();
   }
-  await stage(alive, (runner) => runner.detach(told));
+  // Nobody reads a hundred such lines behind a table of a run with a schedule.
+  await stage(alive, (runner) => runner.detach(schedule === undefined ? told : () => {}));
+}
+
+/** Does `act` for each, at most {@link mostAtOnce} at a time; outcomes are in the order of the list. */
+async function settledInTurns<T>(
+  list: readonly T[],
+  act: (item: T) => Promise<void>,
+): Promise<PromiseSettledResult<void>[]> {
+  const outcomes: PromiseSettledResult<void>[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let at = next++; at < list.length; at = next++) {
+      const [outcome] = await Promise.allSettled([act(list[at] as T)]);
+      outcomes[at] = outcome;
+    }
+  };
+  await Promise.all(Array.from({ length: mostAtOnce }, worker));
+  return outcomes;
+}
+
+/** Attaches the UEs, throttles the link by the schedule, and judges what was seen. Gives the UEs that are still there. */
+async function runSchedule(
+  { rekeyEvery = 0, picture }: LabOptions,
+  schedule: LinkSchedule,
+  network: LabNetwork,
+  runners: readonly LabUeRunner[],
+  plan: AttachPlan,
+  summary: LabSummary,
+  told: (text: string) => void,
+): Promise<LabUeRunner[]> {
+  const throttle = new ThrottleRun(network, schedule, rekeyEvery, told);
+  const { alive, errors } = await throttle.attach(runners, plan);
+  summary.errors.push(...errors);
+  await throttle.follow();
+  const run = await throttle.finish();
+  const verdicts = verdictsOn(run, network.keying);
+  summary.link = { ...run, verdicts };
+  summary.errors.push(...throttle.gone);
+  for (const { claim, held, seen } of verdicts) if (!held) summary.errors.push(`not so: ${claim}: ${seen}`);
+  if (picture !== undefined) {
+    writeFileSync(picture, supplyChart(run.samples));
+    told(`pool, rate and mode over time: ${picture}`);
+  }
+  return alive.filter(({ result }) => !throttle.gone.some((text) => text.startsWith(`${result.supi}:`)));
 }
 
 /** What of a UE's packets did not come back. */

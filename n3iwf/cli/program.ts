@@ -9,6 +9,7 @@ import type { DoctorOptions } from './doctor.ts';
 import type { BooksOptions, EpochOptions, ListOptions, VerifyOptions } from './keys-books.ts';
 import type { ProvisionOptions } from './keys-provision.ts';
 import type { QuarantineOptions } from './keys-quarantine.ts';
+import type { KmeOptions } from './kme.ts';
 import { type LabOptions, type LabSessionType, labFaults, labSessionTypes } from './lab-options.ts';
 import type { MigrateOptions } from './migrate.ts';
 import { addLiveKeys, addOperate } from './program-operate.ts';
@@ -44,6 +45,18 @@ function wholeNumber(text: string): number {
     throw new InvalidArgumentError('must be a whole number from 1 to 1000000000');
   }
   return value;
+}
+
+/** `KEY=NUMBER,...` */
+function listOfNumbers(text: string): Record<string, number> {
+  return Object.fromEntries(
+    text.split(',').map((word) => {
+      const [, key, value] = /^\s*(\w+)=(\d+(?:\.\d+)?)\s*$/.exec(word) ?? [];
+      if (key === undefined)
+        throw new InvalidArgumentError('must be of the form holdSeconds=5,reserveKeys=8');
+      return [key, Number(value)];
+    }),
+  );
 }
 
 function portNumber(text: string): number {
@@ -104,7 +117,7 @@ const fileCommands: readonly {
   readonly name: string;
   readonly description: string;
   readonly options?: readonly Option[];
-  readonly run: (path: string, options: CaptureOptions) => Promise<number>;
+  readonly run: (path: string, options: CaptureOptions & KmeOptions) => Promise<number>;
 }[] = [
   {
     name: 'run',
@@ -115,7 +128,8 @@ const fileCommands: readonly {
   {
     name: 'kme',
     description: 'ETSI GS QKD 014 KMEs with simulated links: a pair, a ring, any network',
-    run: async (path) => (await import('./kme.ts')).runKme(path),
+    options: [new Option('--seed <text>', 'of links and keys, in the place of that of the file')],
+    run: async (path, options) => (await import('./kme.ts')).runKme(path, options),
   },
   {
     name: 'core',
@@ -136,7 +150,7 @@ function buildProgram(done: Done): Command {
       .description(description)
       .requiredOption('-c, --config <file>', 'configuration file (YAML)');
     for (const option of options) command.addOption(option);
-    command.action(async ({ config, ...rest }: { config: string } & CaptureOptions) =>
+    command.action(async ({ config, ...rest }: { config: string } & CaptureOptions & KmeOptions) =>
       done(await run(config, rest)),
     );
   }
@@ -205,8 +219,28 @@ function addLab(program: Command, done: Done): void {
     .addOption(auth.choices(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'))
     .addOption(ppk.choices(ppkUses).default('rfc9867'))
     .addOption(
-      new Option('--policy <policy>', 'what SAs must rest on').choices(keyPolicies).default('qkd-required'),
+      new Option(
+        '--policy <policy>',
+        'what SAs must rest on (default: "qkd-required", with --link-schedule "qkd-preferred")',
+      ).choices(keyPolicies),
     )
+    .option(
+      '--link-schedule <schedule>',
+      'what the quantum link gives over time: throttle, a file, or such as "0s 10Mbit/s; 20s 0; 60s 10Mbit/s; 130s end"',
+    )
+    .option('--picture <file>', 'SVG of pool, rate and mode over the schedule')
+    .option(
+      '--rekey-every <s>',
+      'the N3IWF rekeys Child SAs after so long, 20 with a schedule',
+      positiveInteger,
+    )
+    .option('--pool-keys <n>', 'keys that the KMEs keep, with a schedule 3 for each UE', wholeNumber)
+    .option(
+      '--keying <list>',
+      'numbers of qkd.keying, such as holdSeconds=5,fallbackSeconds=20',
+      listOfNumbers,
+    )
+    .option('--seed <text>', 'seed of link and keys, to have the same ones again')
     .option('--console <port>', 'serve the web console on 127.0.0.1; 0: any free port', portNumber)
     .option('--once', 'attach, ping, rekey, detach and exit; status 0 only if all of it worked')
     .option('--json', 'print one summary object on standard output')
@@ -216,7 +250,10 @@ function addLab(program: Command, done: Done): void {
     .option('--same-spi', 'all UEs use the same initiator SPI')
     .addOption(new Option('--fault <kind>', 'make this go wrong, to see how it ends').choices(labFaults))
     .option('--verbose', 'log every step of the N3IWF')
-    .action(async (options: LabOptions) => done(await (await import('./lab.ts')).runLabCommand(options)));
+    .action(async (given: Omit<LabOptions, 'policy'> & { policy?: LabOptions['policy'] }) => {
+      const policy = given.policy ?? (given.linkSchedule === undefined ? 'qkd-required' : 'qkd-preferred');
+      done(await (await import('./lab.ts')).runLabCommand({ ...given, policy }));
+    });
 }
 
 function addReplay(program: Command, done: Done): void {

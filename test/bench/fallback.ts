@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fallbackChart } from '../support/fallback-chart.ts';
+import { supplyChart } from '../../n3iwf/cli/supply-chart.ts';
 import { FallbackWorld } from '../support/fallback-world.ts';
 
 /** One leg of the run. */
@@ -57,7 +57,7 @@ export async function run(ues = 100): Promise<FallbackRow[]> {
   const world = new FallbackWorld({ ues, poolKeys: 500 });
   const rows: FallbackRow[] = [];
   for (const { name, seconds, rate } of LEGS) {
-    const before = { ...world.tally };
+    const before = world.tally;
     const changed = world.changes.length;
     await world.run(seconds * 1000, rate);
     const { tally } = world;
@@ -79,7 +79,7 @@ export async function run(ues = 100): Promise<FallbackRow[]> {
   }
   const wanted = process.argv.find((argument) => argument.startsWith('--svg='))?.slice('--svg='.length);
   const file = wanted ?? join(tmpdir(), 'fallback.svg');
-  writeFileSync(file, fallbackChart(world.samples));
+  writeFileSync(file, supplyChart(world.samples));
   if (!process.argv.includes('--json')) console.log(`pool, rate and mode over time: ${file}`);
   return rows;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { fallbackChart } from '../support/fallback-chart.ts';
-import { FallbackWorld, HARD_MS, LATENCY_MS, type Sample } from '../support/fallback-world.ts';
+import { type SupplySample, supplyChart } from '../../n3iwf/cli/supply-chart.ts';
+import { FallbackWorld, HARD_MS, LATENCY_MS } from '../support/fallback-world.ts';
 
 const FULL = 10_000_000;
 
@@ -55,7 +55,7 @@ test('a link at the boundary makes keying flap at most once a minute', async () 
 }, 120_000);
 
 test('the picture has a curve for pool, need and both rates, and shades the fallback', () => {
-  const at = (atMs: number, mode: Sample['mode']): Sample => ({
+  const at = (atMs: number, mode: SupplySample['mode']): SupplySample => ({
     atMs,
     storedKeys: 10,
     keysPerSecond: 2,
@@ -63,7 +63,7 @@ test('the picture has a curve for pool, need and both rates, and shades the fall
     linkBitsPerSecond: 1000,
     mode,
   });
-  const chart = fallbackChart([
+  const chart = supplyChart([
     at(0, 'qkd'),
     at(60_000, 'fallback'),
     at(90_000, 'qkd'),

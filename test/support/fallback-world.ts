@@ -3,7 +3,6 @@
  * controller, simulated UEs and core, link simulator, two KMEs and two key stores. IKE, ESP, GRE and GTP-U are the real
  * ones; what is left out are sockets and waiting. Every rekey is begun by the N3IWF, which decides from what its keys come.
  */
-import type { IkeEvent } from '#ikev2';
 import {
   Etsi014Client,
   type KeyingState,
@@ -15,6 +14,8 @@ import {
   LinkSimulator,
   MemoryKeyStorage,
 } from '#qkd';
+import { type SaCounts, SaTally } from '../../n3iwf/cli/sa-tally.ts';
+import type { SupplySample } from '../../n3iwf/cli/supply-chart.ts';
 import type { KeyPolicy } from '../../n3iwf/nwu/key-policy.ts';
 import { pingTarget, SeededRandom, World, type WorldKey } from './world.ts';
 
@@ -27,6 +28,7 @@ const LOOK_MS = 1000;
 export const SOFT_MS = 60_000;
 export const HARD_MS = 75_000;
 const IKE_SOFT_MS = 240_000;
+const IKE_HARD_MS = 1.25 * IKE_SOFT_MS;
 /** A datagram between UE and N3IWF is so long on its way. */
 export const LATENCY_MS = 40;
 /** An echo that has not come back after so long is lost. */
@@ -34,31 +36,11 @@ const LOST_MS = 2000;
 /** ICMP sequence numbers have 16 bits. */
 const NUMBERS = 65_535;
 
-/** One moment of the run, for a picture. */
-export interface Sample {
-  readonly atMs: number;
-  readonly storedKeys: number;
-  readonly keysPerSecond: number;
-  readonly needKeys: number;
-  readonly linkBitsPerSecond: number;
-  readonly mode: KeyingState['mode'];
-}
-
 /** What a run counts. Packets are numbered echo requests that go through the N3IWF to the UPF and back. */
-export interface Tally {
-  /** Rekeys, each by whether a key that no SA had before went into it. */
-  quantumRekeys: number;
-  mlKemRekeys: number;
-  failedRekeys: number;
+export interface Tally extends SaCounts {
   sent: number;
   received: number;
   lost: number;
-  /** SAs that lived longer than their hard limit, or were ended by it. */
-  pastHardLimit: number;
-  /** IKE SAs that ended. */
-  ended: number;
-  /** Longest life of a Child SA, ms. */
-  oldestMs: number;
 }
 
 /** How a run is set up. `poolKeys`: as many keys as the KMEs hold. */
@@ -72,26 +54,14 @@ export interface FallbackOptions {
 /** Handle: {@link run}. Read: the rest. */
 export class FallbackWorld {
   readonly world: World;
-  readonly samples: Sample[] = [];
+  readonly samples: SupplySample[] = [];
   readonly changes: (KeyingState & { readonly atMs: number })[] = [];
-  readonly tally: Tally = {
-    quantumRekeys: 0,
-    mlKemRekeys: 0,
-    failedRekeys: 0,
-    sent: 0,
-    received: 0,
-    lost: 0,
-    pastHardLimit: 0,
-    ended: 0,
-    oldestMs: 0,
-  };
+  readonly sas = new SaTally({ childMs: HARD_MS, ikeMs: IKE_HARD_MS });
+  readonly packets = { sent: 0, received: 0, lost: 0 };
   readonly link: LinkSimulator;
   readonly #startedAt: number;
   readonly #clients: readonly [Etsi014Client, Etsi014Client];
   readonly #packetEveryMs: number;
-  /** Live Child SAs by the engine's handle, with the time of their birth. */
-  readonly #born = new Map<number, number>();
-  readonly #seenKeys = new Set<string>();
   /** Of each UE: when each number was sent that has not come back, and how many of its events are counted. */
   readonly #open: Map<number, number>[];
   readonly #counted: number[];
@@ -139,7 +109,7 @@ export class FallbackWorld {
       latencyMs: LATENCY_MS,
       lifetimes: {
         child: { softMs: SOFT_MS, hardMs: HARD_MS },
-        ike: { softMs: IKE_SOFT_MS, hardMs: 1.25 * IKE_SOFT_MS },
+        ike: { softMs: IKE_SOFT_MS, hardMs: IKE_HARD_MS },
       },
       keys: {
         node: {
@@ -151,7 +121,7 @@ export class FallbackWorld {
         draw: async () => keyOf(await (await ue).obtain(NODE)),
         find: async (keyId) => keyOf(await (await ue).fetch(NODE, keyId)),
       },
-      observe: (event) => this.#observe(event),
+      observe: (event) => this.sas.observe(event, this.world.now),
     });
     this.#startedAt = this.world.now;
   }
@@ -159,6 +129,11 @@ export class FallbackWorld {
   /** Time since the beginning, ms. */
   get now(): number {
     return this.world === undefined ? 0 : this.world.now - this.#startedAt;
+  }
+
+  /** What was counted so far; a copy. */
+  get tally(): Tally {
+    return { ...this.sas.counts, ...this.packets };
   }
 
   /** Which keying stands, by the node's controller. */
@@ -177,7 +152,7 @@ export class FallbackWorld {
       if (this.now % LOOK_MS < STEP_MS) await this.#look();
       if (this.now % this.#packetEveryMs < STEP_MS) this.#sendPackets();
       this.#countPackets();
-      this.#checkAges();
+      this.sas.check(this.world.now);
     }
   }
 
@@ -222,35 +197,12 @@ export class FallbackWorld {
     this.samples.push({ atMs: this.now, storedKeys, keysPerSecond, needKeys, linkBitsPerSecond, mode });
   }
 
-  #observe(event: IkeEvent): void {
-    if (event.type === 'childSaEstablished') {
-      this.#born.set(event.child.id, this.world.now);
-      this.#countRekey(event.rekeyed !== undefined, event.child.ppkIdentity?.data);
-    } else if (event.type === 'ikeSaRekeyed') this.#countRekey(true, event.ppkIdentity?.data);
-    else if (event.type === 'ikeSaEstablished') this.#countRekey(false, event.ppkIdentity?.data);
-    else if (event.type === 'childSaFailed') this.tally.failedRekeys++;
-    else if (event.type === 'childSaDeleted') {
-      this.#born.delete(event.childSaId);
-      if (event.reason === 'not rekeyed in time') this.tally.pastHardLimit++;
-    } else if (event.type === 'ikeSaClosed') this.tally.ended++;
-  }
-
-  /** A key that was named before is that of the SA underneath, not a fresh one. */
-  #countRekey(isRekey: boolean, identity: Uint8Array | undefined): void {
-    const keyId = identity === undefined ? undefined : new TextDecoder().decode(identity);
-    const fresh = keyId !== undefined && !this.#seenKeys.has(keyId);
-    if (keyId !== undefined) this.#seenKeys.add(keyId);
-    if (!isRekey) return;
-    if (fresh) this.tally.quantumRekeys++;
-    else this.tally.mlKemRekeys++;
-  }
-
   #sendPackets(): void {
     this.#number = (this.#number % NUMBERS) + 1;
     for (const [index, { ue }] of this.world.ues.entries()) {
       ue.sessions.ping(1, pingTarget, this.#number);
       this.#open[index]?.set(this.#number, this.now);
-      this.tally.sent++;
+      this.packets.sent++;
     }
   }
 
@@ -258,21 +210,13 @@ export class FallbackWorld {
     for (const [index, { events }] of this.world.ues.entries()) {
       const open = this.#open[index];
       for (const event of events.slice(this.#counted[index]))
-        if (event.type === 'pong' && open?.delete(event.sequence) === true) this.tally.received++;
+        if (event.type === 'pong' && open?.delete(event.sequence) === true) this.packets.received++;
       this.#counted[index] = events.length;
       for (const [number, sentAt] of open ?? []) {
         if (this.now - sentAt <= LOST_MS) break;
         open?.delete(number);
-        this.tally.lost++;
+        this.packets.lost++;
       }
-    }
-  }
-
-  #checkAges(): void {
-    for (const bornAt of this.#born.values()) {
-      const age = this.world.now - bornAt;
-      this.tally.oldestMs = Math.max(this.tally.oldestMs, age);
-      if (age > HARD_MS) this.tally.pastHardLimit++;
     }
   }
 }

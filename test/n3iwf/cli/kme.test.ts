@@ -64,6 +64,24 @@ describe('running KMEs, and who has which key', () => {
     expect(keyIds[0]).toBe(keyIds[1]);
   });
 
+  it('share other keys at each start without a seed, and say which one it was', async () => {
+    const { seed: _, ...pair } = PAIR;
+    const drawn: { readonly seed: string; readonly keyId: string | undefined }[] = [];
+    const start = async (seed?: string) => {
+      const kmes = await startKmes(readKmeConfig({ ...pair, ...(seed === undefined ? {} : { seed }) }, 'f'));
+      const keys = await (await kmes.client('one')).encKeys('two');
+      drawn.push({ seed: kmes.seed, keyId: keys.ok ? keys.value[0]?.keyId : undefined });
+      await kmes.close();
+    };
+    await start();
+    await start();
+    expect(drawn[0]!.seed).toMatch(/^[0-9a-f]{32}$/);
+    expect(drawn[1]!.seed).not.toBe(drawn[0]!.seed);
+    expect(drawn[1]!.keyId).not.toBe(drawn[0]!.keyId);
+    await start(drawn[0]!.seed);
+    expect(drawn[2]).toEqual(drawn[0]);
+  });
+
   it('serve 18 nodes and 153 pairs in one process, and no pair has the key of another', async () => {
     const names = Array.from({ length: 18 }, (_, index) => `n${index}`);
     const nodes = names.map((name) => ({ kmeId: name, saeIds: [`sae-${name}`] }));
@@ -188,6 +206,26 @@ describe('running KMEs, from start to end', () => {
     process.emit('SIGTERM');
     expect(await status).toBe(0);
     expect(process.listenerCount('SIGUSR2')).toBe(0);
+    rmSync(folder, { recursive: true });
+  });
+
+  it.each([
+    ['of the file', { ...PAIR, seed: 'words' }, {}, /follow from the seed words, and who knows it/, true],
+    ['of the command', { ...PAIR, seed: 'words' }, { seed: 'others' }, /the seed others,/, true],
+    ['made for the run', { ...PAIR, seed: undefined }, {}, /the seed [0-9a-f]{32},/, false],
+  ])('tell the seed %s, and warn of one that is set', async (_, document, options, said, warns) => {
+    const folder = mkdtempSync(join(tmpdir(), 'kme-'));
+    const file = join(folder, 'kme.yaml');
+    writeFileSync(file, JSON.stringify(document));
+    const lines: string[] = [];
+    const log = vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(line));
+    const status = runKme(file, options);
+    const stop = setInterval(() => process.listenerCount('SIGTERM') > 0 && process.emit('SIGTERM'), 20);
+    expect(await status).toBe(0);
+    clearInterval(stop);
+    log.mockRestore();
+    expect(lines[0]).toMatch(said);
+    expect(lines.some((line) => line.startsWith('warning: the seed is set'))).toBe(warns);
     rmSync(folder, { recursive: true });
   });
 

@@ -1,5 +1,18 @@
-/** A picture of a fallback run: pool, rate and mode over time, as SVG. */
-import type { Sample } from './fallback-world.ts';
+/** A picture of a run in which quantum keys become scarce: pool, rate and mode over time, as SVG. */
+import type { KeyingMode } from '#qkd';
+
+/** One moment of such a run. */
+export interface SupplySample {
+  /** From the beginning, ms. */
+  readonly atMs: number;
+  /** Keys that can be had without waiting, and keys that fall due within the controller's horizon. */
+  readonly storedKeys: number;
+  readonly needKeys: number;
+  /** What comes from the link as the controller measures it, and what the link gives. */
+  readonly keysPerSecond: number;
+  readonly linkBitsPerSecond: number;
+  readonly mode: KeyingMode;
+}
 
 const WIDTH = 960;
 const LEFT = 70;
@@ -12,7 +25,7 @@ const TOP = 40;
 interface Curve {
   readonly name: string;
   readonly colour: string;
-  readonly of: (sample: Sample) => number;
+  readonly of: (sample: SupplySample) => number;
 }
 
 const PANELS: readonly {
@@ -42,9 +55,12 @@ const PANELS: readonly {
   },
 ];
 
+const minutes = { name: 'minutes', ms: 60_000, step: 2 };
+
 /** The whole picture; times in ms from 0, shaded where the controller was in fallback. */
-export function fallbackChart(samples: readonly Sample[]): string {
+export function supplyChart(samples: readonly SupplySample[]): string {
   const endMs = Math.max(1, samples.at(-1)?.atMs ?? 1);
+  const unit = endMs < 400_000 ? { name: 'seconds', ms: 1000, step: 20 } : minutes;
   const x = (atMs: number) => LEFT + ((WIDTH - LEFT - RIGHT) * atMs) / endMs;
   const height = TOP + PANELS.length * (PANEL + GAP) + 20;
   const bottom = TOP + PANELS.length * (PANEL + GAP) - GAP;
@@ -55,7 +71,7 @@ export function fallbackChart(samples: readonly Sample[]): string {
       ([from, to]) =>
         `<rect x="${x(from).toFixed(1)}" y="${TOP}" width="${(x(to) - x(from)).toFixed(1)}" height="${bottom - TOP}" fill="#f6c5c0" opacity="0.5"/>`,
     ),
-    `<text x="${LEFT}" y="18">Shaded: fallback to ML-KEM. Time in minutes.</text>`,
+    `<text x="${LEFT}" y="18">Shaded: fallback to ML-KEM. Time in ${unit.name}.</text>`,
   ];
   for (const [index, panel] of PANELS.entries()) {
     const top = TOP + index * (PANEL + GAP);
@@ -75,15 +91,15 @@ export function fallbackChart(samples: readonly Sample[]): string {
       );
     }
   }
-  for (let minute = 0; minute * 60_000 <= endMs; minute += 2)
+  for (let mark = 0; mark * unit.ms <= endMs; mark += unit.step)
     parts.push(
-      `<text x="${x(minute * 60_000).toFixed(1)}" y="${bottom + 16}" text-anchor="middle">${minute}</text>`,
+      `<text x="${x(mark * unit.ms).toFixed(1)}" y="${bottom + 16}" text-anchor="middle">${mark}</text>`,
     );
   return [...parts, '</svg>', ''].join('\n');
 }
 
 /** Spans in fallback, [from, to] in ms. */
-function shades(samples: readonly Sample[]): (readonly [number, number])[] {
+function shades(samples: readonly SupplySample[]): (readonly [number, number])[] {
   const spans: [number, number][] = [];
   let from: number | undefined;
   for (const { atMs, mode } of samples) {
