@@ -1,3 +1,4 @@
+/** The message that answers a faulty or impossible one, where one is due. */
 import { criticalityDiagnosticsOf, type Diagnosis, type Reaction } from './check.ts';
 import type { NgapPdu } from './pdu.ts';
 import type { Cause } from './schema/ies.ts';
@@ -18,6 +19,7 @@ export function ueIdsOf(ies: unknown): UeIds {
   };
 }
 
+/** What the cause of an answer says of each reaction. */
 const causes: Readonly<Record<Exclude<Reaction, 'ignore'>, Cause>> = {
   transferSyntax: { choice: 'protocol', value: 'transfer-syntax-error' },
   reject: { choice: 'protocol', value: 'abstract-syntax-error-reject' },
@@ -63,6 +65,7 @@ export function reportsInResponse(message: NgapPdu['message']): boolean {
   return reporting.has(message);
 }
 
+/** The failure message of a procedure of this node's, where it has one and what it must carry is known. */
 function failureOf(
   message: NgapPdu['message'] | undefined,
   { amfUeNgapId, ranUeNgapId }: UeIds,

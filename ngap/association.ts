@@ -1,3 +1,4 @@
+/** N2 towards one AMF as a state machine: when NG Setup goes out, what answers what, and when to try again. */
 import { answerTo, notUnderstood, reportsInResponse, ueIdsOf } from './answers.ts';
 import { criticalityDiagnosticsOf, type Diagnosis, type Reaction } from './check.ts';
 import { type OwnRequest, type OwnRequestName, OwnRequests } from './own-requests.ts';
@@ -38,25 +39,36 @@ export type N2State = 'idle' | 'connecting' | 'settingUp' | 'waiting' | 'ready';
 
 /** What happened on an association, in the past tense; `connectDue` and `disconnectDue` ask the transport for it. */
 export type N2Event =
+  /** The transport is wanted; `connected` or `disconnected` tells what came of it. */
   | { readonly type: 'connectDue' }
+  /** The transport is of no use any more and is to be closed. */
   | { readonly type: 'disconnectDue'; readonly reason: string }
   | { readonly type: 'setupCompleted'; readonly amf: MessageIes<'NGSetupResponse'> }
+  /** Up beside another association to the same AMF, whose NG Setup counts for this one. */
   | { readonly type: 'joined' }
+  /** Refused or unanswered; the next try comes by itself. */
   | {
       readonly type: 'setupFailed';
       readonly reason: string;
       readonly cause?: Cause;
       readonly retryInMs: number;
     }
+  /** With `wasReady` the AMF has forgotten its UEs here. */
   | { readonly type: 'associationLost'; readonly reason: string; readonly wasReady: boolean }
+  /** A message for the node or one UE; its `diagnosis` is what the node's own response has to report. */
   | { readonly type: 'messageReceived'; readonly pdu: DecodedPdu; readonly stream: number }
+  /** Answered already, where an answer was due. */
   | { readonly type: 'messageRejected'; readonly reason: string; readonly diagnosis: Diagnosis }
+  /** The UEs that it names are to go at once: the acknowledgement follows in the same outputs. */
   | { readonly type: 'resetReceived'; readonly ies: MessageIes<'NGReset'> }
+  /** Acknowledged already, unless it has addresses to add: then `acknowledgeUpdate` is due. */
   | { readonly type: 'amfConfigurationUpdated'; readonly ies: MessageIes<'AMFConfigurationUpdate'> }
   | { readonly type: 'overloadStarted'; readonly ies: MessageIes<'OverloadStart'> }
   | { readonly type: 'amfStatusIndicated'; readonly ies: MessageIes<'AMFStatusIndication'> }
   | { readonly type: 'requestAnswered'; readonly request: OwnRequest }
+  /** Comes again by itself where the AMF named a time to wait. */
   | { readonly type: 'requestRefused'; readonly request: OwnRequestName; readonly cause?: Cause }
+  /** Sent as often as it may be, and given up. */
   | { readonly type: 'requestUnanswered'; readonly request: OwnRequest }
   | { readonly type: 'overloadStopped' };
 
@@ -71,7 +83,9 @@ const defaults: N2Timers = {
   retryMostMs: 60_000,
   answerMs: 5_000,
 };
+/** How often an NG Reset or a RAN Configuration Update goes out at the most. */
 const requestTries = 3;
+/** Time to Wait in ms. */
 const waits: Readonly<Record<string, number>> = {
   v1s: 1_000,
   v2s: 2_000,
@@ -82,9 +96,11 @@ const waits: Readonly<Record<string, number>> = {
 };
 
 type ResetConnections = Extract<MessageIes<'NGReset'>['resetType'], { choice: 'partOfNgInterface' }>['value'];
+/** Part of an answer that reports passed-over IEs; empty where there is nothing to report. */
 type Report = { readonly criticalityDiagnostics?: CriticalityDiagnostics };
 type SetupRefusal = MessageIes<'NGSetupFailure'> | MessageIes<'RANConfigurationUpdateFailure'>;
 
+/** Before NG Setup is done nothing else has a place. */
 const notReady: Cause = { choice: 'protocol', value: 'message-not-compatible-with-receiver-state' };
 
 /**
@@ -100,13 +116,18 @@ export class N2Association {
   private readonly timers: N2Timers;
   private readonly ports: N2Ports;
   private stateNow: N2State = 'idle';
+  /** Outbound streams of the transport at hand. */
   private streams = 1;
+  /** Tries in a row that led to no association: what the pause grows by. */
   private attempts = 0;
+  /** When the opening of the association has something to do; requests have deadlines of their own. */
   private due: number | undefined;
+  /** The transport is there. */
   private up = false;
   private joining = false;
   /** What the answer to the message at hand must report of IEs that were passed over [TS38413 10.3.4.2]. */
   private reported: Report = {};
+  /** The same for an update whose acknowledgement waits for the transport. */
   private updateReport: Report = {};
   private readonly requests: OwnRequests;
 
@@ -219,6 +240,7 @@ export class N2Association {
     return [...requests, ...this.openingDue(now)];
   }
 
+  /** What is due before the association is ready. */
   private openingDue(now: number): N2Output[] {
     if (this.due === undefined || now < this.due) return [];
     this.due = undefined;
@@ -249,6 +271,7 @@ export class N2Association {
     return first === undefined ? [] : this.send(now, first);
   }
 
+  /** Requests of ours that the AMF keeps waiting: told as given up, or sent again. */
   private requestsDue(now: number): N2Output[] {
     const { again, givenUp } = this.requests.tick(now);
     return [
@@ -305,6 +328,7 @@ export class N2Association {
     return 1 + (ranUeNgapId % (this.streams - 1));
   }
 
+  /** A message that was taken for a fault. While NG Setup is under way, an answer to it that is one counts as a refusal. */
   private rejected(now: number, reason: string, diagnosis: Diagnosis): N2Output[] {
     const outputs = [event({ type: 'messageRejected', reason, diagnosis }), ...this.answer(now, diagnosis)];
     const setupAnswer = diagnosis.procedureCode === 21 && diagnosis.triggeringMessage !== 'initiating';
@@ -317,6 +341,7 @@ export class N2Association {
     return pdu === undefined ? [] : this.send(now, pdu);
   }
 
+  /** Sorts what was understood: answers to NG Setup first, as they have no place later. */
   private dispatch(now: number, pdu: DecodedPdu, stream: number): N2Output[] {
     if (pdu.message === 'NGSetupResponse') return this.setupDone(now, pdu.ies);
     if (pdu.message === 'NGSetupFailure') return this.setupFailed(now, pdu.ies);
@@ -330,6 +355,7 @@ export class N2Association {
     return this.dispatchReady(now, pdu, stream);
   }
 
+  /** Messages of the interface are dealt with here, all others are the owner's. */
   private dispatchReady(now: number, pdu: DecodedPdu, stream: number): N2Output[] {
     switch (pdu.message) {
       case 'NGReset':
@@ -380,6 +406,7 @@ export class N2Association {
     return [event({ type: 'setupFailed', reason, retryInMs, ...(cause === undefined ? {} : { cause }) })];
   }
 
+  /** A message that has no place now: told and answered, except an Error Indication, which is never answered. */
   private notYet(now: number, pdu: NgapPdu): N2Output[] {
     if (pdu.message === 'ErrorIndication') return [];
     const diagnosis: Diagnosis = { reaction: 'ignore' };
@@ -409,6 +436,7 @@ export class N2Association {
   }
 }
 
+/** What the response to a message must say of its IEs, for those messages whose response can. */
 function reportOf({ message, ies, diagnosis }: DecodedPdu): Report {
   if (diagnosis?.reaction !== 'notify' || !reportsInResponse(message)) return {};
   return { criticalityDiagnostics: criticalityDiagnosticsOf({ ...diagnosis, ies }) };

@@ -1,3 +1,4 @@
+/** What a faulty message asks for: each IE is weighed by its criticality, and the heaviest decides (TS 38.413 10.3). */
 import type { ContainerType, Criticality, UnknownIe } from './aper/types.ts';
 import type { CriticalityDiagnostics } from './schema/ies.ts';
 
@@ -27,8 +28,10 @@ export interface DiagnosisItem {
 /** maxnoofErrors: a hostile message can have more. */
 const mostItems = 256;
 
+/** Where the PDU stands among the procedures. */
 type About = Omit<Diagnosis, 'reaction' | 'ies' | 'items'>;
 
+/** From the lightest to the heaviest. */
 const severity: readonly Criticality[] = ['ignore', 'notify', 'reject'];
 
 /**
@@ -82,6 +85,7 @@ function isFalselyConstructed(type: ContainerType, frames: readonly UnknownIe[])
   return false;
 }
 
+/** Names of the Triggering Message IE, with the spelling of the ASN.1. */
 const kindNames = {
   initiating: 'initiating-message',
   successful: 'successful-outcome',

@@ -40,6 +40,7 @@ export type { PDUSessionResourceSetupRequestTransfer, Transfer, TransferName } f
 
 import type { MessageIes } from './schema/messages.ts';
 
+/** IEs of messages that the node handles by themselves, under the names of their messages. */
 export type DownlinkNASTransport = MessageIes<'DownlinkNASTransport'>;
 export type InitialContextSetupRequest = MessageIes<'InitialContextSetupRequest'>;
 export type InitialContextSetupResponse = MessageIes<'InitialContextSetupResponse'>;

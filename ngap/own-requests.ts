@@ -2,8 +2,10 @@ import type { NgapPdu } from './pdu.ts';
 
 /** Requests of the interface, as opposed to those of one UE, that this node starts and the AMF answers. */
 export type OwnRequest = Extract<NgapPdu, { message: 'NGReset' | 'RANConfigurationUpdate' }>;
+/** Name of such a request; one of each waits for its answer at a time. */
 export type OwnRequestName = OwnRequest['message'];
 
+/** A request that was sent, or waits for its turn. */
 interface Pending {
   readonly pdu: OwnRequest;
   triesLeft: number;
@@ -55,6 +57,7 @@ export class OwnRequests {
     if (first !== undefined) first.at = now + afterMs;
   }
 
+  /** What is due at `now`, in ms: the first of each kind again, or given up, and then the next of its kind. */
   tick(now: number): Due {
     const again: OwnRequest[] = [];
     const givenUp: OwnRequest[] = [];
@@ -71,6 +74,7 @@ export class OwnRequests {
     return { again, givenUp };
   }
 
+  /** When {@link tick} has something to do next; infinity when nothing waits. */
   deadline(): number {
     let least = Number.POSITIVE_INFINITY;
     for (const [first] of this.queues.values()) least = Math.min(least, first?.at ?? least);

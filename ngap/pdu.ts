@@ -1,3 +1,4 @@
+/** A whole PDU to and from octets: the envelope of the procedure, and the message's IEs inside. */
 import { BitReader, BitWriter } from './aper/bits.ts';
 import { criticalities, decodeComplete, decodeFrames, decodeIes, named } from './aper/decode.ts';
 import { encodeComplete, encodeValue } from './aper/encode.ts';
@@ -50,6 +51,7 @@ export function encodeNgap(pdu: NgapPdu): Uint8Array {
   return writer.finish();
 }
 
+/** What stands around a message: its place in the procedure, and its octets. */
 interface Envelope {
   readonly kind: Kind;
   readonly code: number;
@@ -80,12 +82,14 @@ export function decodeNgap(octets: Uint8Array): Result<DecodedPdu, NgapError> {
   if (message === undefined)
     return refused(`procedure ${code} ${kind} is unknown`, { reaction: criticality, ...about });
   const type = messages[message] as ContainerType;
+  // IEs that are wrong are faults in `decoded`; only a list that cannot be read is an error.
   const decoded = attempt(() => decodeIes(type, ieReader(value)));
   if (!decoded.ok)
     return refused(`${message}: ${decoded.error.message}`, { reaction: 'transferSyntax', ...about });
   const { ies, faults, clean } = decoded.value;
   const pdu = { message, ies } as NgapPdu;
   if (clean || type.opaque) return { ok: true, value: pdu };
+  // A second pass over the frames, for the few messages with something to tell, keeps the first one quick.
   const diagnosis = diagnose(type, decodeFrames(type, ieReader(value)), faults, about);
   if (diagnosis !== undefined && diagnosis.reaction !== 'ignore' && diagnosis.reaction !== 'notify') {
     const detail = faults[0]?.error.message ?? 'an IE is missing, not understood or out of place';
@@ -126,12 +130,14 @@ export function decodeTransfer<N extends TransferName>(name: N, octets: Uint8Arr
   });
 }
 
+/** Whether a transfer is a sequence of nothing but a list of IEs, which then stands for it. */
 function holdsIes(type: AsnType): boolean {
   return (
     type.kind === 'sequence' && type.fields[0]?.type.kind === 'container' && type.fields[0].name === 'ies'
   );
 }
 
+/** @throws AperError when the table calls an IE mandatory that is not there; a transfer has no criticality to weigh it by */
 function requireMandatory(name: string, type: AsnType, ies: Record<string, unknown>): void {
   const rows =
     type.kind === 'sequence' && type.fields[0]?.type.kind === 'container' ? type.fields[0].type.rows : [];

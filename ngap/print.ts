@@ -26,6 +26,7 @@ function inner(part: unknown): object {
   return choice === undefined ? (part as object) : { [choice]: value };
 }
 
+/** The text of a value that fits on a line; undefined for one with parts. */
 function atom(part: unknown): string | undefined {
   if (part instanceof Uint8Array) return hex(part);
   if (typeof part !== 'object' || part === null) return String(part);

@@ -13,6 +13,7 @@ export class BitReader {
     this.end = end;
   }
 
+  /** Bits up to the end of the narrowed part. */
   get bitsLeft(): number {
     return this.end - this.at;
   }
@@ -22,6 +23,7 @@ export class BitReader {
     this.at = (this.at + 7) & ~7;
   }
 
+  /** 0 or 1. @throws AperError at the end, as all that reads does */
   bit(): number {
     if (this.at >= this.end) throw new AperError('encoding', 'ends early');
     const value = ((this.bytes[this.at >>> 3] as number) >>> (7 - (this.at & 7))) & 1;
@@ -32,12 +34,14 @@ export class BitReader {
   /** An unsigned number of up to 48 bits. */
   bits(count: number): number {
     if (count > this.end - this.at) throw new AperError('encoding', 'ends early');
+    // Nearly every field lies inside one octet.
     const spare = 8 - (this.at & 7) - count;
     if (spare >= 0) {
       const octet = this.bytes[this.at >>> 3] as number;
       this.at += count;
       return (octet >>> spare) & ((1 << count) - 1);
     }
+    // Multiplied, not shifted: 40 bits are more than a shift keeps.
     let value = 0;
     let left = count;
     while (left > 0) {
@@ -110,11 +114,13 @@ export class BitWriter {
     this.buffer = new Uint8Array(capacity);
   }
 
+  /** Moves to the next octet boundary; the bits between are zero. */
   align(): void {
     this.at = (this.at + 7) & ~7;
     this.reserve(0);
   }
 
+  /** The low `count` bits, up to 48, of an unsigned number. */
   bits(value: number, count: number): void {
     this.reserve(count);
     const spare = 8 - (this.at & 7) - count;
@@ -148,6 +154,7 @@ export class BitWriter {
     this.at = (octet + 3) * 8;
   }
 
+  /** All of `octets`, aligned or not; the caller keeps them. */
   octets(octets: Uint8Array): void {
     this.reserve(octets.length * 8);
     if ((this.at & 7) === 0) {
@@ -197,6 +204,7 @@ export class BitWriter {
     return undefined;
   }
 
+  /** Cuts the open type out and zeroes where it was, as bits are written by OR. */
   private takeBack(mark: number, count: number): Uint8Array {
     const octets = this.buffer.slice(mark + 1, mark + 1 + count);
     this.buffer.fill(0, mark, mark + 1 + count);
@@ -209,6 +217,7 @@ export class BitWriter {
     return this.buffer.slice(0, Math.max(1, (this.at + 7) >>> 3));
   }
 
+  /** Makes room for so many bits and the octet behind them. */
   private reserve(bits: number): void {
     const needed = ((this.at + bits + 7) >>> 3) + 1;
     if (needed <= this.buffer.length) return;

@@ -1,3 +1,8 @@
+/**
+ * Builders of ASN.1 types. The type of a value follows from the call: `sequence({ a: integer(0, 9), b: optional(x) })` is
+ * an `Asn<{ readonly a: number; readonly b?: X }>`, so that a table of IEs is both what the codec walks and what the
+ * compiler checks.
+ */
 import type {
   Alternative,
   Asn,
@@ -19,10 +24,12 @@ export function range(low: number, high: number, extensible = false): Range {
   return { low, high, extensible };
 }
 
+/** INTEGER from `low` to `high`. Above 2^53 a number would not be exact: no type of NGAP goes there. */
 export function integer(low: number, high: number, extensible = false): Asn<number> {
   return { kind: 'integer', range: range(low, high, extensible) };
 }
 
+/** INTEGER without a range; the codec takes up to six octets of it. */
 export const unconstrainedInteger: Asn<number> = { kind: 'integer' };
 
 /** Names before and after `...`; without the second list there is no `...`. */
@@ -34,6 +41,7 @@ export function enumerated<const R extends string, const A extends string = neve
   return { kind: 'enumerated', root, indexOf, ...(additions === undefined ? {} : { additions }) };
 }
 
+/** BIT STRING of `low` to `high` bits; one size when `high` is left out. */
 export function bitString(low: number, high = low, extensible = false): Asn<BitString> {
   return { kind: 'bitString', size: range(low, high, extensible) };
 }
@@ -55,12 +63,16 @@ export const utf8String: Asn<string> = { kind: 'string' };
 interface OptionalField<T> {
   readonly optional: Asn<T>;
 }
+
+/** A component that may be absent, for {@link sequence}. */
 export function optional<T>(type: Asn<T>): OptionalField<T> {
   return { optional: type };
 }
 
 type FieldSpec = Asn<unknown> | OptionalField<unknown>;
+/** The same members as one object type, which is what an editor then shows. */
 type Flat<T> = { [K in keyof T]: T[K] } & {};
+/** Mandatory components as members, optional ones as optional members. */
 type SequenceValue<F> = Flat<
   { readonly [K in keyof F as F[K] extends OptionalField<unknown> ? never : K]: ValueOf<F[K]> } & {
     readonly [K in keyof F as F[K] extends OptionalField<unknown> ? K : never]?: F[K] extends OptionalField<
@@ -85,10 +97,12 @@ export function sequence<const F extends Record<string, FieldSpec>>(
   return { kind: 'sequence', fields, optionals: fields.filter((field) => field.optional), extensible };
 }
 
+/** SEQUENCE OF, of `low` to `high` elements; NGAP extends none of its sizes. */
 export function sequenceOf<T>(element: Asn<T>, low: number, high: number): Asn<readonly T[]> {
   return { kind: 'sequenceOf', element, size: range(low, high) };
 }
 
+/** `{ choice: 'a', value: A } | { choice: 'b', value: B }`: the compiler narrows the value by the name. */
 type ChoiceValue<A> = { [K in keyof A]: { readonly choice: K; readonly value: ValueOf<A[K]> } }[keyof A];
 
 /** CHOICE in the order of `alternatives`; NGAP's own are extended by a last alternative instead of `...`. */
@@ -100,6 +114,7 @@ export function choice<const A extends Record<string, Asn<unknown>>>(
   return { kind: 'choice', root, indexOf: new Map(root.map(({ name }, at) => [name, at])), extensible };
 }
 
+/** The same of alternatives that are IEs. */
 type LaterValue<R> = {
   [K in keyof R]: {
     readonly choice: K;
@@ -141,10 +156,12 @@ export function mandatory<T>(id: number, criticality: Criticality, type: Asn<T>)
   return { id, criticality, type, presence: 'mandatory' };
 }
 
+/** An optional or conditional IE. Conditions, which depend on other IEs, are the business of who reads the value. */
 export function maybe<T>(id: number, criticality: Criticality, type: Asn<T>): IeSpec<T, 'optional'> {
   return { id, criticality, type, presence: 'optional' };
 }
 
+/** Mandatory IEs as members, others as optional ones; `unknownIes` has what the table lacks. */
 type ContainerValue<R> = Flat<
   {
     readonly [K in keyof R as R[K] extends IeSpec<infer _T, 'mandatory'> ? K : never]: R[K] extends IeSpec<
@@ -163,7 +180,10 @@ type ContainerValue<R> = Flat<
   } & { readonly unknownIes?: readonly UnknownIe[] }
 >;
 
-/** The IEs of a message or of an extension container, in the order in which they are sent. */
+/**
+ * The IEs of a message or of an extension container, in the order in which they are sent; `least` of them must be there.
+ * Rows are found by id when octets come, and walked in their order when they are made.
+ */
 export function container<const R extends Record<string, IeSpec<unknown, Presence>>>(
   specs: R,
   least = 0,
@@ -185,6 +205,7 @@ export function opaqueContainer(): Asn<{ readonly unknownIes?: readonly UnknownI
   return { kind: 'container', rows: [], mandatoryCount: 0, byId: new Map(), least: 0, opaque: true };
 }
 
+/** An extension container is absent or has at least one IE. */
 const noIes = container({}, 1);
 
 /** `iE-Extensions` of a sequence none of whose extensions this schema names. */

@@ -1,3 +1,8 @@
+/**
+ * Decoding by walking a type (X.691, ALIGNED). Functions throw AperError and nothing else for whatever octets come; the
+ * doors in pdu.ts turn that into a value. Each error gains the name of a component on its way up, so its path reads
+ * from the message inwards.
+ */
 import { AperError } from '../result.ts';
 import { BitReader } from './bits.ts';
 import {
@@ -66,10 +71,12 @@ export function named(name: string, error: unknown): unknown {
   return error instanceof AperError ? new AperError(`${name}.${error.path}`, reasonOf(error)) : error;
 }
 
+/** What the error says behind its path. */
 function reasonOf(error: AperError): string {
   return error.message.slice(error.path.length + 2);
 }
 
+/** In its range, or, where the range has `...` and the bit says so, an unconstrained number. */
 function decodeInteger(range: Range | undefined, reader: BitReader): number {
   const unbounded = range === undefined || (range.extensible && reader.bit() === 1);
   return unbounded ? readUnconstrained(reader) : readConstrained(reader, range.low, range.high);
@@ -92,6 +99,7 @@ function decodeCount(size: Range, reader: BitReader): number {
   return readConstrained(reader, size.low, size.high);
 }
 
+/** Of fixed size up to 16 bits it sits where it is, others start at an octet. */
 function decodeBitString(size: Range, reader: BitReader): { bits: Uint8Array; length: number } {
   const length = decodeCount(size, reader);
   if (size.low !== size.high || length > 16) reader.align();
@@ -111,6 +119,7 @@ function decodeString(size: Range | undefined, reader: BitReader): string {
   return utf8.decode(size === undefined ? readCountedOctets(reader) : decodeOctets(size, reader, 2));
 }
 
+/** A bit for extensions, one for each optional component, then those that are there in their order. */
 function decodeSequence(type: SequenceType, reader: BitReader): Record<string, unknown> {
   const extended = type.extensible && reader.bit() === 1;
   let left = type.optionals.length;
@@ -119,6 +128,7 @@ function decodeSequence(type: SequenceType, reader: BitReader): Record<string, u
   let name = '';
   try {
     for (const field of type.fields) {
+      // There may be more optional components than a shift has bits.
       if (field.optional && Math.floor(present / 2 ** --left) % 2 === 0) continue;
       name = field.name;
       value[name] = decodeValue(field.type, reader);
@@ -155,6 +165,7 @@ function decodeSequenceOf(type: SequenceOfType, reader: BitReader): unknown[] {
 }
 
 function decodeElements(type: SequenceOfType, count: number, reader: BitReader, list: unknown[]): void {
+  // An element may take no bits at all, but a list of such elements is nothing that NGAP has.
   if (count > reader.bitsLeft + 1 || list.length + count > maxElements)
     throw new AperError('list', `${count} elements cannot be here`);
   try {
@@ -164,6 +175,7 @@ function decodeElements(type: SequenceOfType, count: number, reader: BitReader, 
   }
 }
 
+/** An alternative beyond `...` shows as its number in brackets, with its octets. */
 function decodeChoice(type: ChoiceType, reader: BitReader): { choice: string; value: unknown } {
   if (type.extensible && reader.bit() === 1) {
     const index = readSmall(reader);
@@ -198,6 +210,7 @@ export function decodeIeFrame(reader: BitReader): UnknownIe {
   return { id, criticality: decodeCriticality(reader), value: readCountedOctets(reader) };
 }
 
+/** How many IEs follow; each takes four octets at least, so a count that cannot be true ends here. */
 function decodeIeCount(type: ContainerType, reader: BitReader): number {
   const count = readConstrained(reader, type.least, 65535);
   if (count * 32 > reader.bitsLeft + 32) throw new AperError('container', `${count} IEs cannot be here`);
@@ -225,6 +238,7 @@ export interface DecodedIes {
 export function decodeIes(type: ContainerType, reader: BitReader): DecodedIes {
   const decoded: DecodedIes = { ies: {}, faults: [], clean: true };
   const unknown: UnknownIe[] = [];
+  // Rows of the table come in their order: a step back is an IE out of place, or one that comes twice.
   let last = -1;
   let mandatory = 0;
   for (let left = decodeIeCount(type, reader); left > 0; left--) {
@@ -245,6 +259,10 @@ export function decodeIes(type: ContainerType, reader: BitReader): DecodedIes {
   return decoded;
 }
 
+/**
+ * One known IE into `decoded`. The reader is narrowed to the IE's octets, unless they come in fragments and have to be put
+ * together first; either way it stands behind the IE afterwards, also when the IE was a fault.
+ */
 function decodeIe(row: IeRow, reader: BitReader, decoded: DecodedIes): void {
   const count = readLengthPart(reader);
   const inner = count < 0 ? new BitReader(readFragments(reader, -count)) : reader;
@@ -260,6 +278,7 @@ function decodeIe(row: IeRow, reader: BitReader, decoded: DecodedIes): void {
   if (inner === reader) reader.leaveTo(end, outer);
 }
 
+/** IEs inside a component: what is wrong with one of them is wrong with the component. */
 function decodeContainer(type: ContainerType, reader: BitReader): Record<string, unknown> {
   const { ies, faults } = decodeIes(type, reader);
   if (faults[0] !== undefined) throw faults[0].error;

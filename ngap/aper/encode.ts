@@ -1,3 +1,7 @@
+/**
+ * Encoding by walking a type, the mirror of decode.ts. The compiler has checked the shape of a value; what it cannot know
+ * (ranges, sizes, names) is checked here, and an AperError is then a fault of whoever made the value.
+ */
 import { AperError } from '../result.ts';
 import { BitWriter } from './bits.ts';
 import { criticalities, named } from './decode.ts';
@@ -69,10 +73,12 @@ export function encodeComplete(type: AsnType, value: unknown): Uint8Array {
   return writer.finish();
 }
 
+/** Whether a number or a size lies in the root of its constraint. */
 function fits(range: Range, value: number): boolean {
   return value >= range.low && value <= range.high;
 }
 
+/** Beyond its range a number goes out only where the range has `...`, marked by a bit. */
 function encodeInteger(range: Range | undefined, value: number, writer: BitWriter): void {
   if (!Number.isInteger(value)) throw new AperError('INTEGER', `${value} is no whole number`);
   const inRoot = range !== undefined && fits(range, value);
@@ -83,6 +89,7 @@ function encodeInteger(range: Range | undefined, value: number, writer: BitWrite
   else writeUnconstrained(writer, value);
 }
 
+/** Also takes what the decoder made of a name that it did not know: its number in brackets. */
 function encodeEnumerated(
   { root, indexOf, additions }: EnumeratedType,
   value: string,
@@ -129,6 +136,7 @@ function encodeOctets(size: Range | undefined, value: Uint8Array, writer: BitWri
 
 const utf8 = new TextEncoder();
 
+/** No additions behind `...` are ever sent: NGAP extends its sequences by IEs. */
 function encodeSequence(type: SequenceType, value: Record<string, unknown>, writer: BitWriter): void {
   if (type.extensible) writer.bits(0, 1);
   for (const field of type.optionals) writer.bits(value[field.name] === undefined ? 0 : 1, 1);
@@ -145,6 +153,7 @@ function encodeSequence(type: SequenceType, value: Record<string, unknown>, writ
   }
 }
 
+/** From a greatest size of 64K on, the elements go in fragments. */
 function encodeSequenceOf(type: SequenceOfType, value: readonly unknown[], writer: BitWriter): void {
   if (type.size.high < 65536) {
     encodeCount(type.size, value.length, writer);
@@ -155,6 +164,7 @@ function encodeSequenceOf(type: SequenceOfType, value: readonly unknown[], write
   writeInFragments(writer, value.length, (from, to) => encodeElements(type.element, value, from, to, writer));
 }
 
+/** Elements `from` to before `to`, an error with the number of its element. */
 function encodeElements(
   element: AsnType,
   value: readonly unknown[],
@@ -170,6 +180,7 @@ function encodeElements(
   }
 }
 
+/** By the name of the alternative; one of a later release goes as an IE. */
 function encodeChoice(type: ChoiceType, value: { choice: string; value: unknown }, writer: BitWriter): void {
   const index = type.indexOf.get(value.choice) ?? -1;
   const chosen = type.root[index];
@@ -205,6 +216,7 @@ function encodeIeFrame({ id, criticality, value }: UnknownIe, writer: BitWriter)
   writeCountedOctets(writer, value);
 }
 
+/** All mandatory IEs must be there; unknown ones, kept from decoding, go behind the others. */
 function encodeContainer(type: ContainerType, value: Record<string, unknown>, writer: BitWriter): void {
   const unknown = (value.unknownIes ?? []) as readonly UnknownIe[];
   let count = unknown.length;
@@ -220,6 +232,7 @@ function encodeContainer(type: ContainerType, value: Record<string, unknown>, wr
   for (const ie of unknown) encodeIeFrame(ie, writer);
 }
 
+/** One IE: id and criticality from its row, then the value as an open type. */
 function encodeIe(row: IeRow, value: unknown, writer: BitWriter): void {
   writer.ieHead(row.id, criticalities.indexOf(row.criticality));
   try {

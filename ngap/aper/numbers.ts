@@ -1,3 +1,4 @@
+/** Whole numbers, lengths and fragments, in the ALIGNED variant. */
 import { AperError } from '../result.ts';
 import type { BitReader, BitWriter } from './bits.ts';
 
@@ -6,6 +7,7 @@ function bitsFor(range: number): number {
   return 32 - Math.clz32(range - 1);
 }
 
+/** Octets that an unsigned number needs; at least one. Shifts end at 32 bits, so above 16 it divides. */
 function octetsFor(value: number): number {
   if (value < 0x100) return 1;
   if (value < 0x10000) return 2;
@@ -87,6 +89,7 @@ export function writeSmall(writer: BitWriter, value: number): void {
   writer.bits(value, octets * 8);
 }
 
+/** Unit of fragments: a long field comes in runs of one to four of these, then the rest. */
 const fragment = 16384;
 
 /** One unconstrained length determinant: the count, or below 0 the count of a fragment that others follow [X691 11.9.3]. */
@@ -131,6 +134,7 @@ export function readFragments(reader: BitReader, first: number): Uint8Array {
   }
 }
 
+/** The parts in one piece. */
 function joined(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;

@@ -14,10 +14,13 @@ import {
 import type { Asn, ValueOf } from '../aper/types.ts';
 import * as ie from './ies.ts';
 
+/** Named as the ASN.1 names the component, for the short form of a property. */
 const ieExtensions = extensions;
 const opaque = opaqueContainer();
+/** A container between SMF and node, which the AMF passes on unread; transfers.ts has what is in it. */
 const transfer = octetString();
 const { pduSessionId, nasPdu, sNssai } = ie;
+/** A list of up to 256 sessions, the most that a UE has. */
 const sessions = <T>(item: Asn<T>) => sequenceOf(item, 1, 256);
 
 const failed = sequence({
@@ -28,6 +31,7 @@ const failed = sequence({
 const done = sequence({ pduSessionId, pduSessionResourceSetupResponseTransfer: transfer, ieExtensions });
 const named = sequence({ pduSessionId, ieExtensions });
 
+/** Requests about one UE carry both of its numbers, and are nothing without them. */
 const bothIds = {
   amfUeNgapId: mandatory(10, 'reject', ie.amfUeNgapId),
   ranUeNgapId: mandatory(85, 'reject', ie.ranUeNgapId),
@@ -45,6 +49,10 @@ const updateFailure = {
 } as const;
 const location = maybe(121, 'ignore', ie.userLocationInformation);
 
+/**
+ * Every message of Release 17 by its name in the standard. Those that an N3IWF has no part in are `opaque`: they are
+ * decoded as far as their IEs, so that they can be answered as what they are.
+ */
 export const messages = {
   // 9.2.6.1, node → AMF
   NGSetupRequest: container({
@@ -597,6 +605,7 @@ export const messages = {
   BroadcastSessionReleaseRequired: opaque,
 } as const;
 
+/** Name of a message as in TS 38.413. */
 export type MessageName = keyof typeof messages;
 /** The IEs of a message, by name. */
 export type MessageIes<M extends MessageName> = ValueOf<(typeof messages)[M]>;

@@ -1,3 +1,4 @@
+/** Elementary procedures of TS 38.413 8: which messages belong together, and how much each matters. */
 import type { Criticality } from '../aper/types.ts';
 import type { MessageName } from './messages.ts';
 
@@ -11,6 +12,7 @@ export interface Procedure {
   readonly unsuccessful?: MessageName;
 }
 
+/** A row: a procedure without a response (class 2) has its one message alone. */
 function procedure(
   name: string,
   code: number,
@@ -254,9 +256,12 @@ export const procedures: readonly Procedure[] = [
   procedure('BroadcastSessionReleaseRequired', 75, 'reject', 'BroadcastSessionReleaseRequired'),
 ];
 
+/** What a PDU is within its procedure, in the order of the index on the wire. */
 export const kinds = ['initiating', 'successful', 'unsuccessful'] as const;
+/** A request or message without an answer, its success, or its failure. */
 export type Kind = (typeof kinds)[number];
 
+/** A message's procedure, and what the message is in it. */
 interface Place {
   readonly procedure: Procedure;
   readonly kind: Kind;
@@ -272,6 +277,7 @@ export const placeOf: ReadonlyMap<MessageName, Place> = new Map(
   ),
 );
 
+/** Every procedure by the code that stands in its PDUs. */
 export const procedureOfCode: ReadonlyMap<number, Procedure> = new Map(
   procedures.map((procedure) => [procedure.code, procedure]),
 );

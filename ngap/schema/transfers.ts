@@ -14,7 +14,9 @@ import {
 import type { ValueOf } from '../aper/types.ts';
 import * as ie from './ies.ts';
 
+/** Named as the ASN.1 names the component, for the short form of a property. */
 const ieExtensions = extensions;
+/** Which of several user planes a session is in, where an SMF tells them apart. */
 const networkInstance = integer(1, 256, true); // 9.3.1.113
 
 const qosFlowSetupRequestList = sequenceOf(
@@ -187,8 +189,11 @@ export const transfers = {
   PDUSessionResourceReleaseResponseTransfer: sequence({ ieExtensions }),
 } as const;
 
+/** Name of a transfer as in TS 38.413. */
 export type TransferName = keyof typeof transfers;
+/** As the codec has it, with the list of IEs still inside its sequence. */
 type Raw<N extends TransferName> = ValueOf<(typeof transfers)[N]>;
 /** The value of a transfer; for one that is a list of protocol IEs, those IEs. */
 export type Transfer<N extends TransferName> = Raw<N> extends { readonly ies: infer I } ? I : Raw<N>;
+/** What the SMF asks of a new session: the UPF's tunnel end, its flows, and its type. */
 export type PDUSessionResourceSetupRequestTransfer = Transfer<'PDUSessionResourceSetupRequestTransfer'>;
