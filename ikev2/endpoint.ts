@@ -341,7 +341,8 @@ export class IkeEndpoint {
       spiResponder = this.node.newIkeSpi();
       half = answerKe(this.node, accepted);
     } catch (error) {
-      if (!(error instanceof IkeError)) throw error;
+      // A fault of ours, or of a port: there is no SA yet that could end with it, and it is to reach nobody else.
+      if (!(error instanceof IkeError)) return rejected(`fault: ${String(error)}`, remote);
       const refusal = notify(error.notifyType, error.notifyData);
       const answer = this.refuseInit(now, message.header, refusal, local, remote);
       return [...answer, ...rejected(error.message, remote)];

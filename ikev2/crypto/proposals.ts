@@ -84,8 +84,8 @@ export function chooseEsp(
 }
 
 /**
- * SPI 0 is never sent, and in UDP would be read as IKE. Those up to 255 are reserved, too, but free5GC's UE counts its own
- * from 1 on. [RFC4303 2.1]
+ * SPI 0 is never sent, and in UDP would be read as IKE. Those up to 255 are reserved, too, but free5GC's UE has 2 by its
+ * sample configuration. [RFC4303 2.1]
  */
 function isReceivable({ protocol, spi }: Proposal): boolean {
   return protocol === PROTOCOL.ESP && spi.length === 4 && spi.some((octet) => octet !== 0);

@@ -199,7 +199,10 @@ function childSaDeleted(node: Node, event: EventOf<'childSaDeleted'>): void {
   if (ue === undefined || use === undefined) return;
   ue.childUses.delete(event.childSaId);
   if (event.withIkeSa === true) return; // the UE as a whole is going, its sessions with it
-  if (use.kind !== 'pduSession') return;
+  if (use.kind === 'signalling') {
+    releaseWithoutSignalling(node, ue);
+    return;
+  }
   const cause = { choice: 'radioNetwork', value: 'radio-connection-with-ue-lost' } as const;
   const { pduSessionId } = use;
   if (ue.sessionSetups.get(pduSessionId)?.session.childSaIds.has(event.childSaId) === true)
@@ -211,6 +214,13 @@ function childSaDeleted(node: Node, event: EventOf<'childSaDeleted'>): void {
   node.log.warn({ ue: ue.id, pduSession: pduSessionId }, 'the UE deleted a Child SA of a session');
   if (use.isDefault) releaseSessions(node, ue, [pduSessionId], cause);
   else releaseFlows(node, ue, session, use.qfis, cause);
+}
+
+/** NAS has no way to a UE without a signalling SA: it is as good as gone, unless another one took over. */
+function releaseWithoutSignalling(node: Node, ue: UeContext): void {
+  if ([...ue.childUses.values()].some(({ kind }) => kind === 'signalling')) return;
+  const text = 'the signalling SA of the UE is gone';
+  node.release(ue, { group: 'radioNetwork', cause: 'radio-connection-with-ue-lost', text });
 }
 
 function ikeSaClosed(node: Node, event: EventOf<'ikeSaClosed'>): void {

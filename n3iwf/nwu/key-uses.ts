@@ -36,10 +36,20 @@ export class KeyUses {
     return this.noted;
   }
 
-  /** A key was handed to this IKE SA, for its AUTH, as its PPK, or for an exchange within it. */
-  note(ikeSaId: number, keyId: string): void {
+  /** This IKE SA waits for a key. What is known of it goes with {@link forget}. */
+  expectKey(ikeSaId: number): void {
+    this.of(ikeSaId);
+  }
+
+  /**
+   * A key came for this IKE SA, for its AUTH, as its PPK, or for an exchange within it. False when the SA has ended
+   * meanwhile, so that nothing will ever rest on the key.
+   */
+  note(ikeSaId: number, keyId: string): boolean {
     this.noted++;
-    this.of(ikeSaId).pending.add(keyId.toLowerCase());
+    const uses = this.sas.get(ikeSaId);
+    uses?.pending.add(keyId.toLowerCase());
+    return uses !== undefined;
   }
 
   /** The IKE SA stands: what it took meanwhile are its keys. */

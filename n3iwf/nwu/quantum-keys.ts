@@ -113,6 +113,7 @@ function awaitKey(
   give: (found: FoundKey | undefined) => void,
 ): void {
   const askedMs = node.now();
+  node.keyUses.expectKey(ikeSaId);
   const took = (result: string) =>
     node.journal.procedures.took('kme', `${use} key`, result, node.now() - askedMs);
   coming.then(
@@ -147,7 +148,7 @@ function useReply(
     { ikeSa: ikeSaId, use, keyId: reply.keyId, ageMs: reply.ageMs },
     'QKD key taken from the store',
   );
-  node.keyUses.note(ikeSaId, reply.keyId);
+  if (!node.keyUses.note(ikeSaId, reply.keyId)) void node.keys?.retire?.(reply.keyId);
   try {
     reply.secret.use((secret) => give({ keyId: reply.keyId, secret }));
   } finally {

@@ -11,7 +11,7 @@ import {
   type Payload,
   sealMessage,
 } from '#ikev2';
-import { Pair } from '../support/pair.ts';
+import { Pair, seededRandom } from '../support/pair.ts';
 
 interface Forge {
   readonly pair: Pair;
@@ -168,6 +168,27 @@ describe('what nobody can act on', () => {
     const pair = new Pair({ nodePorts: { authorize } }).attach();
     expect(pair.events('node', 'ikeSaClosed')).toMatchObject([{ cause: 'fault', reason: 'boom' }]);
     fault = false;
+    pair.attach();
+    expect(pair.events('node', 'ikeSaEstablished')).toHaveLength(1);
+  });
+});
+
+describe('a fault before there is an SA', () => {
+  it('reaches nobody but the sender of the request, who gets no answer', () => {
+    let broken = true;
+    const random = seededRandom(5);
+    const pair = new Pair({
+      nodePorts: {
+        random: (length) => {
+          if (broken) throw new Error('no entropy');
+          return random(length);
+        },
+      },
+    });
+    pair.attach();
+    expect(pair.events('node', 'messageRejected')).toMatchObject([{ reason: 'fault: Error: no entropy' }]);
+    expect([...pair.node.ikeSas()]).toEqual([]);
+    broken = false;
     pair.attach();
     expect(pair.events('node', 'ikeSaEstablished')).toHaveLength(1);
   });

@@ -115,6 +115,7 @@ describe('keys that are no longer trusted', () => {
 
   it('end one that was about to be set up with them', async () => {
     const world = new World({ ppk: 'rfc8784', n2: () => undefined });
+    world.gateway.keyUses.expectKey(77);
     world.gateway.keyUses.note(77, 'aa');
     expect(world.gateway.rekeySasOf(['aa'], 'incident 6')).toBe(1);
   });

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { type KeyReply, Secret } from '#qkd';
+import { census } from '../support/census.ts';
 import { World } from '../support/world.ts';
 
 const sorted = (ids: readonly string[]) => [...new Set(ids)].sort();
@@ -28,6 +30,29 @@ describe('books of QKD keys', () => {
     expect(world.fetched.length).toBeGreaterThan(0);
     expect(world.confirmed).toEqual([]);
     expect(sorted(world.retired)).toEqual(sorted(world.fetched));
+  });
+
+  it('a key that comes when its UE is gone is wiped and retired, and nothing is kept of it', async () => {
+    const keyId = '5f2b9d0e-8a43-4a7b-9d7e-0123456789ab';
+    const octets = new Uint8Array(32).fill(7);
+    const retired: string[] = [];
+    let arrive: (reply: KeyReply) => void = () => {};
+    const node = {
+      obtain: () => Promise.reject(new Error('not asked')),
+      fetch: () => new Promise<KeyReply>((resolve) => (arrive = resolve)),
+      retire: async (id: string) => retired.push(id) > 0,
+    };
+    const drawn = async () => ({ keyId, secret: Uint8Array.from(octets) });
+    const world = new World({ auth: 'qkd', keys: { node, draw: drawn, find: drawn } });
+    await world.register().catch(() => undefined);
+    const before = world.gateway.keyUses.total;
+    await world.pass(200_000);
+    arrive({ status: 'ok', keyId, secret: Secret.own(octets), ageMs: 0 });
+    await world.settle();
+    expect(world.gateway.keyUses.total).toBe(before + 1);
+    expect(retired).toEqual([keyId]);
+    expect(octets.every((octet) => octet === 0)).toBe(true);
+    expect(census(world.gateway.keyUses).get('.sas')).toBe(0);
   });
 
   it('[RFC7296 2.8] each fresh key of a rekey is booked', async () => {

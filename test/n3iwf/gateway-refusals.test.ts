@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { IkeEndpoint, Output } from '#ikev2';
 import type { NgapPdu } from '#ngap';
 import { nothing } from '../support/attached.ts';
 import { World, type WorldOptions } from '../support/world.ts';
@@ -48,6 +49,25 @@ describe('refusals', () => {
     await world.openSession();
     expect(failure(world)).toMatchObject({ step: 'PDU session' });
     expect(world.left()).toEqual({ ues: 1, teids: 0, addresses: 1 });
+  });
+
+  it('releases a UE that deletes its signalling SA, as NAS has no way to it any more', async () => {
+    const world = new World();
+    await world.register();
+    await world.openSession();
+    const ue = world.ue.ue as unknown as {
+      engine: IkeEndpoint;
+      ikeSaId: number;
+      carryOut(outputs: Output[]): void;
+    };
+    const [signalling] = [...ue.engine.ikeSas()][0]?.childSas ?? [];
+    ue.carryOut(ue.engine.deleteChildSa(world.now, ue.ikeSaId, signalling?.id ?? 0));
+    await world.settle();
+    expect(sent(world, 'UEContextReleaseRequest')).toMatchObject([
+      { ies: { cause: { value: 'radio-connection-with-ue-lost' } } },
+    ]);
+    await world.pass(60_000);
+    expect(world.left()).toEqual({ ues: 0, teids: 0, addresses: 0 });
   });
 
   it('[TS24502 7.3.4] releases a UE for which no inner address is left', async () => {

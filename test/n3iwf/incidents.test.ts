@@ -103,9 +103,16 @@ function affectedBy(uses: KeyUses, ...keyIds: string[]) {
   return found.map(({ ikeSaId, ikeSa, childSaIds }) => [ikeSaId, ikeSa, ...childSaIds]);
 }
 
+/** IKE SAs that have asked for keys. */
+function expecting(...ikeSaIds: number[]): KeyUses {
+  const uses = new KeyUses();
+  for (const ikeSaId of ikeSaIds) uses.expectKey(ikeSaId);
+  return uses;
+}
+
 describe('the uses of keys', () => {
   it('find the SAs of a key, whatever the case of its ID, until they are gone', () => {
-    const uses = new KeyUses();
+    const uses = expecting(1, 2);
     uses.note(1, 'AA');
     uses.note(1, 'bb');
     uses.note(2, 'cc');
@@ -119,12 +126,14 @@ describe('the uses of keys', () => {
     expect(uses.keysOf(1)).toEqual(['aa', 'bb']);
     expect(uses.forget(1)).toEqual(['aa', 'bb']);
     expect(uses.forget(1)).toEqual([]);
+    expect(uses.note(1, 'ee')).toBe(false);
+    expect(uses.keysOf(1)).toEqual([]);
     expect(affectedBy(uses, 'aa')).toEqual([]);
-    expect(uses.total).toBe(3);
+    expect(uses.total).toBe(4);
   });
 
   it('follow rekeys: a fresh key frees what it replaces, once nothing else rests on that', () => {
-    const uses = new KeyUses();
+    const uses = expecting(1);
     uses.note(1, 'first');
     uses.ikeSaUp(1);
     uses.childSaUp(1, 10, 'first');
@@ -141,7 +150,7 @@ describe('the uses of keys', () => {
   });
 
   it('count a rekey without a fresh key as the end of distrusted keys, and of no others', () => {
-    const uses = new KeyUses();
+    const uses = expecting(1);
     uses.note(1, 'good');
     uses.note(1, 'bad');
     uses.ikeSaUp(1);
