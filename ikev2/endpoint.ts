@@ -3,19 +3,10 @@
  * Handles: `receive`, `tick`, the commands. Poll: `deadline`. Everything that has to happen is in the returned outputs.
  */
 
+import type { EndpointConfig, InitiatorProfile } from './configuration.ts';
 import type { KeyAnswer } from './crypto/types.ts';
-import type {
-  ChildSaRequest,
-  EndpointConfig,
-  EndpointPorts,
-  GatewayIdentity,
-  IkeSaId,
-  IkeSaSummary,
-  InitiatorProfile,
-  Output,
-  Ppk,
-  TimerName,
-} from './output.ts';
+import type { IkeSaSummary, Output } from './output.ts';
+import type { ChildSaRequest, EndpointPorts } from './ports.ts';
 import { Channel, NO_SPI, plainOctets, spiKey } from './sa/channel.ts';
 import { Exchanges } from './sa/exchanges.ts';
 import { dropIncomplete } from './sa/fragments.ts';
@@ -40,6 +31,8 @@ import { renew } from './sa/tasks/renew.ts';
 import { DEFAULT_TIMERS } from './sa/timers.ts';
 import type { EapAnswer } from './sa/waiting.ts';
 import { fingerprint } from './sa/window.ts';
+import type { GatewayIdentity, IkeSaId, Ppk } from './terms.ts';
+import type { TimerName } from './timing.ts';
 import { IkeError } from './wire/errors.ts';
 import { decodeHeader, decodeMessage, encodeMessage } from './wire/message.ts';
 import { EXCHANGE, NOTIFY } from './wire/registry.ts';

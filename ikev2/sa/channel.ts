@@ -1,7 +1,7 @@
 /** One pair of IKE SPIs with its keys and message IDs: seals what goes out, opens what comes in. */
 
 import type { Keymat } from '../crypto/keymat.ts';
-import type { PpkIdentity } from '../output.ts';
+import type { PpkIdentity } from '../terms.ts';
 import { encodeMessage, openPlaintext, sealWithin } from '../wire/message.ts';
 import { EXCHANGE, PAYLOAD } from '../wire/registry.ts';
 import type { DecodedMessage, IkeCipher, MessageHeader, Payload } from '../wire/types.ts';

@@ -3,7 +3,8 @@
 import type { Keymat } from '../crypto/keymat.ts';
 import { describeEspSuite } from '../crypto/suites.ts';
 import type { EspSuite } from '../crypto/types.ts';
-import type { ChildSa, PpkIdentity } from '../output.ts';
+import type { ChildSa } from '../output.ts';
+import type { PpkIdentity } from '../terms.ts';
 import { IkeError } from '../wire/errors.ts';
 import { EXCHANGE, NOTIFY, PROTOCOL } from '../wire/registry.ts';
 import type { Notify, TrafficSelector } from '../wire/types.ts';

@@ -4,7 +4,8 @@
  */
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { HalfOpenLimits, IkeSaId } from '../output.ts';
+import type { IkeSaId } from '../terms.ts';
+import type { HalfOpenLimits } from '../timing.ts';
 import { NOTIFY } from '../wire/registry.ts';
 import type { Payload, SocketAddress } from '../wire/types.ts';
 

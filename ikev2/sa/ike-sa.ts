@@ -3,9 +3,11 @@
  * everything else is called by the tasks, which know what the messages mean.
  */
 
+import type { InitiatorProfile } from '../configuration.ts';
 import type { AuthAnnouncement } from '../crypto/auth-methods.ts';
 import type { Keymat } from '../crypto/keymat.ts';
-import type { CloseCause, IkeEvent, InitiatorProfile, Output, PpkIdentity, Role } from '../output.ts';
+import type { CloseCause, IkeEvent, Output } from '../output.ts';
+import type { PpkIdentity, Role } from '../terms.ts';
 import { IkeError } from '../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../wire/registry.ts';
 import type {

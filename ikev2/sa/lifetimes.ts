@@ -1,6 +1,6 @@
 /** How long keys are used: when a rekey is due, when what was not rekeyed has to go. [RFC7296 2.8] */
 
-import type { ChildLifetime, Lifetime } from '../output.ts';
+import type { ChildLifetime, Lifetime } from '../timing.ts';
 import { NOTIFY } from '../wire/registry.ts';
 import type { NotifyPayload, Payload } from '../wire/types.ts';
 import type { ChildRecord } from './child-sa.ts';

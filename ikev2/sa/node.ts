@@ -1,8 +1,11 @@
 /** What all IKE SAs of an endpoint share. */
 
+import type { EndpointConfig } from '../configuration.ts';
 import { answerKeyExchange } from '../crypto/dh.ts';
 import type { KeName, KeyAnswer } from '../crypto/types.ts';
-import type { EndpointConfig, EndpointPorts, IkeSaId, TimerConfig } from '../output.ts';
+import type { EndpointPorts } from '../ports.ts';
+import type { IkeSaId } from '../terms.ts';
+import type { TimerConfig } from '../timing.ts';
 import type { Result } from '../wire/cursor.ts';
 import { spiKey } from './channel.ts';
 import { DEFAULT_HALF_OPEN, Gate } from './gate.ts';

@@ -1,6 +1,6 @@
 /** Questions to the owner for post-quantum preshared keys; several may be open, each for an exchange of its own. */
 
-import type { PpkIdentity, PpkPurpose, Role } from '../output.ts';
+import type { PpkIdentity, PpkPurpose, Role } from '../terms.ts';
 import type { Channel } from './channel.ts';
 import type { IkeSa } from './ike-sa.ts';
 import type { PpkAnswer } from './waiting.ts';

@@ -4,7 +4,7 @@
  */
 
 import type { AdditionalKe } from '../crypto/types.ts';
-import type { PpkIdentity } from '../output.ts';
+import type { PpkIdentity } from '../terms.ts';
 import { IkeError } from '../wire/errors.ts';
 import { NOTIFY } from '../wire/registry.ts';
 import type { NotifyPayload } from '../wire/types.ts';

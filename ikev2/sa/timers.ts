@@ -1,6 +1,6 @@
 /** The one timer table of an IKE SA; the caller's shell arms a single timeout for the earliest of all. */
 
-import type { TimerConfig, TimerName } from '../output.ts';
+import type { TimerConfig, TimerName } from '../timing.ts';
 
 /** 4 s, 1.8^n and six transmissions give a peer up after about 160 s. */
 export const DEFAULT_TIMERS: TimerConfig = {

@@ -1,6 +1,6 @@
 /** What an SA waits for from its owner. */
 
-import type { PpkIdentity } from '../output.ts';
+import type { PpkIdentity } from '../terms.ts';
 import type { Notify } from '../wire/types.ts';
 
 /** The question that is open, and how the SA goes on with its answer. */

@@ -1,7 +1,7 @@
 /** Message IDs in both directions, with windows of one request. [RFC7296 2.2] */
 
 import { hash } from 'node:crypto';
-import type { TimerConfig } from '../output.ts';
+import type { TimerConfig } from '../timing.ts';
 
 /** Names a datagram for recognising a repetition; not a security function. */
 export function fingerprint(datagram: Uint8Array): string {

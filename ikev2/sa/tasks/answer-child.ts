@@ -3,7 +3,8 @@
 import { chooseEsp } from '../../crypto/proposals.ts';
 import { ADDITIONAL_KE } from '../../crypto/suites.ts';
 import type { EspSuite, KeyAnswer } from '../../crypto/types.ts';
-import type { Admission, AuthorizeAnswer, PpkIdentity } from '../../output.ts';
+import type { Admission, AuthorizeAnswer } from '../../ports.ts';
+import type { PpkIdentity } from '../../terms.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../../wire/registry.ts';
 import type { Payload, Proposal, TrafficSelector } from '../../wire/types.ts';

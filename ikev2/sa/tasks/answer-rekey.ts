@@ -2,7 +2,7 @@
 
 import { chooseIke } from '../../crypto/proposals.ts';
 import { KE_ALGORITHMS } from '../../crypto/suites.ts';
-import type { PpkIdentity } from '../../output.ts';
+import type { PpkIdentity } from '../../terms.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../../wire/registry.ts';
 import type { Payload } from '../../wire/types.ts';

@@ -1,6 +1,6 @@
 /** IKE_AUTH as initiator, the counterpart of the responder's file. [RFC7296 1.2] [RFC7296 2.16] */
 
-import type { InitiatorProfile } from '../../output.ts';
+import type { InitiatorProfile } from '../../configuration.ts';
 import { CFG_TYPE, EXCHANGE, NOTIFY, nameOf } from '../../wire/registry.ts';
 import type { AuthPayload, Identity, Payload } from '../../wire/types.ts';
 import type { IkeSa } from '../ike-sa.ts';

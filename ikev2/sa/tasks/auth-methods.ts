@@ -3,6 +3,7 @@
  * IKE_SA_INIT or, as it is long, with the first IKE_INTERMEDIATE, the initiator's with IKE_AUTH. [RFC9593 3.1]
  */
 
+import type { InitiatorAuth, ResponderAuth } from '../../configuration.ts';
 import {
   type AuthAnnouncement,
   acceptedMethods,
@@ -10,7 +11,6 @@ import {
   type ProofKind,
   parseAnnouncements,
 } from '../../crypto/auth-methods.ts';
-import type { InitiatorAuth, ResponderAuth } from '../../output.ts';
 import { NOTIFY } from '../../wire/registry.ts';
 import type { NotifyPayload, Payload } from '../../wire/types.ts';
 import { findNotify, notify } from '../payloads.ts';

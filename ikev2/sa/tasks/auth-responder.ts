@@ -1,6 +1,6 @@
 /** IKE_AUTH as responder: PSK, certificate, EAP, EAP-only, QKD-keyed; with or without PPK. [RFC7296 1.2] [RFC7296 2.16] */
 
-import type { ResponderAuth } from '../../output.ts';
+import type { ResponderAuth } from '../../configuration.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, ID_TYPE, NOTIFY } from '../../wire/registry.ts';
 import type { AuthPayload, CpAttribute, Identity, Notify, Payload } from '../../wire/types.ts';

@@ -1,11 +1,12 @@
 /** AUTH payloads: whose key signs which octets. [RFC7296 2.15] */
 
 import type { KeyObject } from 'node:crypto';
+import type { CertificateConfig } from '../../configuration.ts';
 import type { AuthAnnouncement } from '../../crypto/auth-methods.ts';
 import type { AuthInputs, Keymat } from '../../crypto/keymat.ts';
 import { concatOctets } from '../../crypto/octets.ts';
 import { signAuth, verifyAuth } from '../../crypto/sign.ts';
-import type { CertificateConfig, Role } from '../../output.ts';
+import type { Role } from '../../terms.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { AUTH_METHOD, CERT_ENCODING, NOTIFY } from '../../wire/registry.ts';
 import type { AuthPayload, Identity, Payload } from '../../wire/types.ts';

@@ -2,7 +2,8 @@
 
 import { acceptEsp, likeSuite, offerEsp } from '../../crypto/proposals.ts';
 import type { ChildProposalConfig, EspSuite } from '../../crypto/types.ts';
-import type { ChildSaRequest, PpkPurpose } from '../../output.ts';
+import type { ChildSaRequest } from '../../ports.ts';
+import type { PpkPurpose } from '../../terms.ts';
 import { EXCHANGE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
 import type { Notify, NotifyPayload, Payload, TrafficSelector } from '../../wire/types.ts';
 import {

@@ -1,7 +1,7 @@
 /** The Child SA and the addresses that IKE_AUTH brings along. [RFC7296 1.2] */
 
 import { acceptEsp, chooseEsp, offerEsp } from '../../crypto/proposals.ts';
-import type { GatewayIdentity } from '../../output.ts';
+import type { GatewayIdentity } from '../../terms.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { CFG_TYPE, NOTIFY, PROTOCOL } from '../../wire/registry.ts';
 import type { CpAttribute, Identity, Payload, Proposal, TrafficSelector } from '../../wire/types.ts';

@@ -2,7 +2,7 @@
 
 import { ADDITIONAL_KE } from '../../crypto/suites.ts';
 import type { KeyAnswer } from '../../crypto/types.ts';
-import type { PpkIdentity } from '../../output.ts';
+import type { PpkIdentity } from '../../terms.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../../wire/registry.ts';
 import type { Payload } from '../../wire/types.ts';

@@ -3,7 +3,8 @@
  * exchange offers keys by name, who answers it picks one. [RFC9867 3.2]
  */
 
-import type { PpkMode, PpkPurpose } from '../../output.ts';
+import type { PpkMode } from '../../configuration.ts';
+import type { PpkPurpose } from '../../terms.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, NOTIFY } from '../../wire/registry.ts';
 import type { NotifyPayload, Payload } from '../../wire/types.ts';

@@ -1,5 +1,6 @@
 /** IKE_SA_INIT, both sides. [RFC7296 1.2] */
 
+import type { InitiatorProfile, TranscriptAuth } from '../../configuration.ts';
 import { createKeyExchange } from '../../crypto/dh.ts';
 import { Keymat } from '../../crypto/keymat.ts';
 import {
@@ -12,7 +13,6 @@ import {
 import { OFFERED_SIGNATURE_HASHES, parseSignatureHashes } from '../../crypto/sign.ts';
 import { describeIkeSuite, KE_ALGORITHMS } from '../../crypto/suites.ts';
 import type { IkeSuite, KeyAnswer, KeyExchange } from '../../crypto/types.ts';
-import type { InitiatorProfile, TranscriptAuth } from '../../output.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { CERT_ENCODING, EXCHANGE, NOTIFY } from '../../wire/registry.ts';
 import { checkPayloads } from '../../wire/rules.ts';

@@ -2,7 +2,7 @@
 
 import type { Keymat } from '../../crypto/keymat.ts';
 import { concatOctets } from '../../crypto/octets.ts';
-import type { Role } from '../../output.ts';
+import type { Role } from '../../terms.ts';
 import { intermediateOctets, plainChain } from '../../wire/message.ts';
 import type { MessageHeader, Payload } from '../../wire/types.ts';
 

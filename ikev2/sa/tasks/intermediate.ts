@@ -7,7 +7,7 @@ import { createKeyExchange } from '../../crypto/dh.ts';
 import { qkdExchange } from '../../crypto/qkd-method.ts';
 import { ADDITIONAL_KE, describeIkeSuite } from '../../crypto/suites.ts';
 import type { AdditionalKe, KeyAnswer, KeyExchange } from '../../crypto/types.ts';
-import type { PpkIdentity } from '../../output.ts';
+import type { PpkIdentity } from '../../terms.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { EXCHANGE, nameOf } from '../../wire/registry.ts';
 import type { Payload } from '../../wire/types.ts';

@@ -3,7 +3,7 @@
 import { keyIdText } from '../../crypto/qkd-method.ts';
 import { QKD_METHOD } from '../../crypto/suites.ts';
 import type { AdditionalKeName, KeyAnswer } from '../../crypto/types.ts';
-import type { PpkIdentity } from '../../output.ts';
+import type { PpkIdentity } from '../../terms.ts';
 import { IkeError } from '../../wire/errors.ts';
 import { PPK_ID_TYPE } from '../../wire/registry.ts';
 import type { IkeSa } from '../ike-sa.ts';

@@ -14,7 +14,7 @@ import type {
   IkeProposalConfig,
   KeyExchange,
 } from '../../crypto/types.ts';
-import type { PpkIdentity } from '../../output.ts';
+import type { PpkIdentity } from '../../terms.ts';
 import { NOTIFY } from '../../wire/registry.ts';
 import type { Payload } from '../../wire/types.ts';
 import type { IkeSa } from '../ike-sa.ts';

@@ -2,7 +2,7 @@
 
 import { PPK_CONFIRMATION_LENGTH } from '../../crypto/keymat.ts';
 import { equalOctets } from '../../crypto/octets.ts';
-import type { PpkIdentity } from '../../output.ts';
+import type { PpkIdentity } from '../../terms.ts';
 import { NOTIFY } from '../../wire/registry.ts';
 import type { NotifyPayload, Payload } from '../../wire/types.ts';
 import type { IkeSa } from '../ike-sa.ts';

@@ -1,6 +1,6 @@
 /** Notifies of post-quantum preshared keys. [RFC8784 3] */
 
-import type { PpkIdentity } from '../../output.ts';
+import type { PpkIdentity } from '../../terms.ts';
 import { NOTIFY } from '../../wire/registry.ts';
 import type { NotifyPayload, Payload } from '../../wire/types.ts';
 import { findNotify, notify } from '../payloads.ts';

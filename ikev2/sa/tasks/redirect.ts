@@ -1,7 +1,7 @@
 /** REDIRECT: an initiator is sent to another gateway, at first sight, when it is authenticated, or later. [RFC5685 3] */
 
 import { equalOctets } from '../../crypto/octets.ts';
-import type { GatewayIdentity } from '../../output.ts';
+import type { GatewayIdentity } from '../../terms.ts';
 import { EXCHANGE, NOTIFY } from '../../wire/registry.ts';
 import type { NotifyPayload, Payload, SocketAddress } from '../../wire/types.ts';
 import type { IkeSa } from '../ike-sa.ts';

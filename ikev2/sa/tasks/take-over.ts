@@ -3,7 +3,7 @@
 import type { KeyInputs } from '../../crypto/keymat.ts';
 import { describeIkeSuite } from '../../crypto/suites.ts';
 import type { IkeSuite } from '../../crypto/types.ts';
-import type { PpkIdentity } from '../../output.ts';
+import type { PpkIdentity } from '../../terms.ts';
 import { Channel } from '../channel.ts';
 import { freshKeys } from '../child-sa.ts';
 import type { IkeSa } from '../ike-sa.ts';
