@@ -353,8 +353,10 @@ export const configSchema = z.strictObject({
     .describe('the least that is logged'),
 });
 
+/** A whole configuration with its defaults filled in. */
 export type Config = z.infer<typeof configSchema>;
 
+/** A value as a message shows it. */
 function display(value: unknown): string {
   if (value === undefined) return 'nothing';
   const text = JSON.stringify(value);

@@ -38,6 +38,7 @@ export interface DrainResult {
   readonly tookMs: number;
 }
 
+/** UEs that are under release at the same time, so that the AMF is not flooded. */
 export const defaultAtOnce = 64;
 const stepMs = 20;
 /** Share of the time that is kept for Deletes of UEs whose AMF did not answer. */

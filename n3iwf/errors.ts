@@ -21,4 +21,5 @@ export const exitCodes = {
   N3IWF_E_CONTROL: 9,
 } as const;
 
+/** Kind of fault; its name stands in logs. */
 export type OperatorErrorCode = keyof typeof exitCodes;

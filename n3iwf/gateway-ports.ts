@@ -37,6 +37,7 @@ export interface GatewayPorts {
   observe?(event: IkeEvent, ue: UeContext | undefined): void;
 }
 
+/** What a gateway is made of; {@link GatewayChange} says what of it may change while it runs. */
 export interface GatewayConfig {
   readonly ike: EndpointConfig;
   readonly identity: NodeIdentity;

@@ -1,3 +1,4 @@
+/** A gateway on real sockets: datagrams in and out, one timer, transports to AMFs. */
 import type { SocketAddress } from '#ikev2';
 import type { MessageIes } from '#ngap';
 import { Gateway, type GatewayConfig, type GatewayPorts } from './gateway.ts';
@@ -22,6 +23,7 @@ export interface Wiretap {
   n2(data: Uint8Array, stream: number, toAmf: boolean): void;
 }
 
+/** A gateway's configuration with the addresses and ports that its sockets take. */
 export interface ShellConfig {
   readonly gateway: Omit<GatewayConfig, 'locate'>;
   readonly address: string;
@@ -36,6 +38,7 @@ export interface ShellConfig {
   readonly kernel?: KernelSideConfig;
 }
 
+/** Ports that whoever runs the node may fill. */
 type Observers = Pick<GatewayPorts, 'observe' | 'verifyCertificate' | 'recordIke'>;
 
 /** Octets that stand before IKE on the NAT traversal port; anything else there is ESP [RFC3948 2.2]. */

@@ -1,7 +1,9 @@
 /** `n3iwf completion`: scripts by which a shell completes commands, options and their choices, made from the program itself. */
 import type { Command } from 'commander';
 
+/** Shells for which there is a script. */
 export const shells = ['bash', 'zsh'] as const;
+/** One of these shells. */
 export type Shell = (typeof shells)[number];
 
 /** What may follow one command. */
@@ -13,6 +15,7 @@ interface Place {
   readonly choices: Readonly<Record<string, readonly string[]>>;
 }
 
+/** Every command of the tree, the program itself first. */
 function places(command: Command, path = ''): Place[] {
   const options = command.options.flatMap(({ short, long }) => [short, long].filter((word) => word != null));
   const choices = Object.fromEntries(

@@ -12,10 +12,12 @@ export const labFaults = [
   'registration',
   'pdu-session',
 ] as const;
+/** One of these faults. */
 export type LabFault = (typeof labFaults)[number];
 
 /** Types of PDU sessions through which the lab can ping. */
 export const labSessionTypes = ['ipv4', 'ipv6', 'ipv4v6'] as const;
+/** One of these types. */
 export type LabSessionType = (typeof labSessionTypes)[number];
 
 /** Options of `n3iwf lab`, as the command line gives them. */
@@ -49,12 +51,19 @@ export interface LabOptions {
   readonly poolKeys?: number;
   /** Keys of `qkd.keying` of the node's configuration, numbers only. */
   readonly keying?: Readonly<Record<string, number>>;
+  /** Detach and exit when done. */
   readonly once?: boolean;
+  /** One summary object on standard output, {@link LabUe} for each UE in it. */
   readonly json?: boolean;
+  /** File for the packets of NWu, N2 and N3. */
   readonly pcap?: string;
+  /** Folder for the keys to read them. */
   readonly keylog?: string;
+  /** All UEs take the same initiator SPI, which must not confuse the node. */
   readonly sameSpi?: boolean;
+  /** What is made to go wrong. */
   readonly fault?: LabFault;
+  /** Logs of the node on standard error. */
   readonly verbose?: boolean;
 }
 
@@ -74,6 +83,7 @@ export interface LabUe {
   timesMs: { ikeSaInit: number; registration: number; pduSession: number };
 }
 
+/** One PDU session in the summary. */
 export interface LabSession {
   readonly id: number;
   readonly type: LabSessionType;

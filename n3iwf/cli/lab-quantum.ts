@@ -8,9 +8,12 @@ import type { TestAuthority } from '../io/test-authority.ts';
 import { type RunningKmes, startKmes } from './kme.ts';
 import { readKmeConfig } from './kme-config.ts';
 
+/** SAE ID of the lab's N3IWF. */
 export const n3iwfSae = 'sae-n3iwf';
+/** SAE ID that all UEs of the lab share. */
 export const ueSae = 'sae-ue';
 
+/** Size of all keys. */
 const keyBits = 256;
 /** Keys that the link has given before anything begins. */
 const initialKeys = 4096;

@@ -8,6 +8,7 @@ export interface EchoTargets {
   readonly ipv6: string;
 }
 
+/** Addresses of the simulated data network, which answers for all that is not a UE. */
 export const defaultEchoTargets: EchoTargets = { ipv4: '198.51.100.1', ipv6: '2001:db8:99::1' };
 
 /** What the traffic needs of the runner of its UE. */
@@ -27,7 +28,7 @@ const echoLimitMs = 5_000;
 const tcpLimitMs = 10_000;
 /** Octets that go back and forth over TCP in each flow. */
 const tcpOctets = 20_000;
-/** Sizes of IP packets. */
+/** Sizes of the IP packets of pings and echoes, in octets. */
 export const smallPacket = 84;
 export const largePacket = 1400;
 /** Octets in front of the data of UDP and ICMP, by the octets of an address. */

@@ -61,6 +61,7 @@ const operations = {
   },
 } as const satisfies Readonly<Record<string, Operation>>;
 
+/** One of these commands. */
 export type OperationName = keyof typeof operations;
 
 /**

@@ -12,6 +12,7 @@ import { type KeyTable, readKeyTable } from '../replay/key-table.ts';
 import { ladderOf } from '../replay/ladder.ts';
 import { readNamedFile } from './configuration-file.ts';
 
+/** Options of `n3iwf replay`. */
 export interface ReplayOptions {
   /** A file like Wireshark's `ikev2_decryption_table`, or the folder that holds it. */
   readonly keys?: string;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+/** 128 bits in hexadecimal, as octets. */
 const key128 = z
   .string()
   .regex(/^[0-9a-fA-F]{32}$/, 'must be 32 hexadecimal digits in quotes')
@@ -12,11 +13,13 @@ export const subscriberSchema = z.strictObject({
   opc: key128,
 });
 
+/** A PLMN; digits are text, as a leading zero counts. */
 export const plmnSchema = z.strictObject({
   mcc: z.string().regex(/^\d{3}$/, 'must be three digits in quotes, such as "001"'),
   mnc: z.string().regex(/^\d{2,3}$/, 'must be two or three digits in quotes, such as "01"'),
 });
 
+/** A slice: SST, and SD where the type has several. */
 export const sliceSchema = z
   .strictObject({
     sst: z.number().int().min(0).max(255),

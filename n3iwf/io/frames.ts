@@ -1,3 +1,4 @@
+/** Packets as they would have been on the wire, for captures of what crossed sockets. */
 import { requireAddress } from '../userplane/address.ts';
 import { encodeIp, IP_PROTOCOL } from '../userplane/ip.ts';
 import { encodeUdp } from '../userplane/udp.ts';
@@ -14,6 +15,7 @@ const crcTable = Uint32Array.from({ length: 256 }, (_, octet) => {
   return crc;
 });
 
+/** CRC-32C of `octets`, as a number without sign. */
 export function crc32c(octets: Uint8Array): number {
   let crc = 0xffffffff;
   for (const octet of octets) crc = (crc >>> 8) ^ (crcTable[(crc ^ octet) & 0xff] as number);

@@ -7,6 +7,7 @@ import { PcapWriter } from './pcap-writer.ts';
 import type { UdpAddress } from './udp.ts';
 import { WiresharkKeys } from './wireshark-keys.ts';
 
+/** What to record, each a path: packets, keys in the form of Wireshark, the inputs of the IKE engine. */
 export interface CaptureOptions {
   readonly pcap?: string;
   readonly keylog?: string;

@@ -1,9 +1,12 @@
 import { libc } from './libc.ts';
 
+/** There is something to read. */
 export const EPOLLIN = 1;
+/** There is room to write. */
 export const EPOLLOUT = 4;
 /** Errors and hang-ups are told whether asked for or not. */
 export const EPOLLERR = 8;
+/** The other end is gone. */
 export const EPOLLHUP = 16;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;

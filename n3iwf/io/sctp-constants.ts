@@ -10,13 +10,16 @@ export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SHUT_WR = 1;
 export const SOL_SCTP = 132;
+/** The call returns at once, with EAGAIN where it would wait. */
 export const MSG_DONTWAIT = 0x40;
 /** The read ends a message; without it more of the same message follows. */
 export const MSG_EOR = 0x80;
 /** The read is an event of the kernel and not data of the peer [RFC6458 3.1.4]. */
 export const MSG_NOTIFICATION = 0x8000;
+/** A send to an association that is gone is an error, and no signal that would end the process. */
 export const MSG_NOSIGNAL = 0x4000;
 
+/** Options of an SCTP socket by their numbers. */
 export const socketOption = {
   rtoInfo: 0,
   associationInfo: 1,
@@ -64,6 +67,7 @@ export const ngapPpid = 60;
 /** The same from an AMF that hands it to its kernel in the order of its own machine, as omec-project's does. */
 export const swappedNgapPpid = 0x3c000000;
 
+/** Errors that are told apart, by their numbers. */
 export const errno = {
   EINTR: 4,
   EAGAIN: 11,

@@ -11,6 +11,7 @@ export interface UdpAddress {
   readonly port: number;
 }
 
+/** How a socket is opened. */
 export interface UdpOptions {
   /** Sends and receives many datagrams by one call into the kernel where that can be. */
   readonly batches?: boolean;

@@ -10,6 +10,7 @@ export const alarmSeverities = {
   keysTooFew: 'warning',
   upfSilent: 'warning',
 } as const satisfies Readonly<Record<string, 'warning' | 'critical'>>;
+/** Name of an alarm, as metrics and the feed have it. */
 export type AlarmName = keyof typeof alarmSeverities;
 
 /** An alarm that stands. */

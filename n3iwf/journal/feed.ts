@@ -61,6 +61,7 @@ export interface NodeStep {
   readonly detail?: string;
 }
 
+/** Anything that the feed tells. */
 export type Step = MessageStep | StageStep | AlarmStep | ModeStep | NodeStep;
 
 /** Whom a step concerns; both are left out where it concerns no UE. */

@@ -1,6 +1,7 @@
 /** How procedures between the node and its peers end, and how long they take; and which messages there were. */
 import { Histogram } from './histogram.ts';
 
+/** Which protocol a procedure is of, for the label of its metric. */
 export type ProcedureProtocol = 'ike' | 'eap' | 'nas' | 'ngap' | 'kme';
 
 /** One kind of outcome. */
@@ -25,6 +26,7 @@ const begunHere: ReadonlyMap<string, string> = new Map([
   ['UEContextReleaseRequest', 'UEContextReleaseRequest'],
   ['PDUSessionResourceModifyIndication', 'PDUSessionResourceModifyIndication'],
 ]);
+/** Messages that end a procedure, with what became of it. */
 const ends: ReadonlyMap<string, readonly [procedure: string, result: string]> = new Map([
   ['InitialContextSetupResponse', ['InitialContextSetup', 'success']],
   ['InitialContextSetupFailure', ['InitialContextSetup', 'failure']],

@@ -1,3 +1,4 @@
+/** Which procedure a message of an AMF belongs to, and which UE it is about. */
 import { type Cause, type DecodedPdu, type MessageIes, type MessageName, ueIdsOf } from '#ngap';
 import type { Node } from '../node.ts';
 import type { UeContext } from '../ue/context.ts';
@@ -19,9 +20,11 @@ import { onUeContextModificationRequest } from './procedures/ue-context-modifica
 import { onUeContextReleaseCommand } from './procedures/ue-context-release.ts';
 import { type Report, reportOf } from './report.ts';
 
+/** Messages that carry both numbers of a UE. */
 type UeMessage = {
   [M in MessageName]: MessageIes<M> extends { ranUeNgapId: number; amfUeNgapId: number } ? M : never;
 }[MessageName];
+/** Each message with the handler of its own IEs: the compiler holds the rows to their types. */
 type UeHandlers = {
   [M in UeMessage]?: (node: Node, ue: UeContext, ies: MessageIes<M>, report: Report) => void;
 };
@@ -51,6 +54,7 @@ const nodeHandlers: NodeHandlers = {
   Paging: (node) => node.n2Counters.count('Paging'),
 };
 
+/** Causes of the answers to numbers that fit no UE. */
 const causes = {
   unknownUe: { choice: 'radioNetwork', value: 'unknown-local-UE-NGAP-ID' },
   inconsistent: { choice: 'radioNetwork', value: 'inconsistent-remote-UE-NGAP-ID' },
@@ -107,6 +111,7 @@ function identify(node: Node, amf: Amf, ids: UeIds): UeContext | undefined {
   return undefined;
 }
 
+/** Whether `amf` may speak for the UE: its own, or one that shares its context. */
 function mayServe(node: Node, amf: Amf, ue: UeContext): boolean {
   return ue.amf === amf || (ue.amf !== undefined && node.amfs.shareContexts(ue.amf, amf));
 }

@@ -10,6 +10,7 @@ const causes: Readonly<Record<number, RRCEstablishmentCause>> = {
   9: 'mcs-PriorityAccess',
 };
 
+/** The cause in the terms of NGAP; a UE that told none counts as one that signals. */
 export function rrcEstablishmentCause(value: number | undefined): RRCEstablishmentCause {
   return causes[value ?? 3] ?? 'mo-Data';
 }

@@ -24,6 +24,7 @@ export interface N2LinkPorts {
   happened(event: N2Event): void;
   /** Called after everything the link does by itself, for the timer. */
   rearm(): void;
+  /** Sees every message as it crosses the transport, for captures. */
   tap(data: Uint8Array, stream: number, toAmf: boolean): void;
 }
 
@@ -41,14 +42,17 @@ export class N2Link {
     this.log = log;
   }
 
+  /** NG Setup is done and the transport is up. */
   get ready(): boolean {
     return this.association.state === 'ready';
   }
 
+  /** Opens the transport for the first time; from then on the link sees to it by itself. */
   start(): void {
     this.carryOut(this.association.connect(this.ports.now()));
   }
 
+  /** Sends one message; it is lost when the transport is down. */
   send(pdu: NgapPdu): void {
     this.carryOut(this.association.send(this.ports.now(), pdu));
   }
@@ -60,18 +64,22 @@ export class N2Link {
     this.carryOut(this.association.reset(this.ports.now(), cause, some));
   }
 
+  /** Tells the AMF a new name or new slices of this node. */
   updateRanConfiguration(ies: MessageIes<'RANConfigurationUpdate'>): void {
     this.carryOut(this.association.updateRanConfiguration(this.ports.now(), ies));
   }
 
+  /** Answers an update whose addresses have been tried. */
   acknowledgeUpdate(ies: MessageIes<'AMFConfigurationUpdateAcknowledge'>): void {
     this.carryOut(this.association.acknowledgeUpdate(this.ports.now(), ies));
   }
 
+  /** Does what is due; call it at `deadline`. */
   tick(): void {
     this.carryOut(this.association.tick(this.ports.now()));
   }
 
+  /** When `tick` has something to do, in ms of the clock of `now`. */
   deadline(): number | undefined {
     return this.association.deadline();
   }
@@ -108,6 +116,7 @@ export class N2Link {
     } else this.ports.happened(event);
   }
 
+  /** Both ways out end in an input of the association, which decides when to try again. */
   private async dial(): Promise<void> {
     if (this.stopped) return;
     try {
@@ -135,6 +144,7 @@ export class N2Link {
     this.ports.rearm();
   }
 
+  /** A transport that was given up already may still tell its end. */
   private closed(transport: N2Transport, reason: string): void {
     if (this.transport !== transport) return;
     this.transport = undefined;

@@ -98,6 +98,7 @@ const profiles = {
   },
 } as const satisfies Record<string, Profile>;
 
+/** Name of a profile, as `n2.profile` of the configuration has it. */
 export type N2ProfileName = keyof typeof profiles;
 
 /** Every profile's name, the one that holds without another first. */

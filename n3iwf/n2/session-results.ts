@@ -48,7 +48,9 @@ const lists = {
   },
 } as const satisfies Record<string, { readonly done: ListName | undefined; readonly failed: ListName }>;
 
+/** A message that lists sessions. */
 type Listing = keyof typeof lists;
+/** Those of its IEs that do. */
 type ListsOf<M extends Listing> = Pick<
   MessageIes<M>,
   Extract<keyof MessageIes<M>, `pduSessionResource${string}`>

@@ -1,5 +1,7 @@
+/** GTP-U between N3IWF and UPF: user packets by tunnel, and the few messages about paths and tunnels. */
 import { attempt, OctetReader, OctetWriter, type Result } from '#ikev2';
 
+/** UDP port of GTP-U on every node. */
 export const GTPU_PORT = 2152;
 
 /** Message types of GTP-U [TS29281 6.1]. */
@@ -20,6 +22,7 @@ export interface PduSessionContainer {
   readonly rqi: boolean;
 }
 
+/** One GTP-U message. The payload is a part of the datagram, not a copy. */
 export interface GtpuMessage {
   readonly type: number;
   readonly teid: number;
@@ -33,6 +36,7 @@ export interface GtpuMessage {
 const versionAndProtocol = 0x30;
 const extensionFlag = 0x04;
 const sequenceFlag = 0x02;
+/** With any of these flags the four optional octets are there, whether they say something or not. */
 const anyOptional = 0x07;
 const containerType = 0x85;
 

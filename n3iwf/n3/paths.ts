@@ -10,6 +10,7 @@ export interface PathTimers {
   readonly giveUpMs?: number;
 }
 
+/** As often as the standard allows, with its usual three tries. */
 export const defaultPathTimers: PathTimers = { intervalMs: 60_000, responseMs: 3_000, tries: 3 };
 
 /** What is known of a path: it answers, it does not, or no tunnel takes it any more and nobody asks. */
@@ -25,6 +26,7 @@ export interface PathPorts {
   lost(address: string): void;
 }
 
+/** One UPF address, and how many tunnels go there. */
 interface Path {
   readonly address: string;
   users: number;

@@ -1,3 +1,4 @@
+/** AN-parameters of EAP-5G: what a UE tells the access network, by which an AMF is chosen. */
 import { type OctetReader, OctetWriter } from '#ikev2';
 
 /** GUAMI as the UE sends it: PLMN (3 octets as in TS 24.501), AMF region, set and pointer. */
@@ -28,11 +29,13 @@ export interface AnParameters {
   readonly ueIdentity?: Uint8Array;
 }
 
+/** One parameter: its type on the wire and its coding, without the length. */
 interface Row<T> {
   readonly type: number;
   decode(value: OctetReader): T;
   encode(value: T, writer: OctetWriter): void;
 }
+/** A row for every parameter: leaving one out does not compile. */
 type Rows = { [K in keyof AnParameters]-?: Row<NonNullable<AnParameters[K]>> };
 
 /** The AN-parameter types, in the order in which they are sent [TS24502 9.3.2.2.2.3]. */
@@ -56,6 +59,7 @@ const rows: Rows = {
 const names = Object.keys(rows) as (keyof AnParameters)[];
 const nameOfType = new Map(names.map((name) => [rows[name].type, name]));
 
+/** A parameter that is a fixed number of octets; more of them are passed over. */
 function octetsRow(type: number, length: number): Row<Uint8Array> {
   return {
     type,
@@ -75,6 +79,7 @@ export function decodeAnParameters(reader: OctetReader): AnParameters {
   return decoded;
 }
 
+/** Writes the parameters that are there, in the order of the table, as a UE sends them. */
 export function encodeAnParameters(parameters: AnParameters, writer: OctetWriter): void {
   for (const name of names) {
     const value = parameters[name];
@@ -109,6 +114,7 @@ const entryParts: Readonly<Record<number, readonly (keyof SNssai)[]>> = {
   8: ['sst', 'sd', 'mappedSst', 'mappedSd'],
 };
 
+/** SDs are three octets, SSTs one; an entry of another length is an error, as nothing says what is in it. */
 function decodeNssai(value: OctetReader): SNssai[] {
   const list: SNssai[] = [];
   while (value.remaining > 0) {

@@ -1,3 +1,4 @@
+/** How QoS flows are laid on Child SAs, first and again whenever the flows change. */
 import type { QosFlowLevelQosParameters } from '#ngap';
 import { type Flows, isGuaranteed } from '../n2/qos-flows.ts';
 import type { GreVariant } from './gre.ts';
@@ -5,6 +6,7 @@ import type { GreVariant } from './gre.ts';
 /** Which flows of a session get a Child SA of their own: none, those with a guaranteed bit rate, or each. */
 export const childSaPolicies = ['session', 'gbr', 'flow'] as const;
 
+/** One of these policies. */
 export type ChildSaPolicy = (typeof childSaPolicies)[number];
 
 /** How sessions are laid on Child SAs. */
@@ -18,6 +20,7 @@ export interface SessionPolicy {
   readonly greVariants?: ReadonlyMap<string, GreVariant>;
 }
 
+/** One Child SA for each session, and no code points of our own. */
 export const defaultSessionPolicy: SessionPolicy = { childSas: 'session', dscp: new Map() };
 
 /** One Child SA to be: what 5G_QOS_INFO tells the UE of it. */
@@ -27,6 +30,7 @@ export interface ChildSaPlan {
   readonly dscp?: number;
 }
 
+/** Whether a flow is to have a Child SA of its own. */
 const ownSa: Record<ChildSaPolicy, (parameters: QosFlowLevelQosParameters) => boolean> = {
   session: () => false,
   gbr: isGuaranteed,

@@ -1,3 +1,4 @@
+/** EAP-5G as the network's side has it: NAS of the UE goes to its AMF, and whatever else comes ends the attempt. */
 import { sendInitialUeMessage, sendUplinkNas } from '../n2/procedures/nas-transport.ts';
 import type { Node } from '../node.ts';
 import type { UeContext } from '../ue/context.ts';
@@ -31,8 +32,10 @@ export function onEapResponse(node: Node, ue: UeContext, packet: Uint8Array): vo
   }
 }
 
+/** What the UE told of itself beside its NAS message. */
 type AnParameters = Parameters<typeof sendInitialUeMessage>[3];
 
+/** The first NAS message chooses the AMF; later ones go to it. A UE may answer with no NAS at all. */
 function onNas(node: Node, ue: UeContext, nasPdu: Uint8Array, an: AnParameters): void {
   const isFirst = ue.state === 'starting';
   if (!ue.advance('nasFromUe')) {
@@ -45,6 +48,7 @@ function onNas(node: Node, ue: UeContext, nasPdu: Uint8Array, an: AnParameters):
   onEapAnswered(node, ue);
 }
 
+/** EAP-Failure: the IKE engine then ends the SA, and the UE with it. */
 function fail(node: Node, ue: UeContext, reason: string): void {
   node.log.warn({ ue: ue.id, reason }, 'EAP-5G ended without success');
   sendEapToUe(node, ue, eapFailure(ue.eapIdentifier));

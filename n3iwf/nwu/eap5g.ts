@@ -1,8 +1,10 @@
+/** EAP packets of EAP-5G, the method that carries NAS before there is an SA for it. */
 import { attempt, OctetReader, OctetWriter, type Result } from '#ikev2';
 import { type AnParameters, decodeAnParameters, encodeAnParameters } from './an-parameters.ts';
 
 /** EAP codes [RFC3748 4]. */
 const eapCode = { request: 1, response: 2, success: 3, failure: 4 } as const;
+/** What an EAP packet is. */
 export type EapCode = keyof typeof eapCode;
 const codeNames = Object.keys(eapCode) as EapCode[];
 
@@ -10,6 +12,7 @@ const codeNames = Object.keys(eapCode) as EapCode[];
 const expandedType = 254;
 const vendor3gpp = 10415;
 const vendorType5g = 3;
+/** Octets from the EAP code to the spare octet behind the message identifier. */
 const headerLength = 14;
 
 /** EAP-5G message identifiers [TS24502 9.3.2.2]. */
@@ -38,12 +41,14 @@ export function decodeEap5g(packet: Uint8Array): Result<Eap5gMessage> {
   });
 }
 
+/** A message less what every EAP packet has; written this way the union keeps its members apart. */
 type Method = Eap5gMessage extends infer M
   ? M extends unknown
     ? Omit<M, 'code' | 'identifier'>
     : never
   : never;
 
+/** The data of a request or response, from the EAP type on. */
 function decodeMethod(code: EapCode, body: OctetReader): Method {
   const method = body.u8('EAP type');
   if (method !== expandedType) return { kind: 'other', method };
@@ -78,6 +83,7 @@ function decodeNas(code: EapCode, body: OctetReader): Method {
   return { kind: 'nas', anParameters, nasPdu };
 }
 
+/** An EAP-5G request or response around `body`. */
 function packet(code: 'request' | 'response', identifier: number, id: number, body: Uint8Array): Uint8Array {
   return new OctetWriter(headerLength + body.length)
     .u8(eapCode[code])
@@ -132,6 +138,7 @@ export function eapSuccess(identifier: number): Uint8Array {
   return Uint8Array.of(eapCode.success, identifier, 0, 4);
 }
 
+/** EAP-Failure, which ends the attempt. */
 export function eapFailure(identifier: number): Uint8Array {
   return Uint8Array.of(eapCode.failure, identifier, 0, 4);
 }

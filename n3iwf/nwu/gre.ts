@@ -1,3 +1,4 @@
+/** GRE between UE and N3IWF: its key tells the QoS flow of a user packet. */
 import { attempt, OctetReader, type Result } from '#ikev2';
 
 /** Octets of GRE in front of a user packet: flags, protocol type, key. */
@@ -14,6 +15,7 @@ export interface GrePacket {
 /** The header variants UEs understand: of the standard, or of free5GC's UE (IPv4 as protocol type, no RQI). */
 export const greVariants = ['standard', 'free5gc'] as const;
 
+/** One of these headers. */
 export type GreVariant = (typeof greVariants)[number];
 
 const keyPresent = 0x2000;
@@ -77,6 +79,7 @@ export function writeGreHeader(
   buffer[at + 7] = rqi && variant === 'standard' ? 0x80 : 0;
 }
 
+/** A whole GRE packet around a user packet, in octets of its own. */
 export function encodeGre(
   qfi: number,
   payload: Uint8Array,

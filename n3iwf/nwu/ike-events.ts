@@ -1,3 +1,4 @@
+/** What happens to IKE and Child SAs, in terms of UEs, their sessions and the keys that they rest on. */
 import { type IkeEvent, NOTIFY } from '#ikev2';
 import {
   completeInitialContextSetup,
@@ -18,7 +19,9 @@ import { onPpkMismatch, onPpkRequested, onSharedSecretRequested } from './quantu
 import { onSessionChangeAnswered } from './session-change.ts';
 import { onSessionChildSa, onSessionChildSaFailed } from './session-child-sas.ts';
 
+/** The event of that type. */
 type EventOf<T extends IkeEvent['type']> = Extract<IkeEvent, { type: T }>;
+/** A handler for each type of event that matters, held to that event's members. */
 type Handlers = { [T in IkeEvent['type']]?: (node: Node, event: EventOf<T>) => void };
 
 /** What each event of the IKE engine means for the UE behind it. Events without a row are for logs and captures only. */
@@ -54,6 +57,7 @@ const handlers: Handlers = {
   ikeSaClosed,
 };
 
+/** Gives one event of the IKE engine to its handler, where it has one. */
 export function onIkeEvent(node: Node, event: IkeEvent): void {
   const handler = handlers[event.type] as ((node: Node, event: IkeEvent) => void) | undefined;
   handler?.(node, event);
@@ -96,6 +100,7 @@ function retireKeys(node: Node, keyIds: readonly string[]): void {
   for (const keyId of keyIds) void node.keys?.retire?.(keyId);
 }
 
+/** A Child SA came up: a rekeyed one takes the place of the old, a tagged one is a session's, the first is for signalling. */
 function childSaEstablished(node: Node, event: EventOf<'childSaEstablished'>): void {
   node.keyUses.childSaUp(event.ikeSaId, event.child.id, keyIdOf(event.child.ppkIdentity));
   const ue = node.ues.ofIkeSa(event.ikeSaId);
@@ -148,6 +153,7 @@ function childSaFailed(node: Node, { ikeSaId, tag, reason, rekeyed }: EventOf<'c
   }
 }
 
+/** The UE's IKE SA has other keys, and those that only the old one rested on are done with. */
 function ikeSaRekeyed(node: Node, { ikeSaId, suite, ppkIdentity, rekeyAt }: EventOf<'ikeSaRekeyed'>): void {
   node.keying.ikeSaRekeyed(ikeSaId, rekeyAt, rankOfExchange(node, ikeSaId, { kind: 'ikeSaRekey' }));
   const ue = node.ues.ofIkeSa(ikeSaId)?.id;
@@ -157,6 +163,7 @@ function ikeSaRekeyed(node: Node, { ikeSaId, suite, ppkIdentity, rekeyAt }: Even
   retireKeys(node, node.keyUses.ikeSaRekeyed(ikeSaId, keyId));
 }
 
+/** A PPK identity as the text that key stores know it by. */
 function keyIdOf(identity: { readonly data: Uint8Array } | undefined): string | undefined {
   return identity === undefined ? undefined : new TextDecoder().decode(identity.data);
 }
@@ -169,6 +176,7 @@ function withWishes({ child, notifies }: EventOf<'childSaEstablished'>): PlaneCh
   return refusesPadding ? { ...child, refusesPadding } : child;
 }
 
+/** What rode on the old Child SA rides on the new one, of the same session or set-up. */
 function replaceChildSa(node: Node, ue: UeContext, old: number, child: PlaneChildSa): void {
   const use = ue.childUses.get(old);
   if (use === undefined) return;
@@ -190,6 +198,7 @@ function hearRedundant(node: Node, ue: UeContext, event: EventOf<'childSaEstabli
   node.plane.installChildSa(ue.id, event.child, { ...use, qfis: [], isDefault: false }, event.rekeyed);
 }
 
+/** A Child SA is gone. Where the UE took it away by itself, what rode on it ends, and the AMF hears of it. */
 function childSaDeleted(node: Node, event: EventOf<'childSaDeleted'>): void {
   node.plane.removeChildSa(event.childSaId);
   node.keying.childSaGone(event.ikeSaId, event.childSaId);
@@ -223,6 +232,7 @@ function releaseWithoutSignalling(node: Node, ue: UeContext): void {
   node.release(ue, { group: 'radioNetwork', cause: 'radio-connection-with-ue-lost', text });
 }
 
+/** The UE has no IKE SA any more: whatever it had here goes. */
 function ikeSaClosed(node: Node, event: EventOf<'ikeSaClosed'>): void {
   const ue = node.ues.ofIkeSa(event.ikeSaId);
   const level = event.cause === 'local' || (event.cause === 'peer' && event.established) ? 'info' : 'warn';

@@ -27,6 +27,7 @@ export class NasEnvelopeReader {
   }
 }
 
+/** Both in one piece. */
 function concat(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(first.length + second.length);
   joined.set(first);

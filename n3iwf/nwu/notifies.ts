@@ -1,3 +1,4 @@
+/** IKE notifies of NWu (TS 24.502 9.3.1): addresses for NAS and user packets, and which flows ride on a Child SA. */
 import { attempt, NOTIFY, type Notify, OctetReader, OctetWriter, type Result } from '#ikev2';
 
 /** Which QoS flows of which PDU session ride on a Child SA [TS24502 9.3.1.1]. */
@@ -14,6 +15,7 @@ const esp = 3;
 const flagDscp = 0x01;
 const flagDefault = 0x02;
 
+/** A notify about no SA in particular. */
 function status(notifyType: number, data: Uint8Array): Notify {
   return { protocol: 0, spi: new Uint8Array(0), notifyType, data };
 }
@@ -59,6 +61,7 @@ export function upAddressNotify(address: Uint8Array): Notify {
   return status(address.length === 16 ? NOTIFY.UP_IP6_ADDRESS : NOTIFY.UP_IP4_ADDRESS, address);
 }
 
+/** NAS_TCP_PORT: the port of the NAS connection. */
 export function nasTcpPortNotify(port: number): Notify {
   return status(NOTIFY.NAS_TCP_PORT, Uint8Array.of(port >>> 8, port));
 }

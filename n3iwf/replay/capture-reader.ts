@@ -71,12 +71,14 @@ export interface EspReport {
   readonly length: number;
 }
 
+/** What one packet of a capture was. */
 export type Report = IkeReport | EspReport;
 
 const ikePort = 500;
 const natTraversalPort = 4500;
 const markerLength = 4;
 const ikeHeaderLength = 28;
+/** Messages that are remembered to know repetitions: a longer capture forgets its beginning. */
 const mostRemembered = 100_000;
 
 /** Fragments of one message, by their numbers from 1. */

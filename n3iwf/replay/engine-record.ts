@@ -37,10 +37,12 @@ const inputs = [
   'checkLiveness',
   'reconfigure',
 ] as const satisfies readonly (keyof IkeEndpoint)[];
+/** Method of the engine that takes something in. */
 export type EngineInput = (typeof inputs)[number];
 /** What an input returns: its outputs, alone or beside the handle of a new SA, or nothing. */
 export type Outcome = readonly Output[] | { readonly outputs: readonly Output[] } | undefined;
 
+/** The outputs out of whatever an input returned. */
 export function outputsOf(outcome: Outcome): readonly Output[] {
   return outcome === undefined ? [] : 'outputs' in outcome ? outcome.outputs : outcome;
 }
@@ -119,6 +121,7 @@ export function decodeEntry(line: string): RecordEntry {
   return entry as RecordEntry;
 }
 
+/** Whether a recorded method is one that a replay may call. */
 export function isEngineInput(method: string): method is EngineInput {
   return inputNames.has(method);
 }

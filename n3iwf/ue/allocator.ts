@@ -26,10 +26,12 @@ export class NumberAllocator {
     if (value >= this.first && value <= this.last) this.taken.add(value);
   }
 
+  /** Gives a number back; it comes again once the range was gone through. */
   release(value: number): void {
     this.taken.delete(value);
   }
 
+  /** Numbers that are taken at present. */
   get used(): number {
     return this.taken.size;
   }

@@ -10,6 +10,7 @@
  */
 export type UeState = 'starting' | 'registering' | 'securing' | 'attached' | 'releasing' | 'closed';
 
+/** What happens to a UE, from whichever side. */
 export type UeInput =
   | 'nasFromUe'
   | 'nasFromAmf'
@@ -19,8 +20,10 @@ export type UeInput =
   | 'release'
   | 'closed';
 
+/** Inputs that a state takes. */
 type Row = Partial<Record<UeInput, UeState>>;
 
+/** The state that each input leads to. */
 export const ueTransitions: Record<UeState, Row> = {
   starting: { nasFromUe: 'registering', release: 'releasing', closed: 'closed' },
   registering: {

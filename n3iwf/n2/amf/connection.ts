@@ -5,6 +5,7 @@ import { N2Link, type N2Transport } from '../link.ts';
 import { type TnlInformation, tnlAddresses } from './tnl-address.ts';
 
 type Update = MessageIes<'AMFConfigurationUpdate'>;
+/** What an association is for: messages of UEs, messages of none, or both. */
 type Usage = 'ue' | 'non-ue' | 'both';
 
 /** What a connection asks of the node around it. */
@@ -16,7 +17,9 @@ export interface AmfConnectionPorts {
   dial(addresses: readonly string[] | undefined): Promise<N2Transport>;
   /** What happened between this node and the AMF, whichever association it came by. */
   happened(event: N2Event): void;
+  /** A deadline may have moved. */
   rearm(): void;
+  /** Sees every message, for captures. */
   tap(data: Uint8Array, stream: number, toAmf: boolean): void;
 }
 
@@ -41,6 +44,7 @@ interface Trials {
   readonly items: readonly Trial[];
 }
 
+/** The association of the configuration counts for as much as any that the AMF adds. */
 const firstWeight = 255;
 /** UEs whose association is remembered; beyond it the one that was named longest ago is forgotten and chosen anew. */
 const mostBindings = 65_536;
@@ -73,10 +77,12 @@ export class AmfConnection {
     this.firstSetup.catch(() => {}); // not everybody waits for it
   }
 
+  /** Opens the first association, to the addresses of the configuration. */
   start(): void {
     this.open([], 'both', firstWeight);
   }
 
+  /** At least one association is up: the AMF can be spoken to. */
   get ready(): boolean {
     return this.tnls.some(({ link }) => link.ready);
   }
@@ -95,18 +101,22 @@ export class AmfConnection {
       this.bindings.delete(ranUeNgapId);
   }
 
+  /** Makes the AMF forget UEs, by one association for all of them. */
   reset(ies: MessageIes<'NGReset'>): void {
     this.pick('ue')?.link.reset(ies);
   }
 
+  /** Tells the AMF what changed at this node. */
   updateRanConfiguration(ies: MessageIes<'RANConfigurationUpdate'>): void {
     this.pick('ue')?.link.updateRanConfiguration(ies);
   }
 
+  /** Does what is due on every association; call it at `deadline`. */
   tick(): void {
     for (const { link } of [...this.tnls]) link.tick();
   }
 
+  /** The earliest of all associations, in ms of the clock of `now`. */
   deadline(): number | undefined {
     let least: number | undefined;
     for (const { link } of this.tnls) {
@@ -116,10 +126,12 @@ export class AmfConnection {
     return least;
   }
 
+  /** Ends all of them for good. */
   close(): void {
     for (const { link } of this.tnls) link.close();
   }
 
+  /** A further association, or the first one when there are no `addresses`. */
   private open(addresses: readonly string[], usage: Usage, weight: number): Tnl {
     const { ports } = this;
     const link = new N2Link(
@@ -184,12 +196,14 @@ export class AmfConnection {
     this.failed(tnl, event.reason, undefined);
   }
 
+  /** Told once for each try; the link tries again by itself. */
   private failed(tnl: Tnl, reason: string, retryInMs: number | undefined): void {
     this.log.warn({ reason, retryInMs }, 'no association with the AMF; trying again');
     this.settle(new OperatorError('N3IWF_E_N2', reason));
     this.decide(tnl, 'failed');
   }
 
+  /** What the AMF says of a UE binds the UE to the association by which it said so. */
   private received(tnl: Tnl, event: Extract<N2Event, { type: 'messageReceived' }>): void {
     const { ranUeNgapId } = ueIdsOf(event.pdu.ies);
     if (ranUeNgapId !== undefined) this.bind(ranUeNgapId, tnl);
@@ -201,6 +215,7 @@ export class AmfConnection {
     this.ports.happened(event);
   }
 
+  /** The association of a UE; one that is lost is replaced by another, which then stays the UE's. */
   private tnlOf(ranUeNgapId: number): Tnl | undefined {
     const bound = this.bindings.get(ranUeNgapId);
     if (bound?.link.ready === true) return bound;
@@ -231,6 +246,7 @@ export class AmfConnection {
     );
   }
 
+  /** Removals and changes are done at once, additions are tried and answered later. */
   private updateTnls(by: Tnl, ies: Update): void {
     for (const { amfTnlAssociationAddress } of ies.amfTnlAssociationToRemoveList ?? [])
       this.remove(this.find(amfTnlAssociationAddress));
@@ -255,6 +271,7 @@ export class AmfConnection {
     this.answerWhenDecided();
   }
 
+  /** The association to any of these addresses. */
   private find(information: TnlInformation): Tnl | undefined {
     const wanted = tnlAddresses(information);
     return this.tnls.find(({ addresses }) => addresses.some((address) => wanted.includes(address)));
@@ -268,6 +285,7 @@ export class AmfConnection {
     tnl.link.close();
   }
 
+  /** A try came to its end: an address that failed is not kept. */
   private decide(tnl: Tnl, outcome: 'up' | 'failed'): void {
     const pending = this.trials
       .flatMap(({ items }) => items)
@@ -287,6 +305,7 @@ export class AmfConnection {
   }
 }
 
+/** The acknowledgement of one update: an empty list is left out, as NGAP has none. */
 function answerTrials(trials: Trials): void {
   const up = trials.items.filter(({ outcome }) => outcome === 'up');
   const failed = trials.items.filter(({ outcome }) => outcome === 'failed');
@@ -309,6 +328,7 @@ function answerTrials(trials: Trials): void {
   });
 }
 
+/** A cause as the end of a sentence for people. */
 function causeText(cause: { readonly choice: string; readonly value: unknown } | undefined): string {
   return cause === undefined ? '' : `: ${cause.choice} ${String(cause.value)}`;
 }

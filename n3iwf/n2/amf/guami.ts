@@ -23,6 +23,7 @@ export function numberToBits(value: number, length: number): BitString {
   return { bits, length };
 }
 
+/** Two lower-case hexadecimal digits for each octet. */
 export function hexOf(octets: Uint8Array): string {
   return octets.reduce((text, octet) => text + octet.toString(16).padStart(2, '0'), '');
 }
@@ -47,6 +48,7 @@ export function sameSet(one: Guami, other: Guami): boolean {
   return one.plmn === other.plmn && one.regionId === other.regionId && one.setId === other.setId;
 }
 
+/** True when both name the same AMF. */
 export function sameGuami(one: Guami, other: Guami): boolean {
   return sameSet(one, other) && one.pointer === other.pointer;
 }

@@ -32,14 +32,17 @@ export function onInitialContextSetupRequest(
     if (wasAttached) continueAttached(node, ue, ies.nasPdu);
     else authenticate(node, ue, ies);
   }
+  // Who needs the key has copied it by now.
   ies.securityKey.bits.fill(0);
 }
 
+/** The signalling SA is there: NAS and sessions go by it at once. */
 function continueAttached(node: Node, ue: UeContext, nasPdu: Uint8Array | undefined): void {
   if (nasPdu !== undefined) sendNasToUe(node, ue, nasPdu);
   completeInitialContextSetup(node, ue);
 }
 
+/** EAP-Success with the MSK; NAS of the request waits for the connection that the UE then makes. */
 function authenticate(node: Node, ue: UeContext, { nasPdu, securityKey }: InitialContextSetupRequest): void {
   if (nasPdu !== undefined) queueNas(node, ue, nasPdu);
   sendEapToUe(node, ue, eapSuccess(ue.eapIdentifier), securityKey.bits);
@@ -65,6 +68,7 @@ export function completeInitialContextSetup(node: Node, ue: UeContext): void {
   else setUpSessions(node, ue, sessions.map(sessionRequest), (results) => sendResponse(node, ue, results));
 }
 
+/** A session of this message in the form that session set-up takes. */
 function sessionRequest(item: SessionInContext) {
   const { pduSessionId, nasPdu, sNssai, pduSessionResourceSetupRequestTransfer: transfer } = item;
   return { pduSessionId, nasPdu, sNssai, transfer };
@@ -92,6 +96,7 @@ export function failInitialContextSetup(node: Node, ue: UeContext, cause: Cause)
   if (setup !== undefined) sendFailure(node, ue, setup, cause);
 }
 
+/** No context: every session of the request failed with it. */
 function sendFailure(node: Node, ue: UeContext, { sessions, report }: ContextSetup, cause: Cause): void {
   if (ue.amfUeNgapId === undefined) return;
   const results = sessions.map(({ pduSessionId }) => setupRefusal(pduSessionId, cause));

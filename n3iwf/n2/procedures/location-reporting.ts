@@ -16,6 +16,7 @@ const reactions: Readonly<
   'stop-ue-presence-in-area-of-interest': 'stop',
 };
 
+/** Why a request is refused. */
 const causes = {
   impossible: { choice: 'radioNetwork', value: 'unspecified' },
   repeated: { choice: 'radioNetwork', value: 'multiple-location-reporting-reference-ID-instances' },
@@ -45,11 +46,13 @@ export function reportNewLocation(node: Node, ue: UeContext): void {
   if (ue.locationRequest !== undefined) sendReport(node, ue, ue.locationRequest);
 }
 
+/** The AMF could not tell two areas with one reference apart, so the standard refuses them. */
 function hasRepeatedReference({ areaOfInterestList = [] }: RequestType): boolean {
   const ids = areaOfInterestList.map((area) => area.locationReportingReferenceId);
   return new Set(ids).size < ids.length;
 }
 
+/** Where the UE is, with the request that asked for it, by which the AMF knows what it is an answer to. */
 function sendReport(node: Node, ue: UeContext, locationReportingRequestType: RequestType): void {
   if (ue.amfUeNgapId === undefined) return;
   const { amfUeNgapId, ranUeNgapId } = ue;
@@ -60,6 +63,7 @@ function sendReport(node: Node, ue: UeContext, locationReportingRequestType: Req
   });
 }
 
+/** The request will not be served. */
 function sendFailure(node: Node, { amfUeNgapId, ranUeNgapId }: UeContext, cause: Cause): void {
   if (amfUeNgapId === undefined) return;
   node.sendN2({ message: 'LocationReportingFailureIndication', ies: { amfUeNgapId, ranUeNgapId, cause } });

@@ -28,6 +28,7 @@ interface Change {
   readonly failed: readonly FailedFlow[];
 }
 
+/** Why a session is left as it is, for its unsuccessful transfer. */
 const causes = {
   badTransfer: { choice: 'protocol', value: 'transfer-syntax-error' },
   duplicate: { choice: 'radioNetwork', value: 'multiple-PDU-session-ID-instances' },
@@ -64,6 +65,7 @@ export function onPduSessionResourceModifyRequest(
   }
 }
 
+/** One answer for all sessions of the request, once each is decided. */
 function sendResponse(node: Node, ue: UeContext, results: readonly SessionResult[], report: Report): void {
   if (ue.amfUeNgapId === undefined) return;
   node.sendN2({
@@ -78,6 +80,10 @@ function sendResponse(node: Node, ue: UeContext, results: readonly SessionResult
   });
 }
 
+/**
+ * Changes one session, or leaves it as it was: `decided` is called once either way, at once or when the UE has answered.
+ * NAS for the UE goes after the change, since it speaks of flows that then are there.
+ */
 function modifySession(
   node: Node,
   ue: UeContext,
@@ -121,6 +127,7 @@ function whatIsHad(change: Change, { flows, failed }: Exclude<ChangeOutcome, { c
   return { ...change, flows, served: kept, failed: [...change.failed, ...lost] };
 }
 
+/** Why there is no session to change: it is being set up, or it is unknown. */
 function absent(ue: UeContext, { pduSessionId }: ModifyItem): { readonly cause: Cause } {
   return { cause: ue.sessionSetups.has(pduSessionId) ? causes.busy : causes.unknown };
 }
@@ -158,6 +165,7 @@ function newTunnel(
   return ours === undefined ? undefined : readTunnel(ours.ulNguUpTnlInformation, n3Address);
 }
 
+/** Released flows go, accepted ones come or change; a session without any flow would be none. */
 function planFlows(
   session: PduSession,
   transfer: ModifyTransfer,
@@ -187,6 +195,7 @@ function isAnyServed(session: PduSession, { served, flows, ulTunnel, bitRate }: 
   );
 }
 
+/** The session is what was planned from here on, for packets too. */
 function apply(node: Node, ue: UeContext, session: PduSession, change: Change): void {
   session.flows = change.flows;
   session.ulTunnel = change.ulTunnel;
@@ -195,6 +204,7 @@ function apply(node: Node, ue: UeContext, session: PduSession, change: Change): 
   node.plane.updatePduSession(ue.id, pduSessionId, { ulTunnel, qfis: [...session.flows.keys()] });
 }
 
+/** For the SMF: which flows are as it asked, and which are not. */
 function responseTransfer({ served, failed }: Change): Uint8Array {
   return encodeTransfer('PDUSessionResourceModifyResponseTransfer', {
     ...(served.length === 0
@@ -206,6 +216,7 @@ function responseTransfer({ served, failed }: Change): Uint8Array {
   });
 }
 
+/** For the SMF: nothing of the session changed, and why. */
 function refusal(pduSessionId: number, cause: Cause): SessionResult {
   const transfer = encodeTransfer('PDUSessionResourceModifyUnsuccessfulTransfer', { cause });
   return { ok: false, pduSessionId, transfer };

@@ -55,6 +55,7 @@ export function onPduSessionResourceSetupRequest(
   setUpSessions(node, ue, items, (results) => sendResponse(node, ue, results, report));
 }
 
+/** The answer to a request that is about sessions alone. */
 function sendResponse(node: Node, ue: UeContext, results: readonly SessionResult[], report: Report): void {
   if (ue.amfUeNgapId === undefined) return;
   node.sendN2({
@@ -101,8 +102,10 @@ export function setUpSessions(
   }
 }
 
+/** A session that may be asked of the UE, or why there will be none. */
 type Opened = Pick<SessionSetup, 'session' | 'failedFlows' | 'plans'> | { readonly cause: Cause };
 
+/** What does not depend on the UE is settled first, so that it is asked for nothing that would fail anyhow. */
 function openSession(node: Node, ue: UeContext, item: SessionRequest, repeated: ReadonlySet<number>): Opened {
   const id = item.pduSessionId;
   if (repeated.has(id) || ue.sessions.has(id) || ue.sessionSetups.has(id))
@@ -212,6 +215,7 @@ export function abandonSetup(node: Node, ue: UeContext, pduSessionId: number, ca
   setup.decided(setupRefusal(pduSessionId, cause));
 }
 
+/** For the SMF: our tunnel end with the flows on it, and how they are protected. */
 function responseTransfer({ session, failedFlows: failed, suite }: SessionSetup): Uint8Array {
   const { dlTeid, flows, n3Address, security } = session;
   const result = suite === undefined ? undefined : securityResult(security, suite);

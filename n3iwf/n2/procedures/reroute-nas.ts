@@ -25,6 +25,7 @@ export function onRerouteNasRequest(node: Node, from: Amf, ies: MessageIes<'Rero
     });
     return;
   }
+  // The first AMF may have given the UE a number; it is none of the next one's.
   ue.amfUeNgapId = undefined;
   const setId = bitsToNumber(ies.amfSetId);
   const { guami: _, ...wish } = ue.amfWish ?? { cause: 'mo-Signalling', slices: [] };
