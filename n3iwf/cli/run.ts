@@ -48,16 +48,14 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
     bothTaps(capture, traces),
   );
   traces.attach(shell.gateway);
+  const { feed } = shell.gateway.journal;
   const amfs = new AmfLinks(shell, sctpDial(config.n2, addressed.n2.localAddresses), log);
   amfs.set(config.n2.amfs);
   const supply = new SupplySeenLast(shell.gateway);
   const ending = watchEnd();
   const stopKeyWatch = startKeyWatch(config, keys, shell, supply, control, log);
-  const view = viewOf({
-    nodeName: () => config.n2.name,
-    policy: () => config.ike.policy,
-    ...{ shell, keys, supply },
-  });
+  const named = { nodeName: () => config.n2.name, policy: () => config.ike.policy };
+  const view = viewOf({ ...named, shell, keys, supply });
   const actions = actionsOn(shell, (text) => ending.ask(text));
   control.serve({ ...nodeRoutes(view, actions), ...traceRoutes(view, traces) });
   const admin = await openAdminPort({ config, shell, ikeEvents, keys, supply, control, token, log });
@@ -65,17 +63,16 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   const changed = reloadedNode(shell, amfs, log, shellConfig.gateway.ike.exposeKeys);
   const stopReloads = onReload(() => {
     manager.reloading();
-    if (reload(path, config, changed, log))
-      shell.gateway.journal.feed.add({ kind: 'node', name: 'reloaded' });
+    if (reload(path, config, changed, log)) feed.add({ kind: 'node', name: 'reloaded' });
     manager.ready(`serves ${shell.gateway.ues.size} UEs`);
   });
   log.info(
     { ike: addressed.ike.address, amfs: config.n2.amfs.map(({ addresses }) => addresses) },
     'N3IWF is up',
   );
-  logFeed(shell.gateway.journal.feed, log);
-  const exporter = exportTraces(config.traces, shell.gateway.journal.feed, log);
-  shell.gateway.journal.feed.add({ kind: 'node', name: 'up' });
+  logFeed(feed, log);
+  const exporter = exportTraces(config.traces, feed, log);
+  feed.add({ kind: 'node', name: 'up' });
   manager.ready('serves');
 
   log.info({ why: await ending.asked }, 'the node ends');
