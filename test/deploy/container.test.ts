@@ -22,6 +22,7 @@ interface Compose {
       string,
       {
         readonly command?: string;
+        readonly stop_grace_period?: string;
         readonly volumes: readonly string[];
         readonly networks: { readonly net: { readonly ipv4_address: string } };
       }
@@ -134,6 +135,21 @@ describe('the network of containers', () => {
     const [subscriber] = parseDocument(coreSchema, parse(text('core.yaml')), 'core.yaml').subscribers;
     const ue = parseDocument(ueSchema, parse(text('ue.yaml')), 'ue.yaml');
     expect(ue.subscriber).toMatchObject({ imsi: subscriber?.imsi, k: subscriber?.k, opc: subscriber?.opc });
+  });
+
+  test('who is not root may write to every volume: the image has the folder', () => {
+    const own = /install -d -o node -g node -m 0700 ([^&]+)&&/.exec(text('Containerfile'))?.[1]?.split(' ');
+    const targets = Object.values(compose.services).flatMap(({ volumes }) =>
+      volumes.filter((volume) => !volume.startsWith('./')).map((volume) => volume.split(':')[1] ?? ''),
+    );
+    expect(new Set(targets).size).toBe(2);
+    for (const target of targets) expect(own).toContain(target);
+  });
+
+  test('the node has the time for its orderly end', () => {
+    const { timers } = readNodeConfig(at('n3iwf.yaml')).config;
+    const grace = Number.parseInt(compose.services.n3iwf?.stop_grace_period ?? '', 10);
+    expect(grace).toBeGreaterThan(timers.drainSeconds);
   });
 
   test('every file that a service mounts or names is there', () => {

@@ -40,6 +40,8 @@ describe('files beside free5gc-compose', () => {
       networks: { privnet: { ipv4_address: '10.100.200.15', aliases: ['n3iwf.free5gc.org'] } },
     });
     expect(service?.command).toMatch(/bin\.mjs run -c \.\/config\/n3iwfcfg\.yaml$/);
+    // more than timers.drainSeconds is by default, which free5GC's file has no key for
+    expect(service).toMatchObject({ stop_grace_period: '10s' });
     expect(service?.volumes[0]).toBe('./config/n3iwfcfg.yaml:/free5gc/config/n3iwfcfg.yaml:ro');
   });
 
