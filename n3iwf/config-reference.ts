@@ -1,7 +1,7 @@
 /** Every key of the configuration as a list, read off the schema: for the reference page, and for overrides by environment. */
 import { z } from 'zod';
 import { configSchema, userPlaneSchema } from './config.ts';
-import { liveKeyOf, liveKeys } from './live-keys.ts';
+import { liveKeyOf, liveKeys, restartKeys } from './live-keys.ts';
 
 /** One key. */
 export interface ConfigKey {
@@ -159,5 +159,7 @@ export function referencePage(): string {
   });
   const live = Object.entries(liveKeys).map(([key, reach]) => `| \`${key}\` | ${reach} |`);
   const reach = `## What a reload reaches\n\n| Key | Takes effect |\n|---|---|\n${live.join('\n')}\n`;
-  return [head, ...tables, reach].join('\n');
+  const fixed = Object.entries(restartKeys).map(([key, why]) => `| \`${key}\` | ${why} |`);
+  const restart = `## What takes a restart\n\n| Key | Why |\n|---|---|\n${fixed.join('\n')}\n`;
+  return [head, ...tables, reach, restart].join('\n');
 }

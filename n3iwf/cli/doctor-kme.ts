@@ -45,7 +45,7 @@ export async function doctorKme(options: DoctorKmeOptions): Promise<number> {
 }
 
 /** Who we are towards the KME of a configuration. @throws OperatorError when a file cannot be read */
-function ownTls(qkd: KmeAccess): TlsMaterial {
+export function ownTls(qkd: KmeAccess): TlsMaterial {
   return {
     certificate: text(readNamedFile('qkd.certificate', qkd.certificate)),
     privateKey: text(readNamedFile('qkd.key', qkd.key)),

@@ -11,10 +11,11 @@ import {
 } from '#qkd';
 import { OperatorError } from '../errors.ts';
 import { KeyStreamSocket } from '../io/key-stream-socket.ts';
+import { checkTls, type KmeHttpsTransport } from '../io/kme-https.ts';
 import { SkipHttpsTransport } from '../io/skip-https.ts';
 import { etsi014Of, type QkdConfig } from '../qkd-config.ts';
 import { readNamedFile } from './configuration-file.ts';
-import { openKme } from './doctor-kme.ts';
+import { openKme, ownTls } from './doctor-kme.ts';
 import { readTransportKey } from './ue-keys.ts';
 
 /** Octets of a key; every source is asked for keys of that size. */
@@ -40,6 +41,13 @@ export interface OpenSource {
   /** What it is, for messages. */
   readonly name: string;
   look(): Promise<SourceLook>;
+  /**
+   * Reads the files again by which it proves itself, and those that it trusts. What is returned begins to use them, and
+   * says whether they are others than before. Absent for sources that have no such files.
+   *
+   * @throws OperatorError N3IWF_E_CONFIG for files that cannot be used; nothing has changed
+   */
+  renewal?(config: QkdConfig): () => boolean;
   close(): Promise<void> | void;
 }
 
@@ -64,8 +72,23 @@ function openEtsi014(config: QkdConfig): OpenSource {
     source: client,
     name: `KME ${access.kmeId} at ${access.kme}`,
     look: () => lookAtKme(client, config.ueSaeId),
+    renewal: (next) => renewalOf(transport, next),
     close: () => transport.close(),
   };
+}
+
+/** Certificates of `config` for connections to come. @throws OperatorError N3IWF_E_CONFIG for files that cannot be used */
+function renewalOf(transport: KmeHttpsTransport, config: QkdConfig): () => boolean {
+  const access = etsi014Of(config);
+  if (access === undefined) return () => false;
+  const tls = ownTls(access);
+  try {
+    checkTls(tls);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new OperatorError('N3IWF_E_CONFIG', `qkd.ca, qkd.certificate, qkd.key: ${reason}`);
+  }
+  return () => transport.renew(tls);
 }
 
 /** What a KME tells of the pair with `peer`, and of the link behind it where it tells that. */

@@ -17,6 +17,12 @@ export interface ReloadedNode {
   /** @throws RangeError for an inner network that is none */
   reconfigure(change: GatewayChange): void;
   setLogLevel(level: Config['log']): void;
+  /**
+   * Reads the certificates towards the KME again; what is returned begins to use them and says whether they are others.
+   *
+   * @throws OperatorError for files that cannot be used; nothing has changed
+   */
+  renewKeySource(qkd: NonNullable<Config['qkd']>): () => boolean;
 }
 
 /** Paths of the values that differ; lists and what is on one side only count as one. */
@@ -48,6 +54,8 @@ function merged(running: Config, next: Config): Config {
       next,
     );
     if (!isSection(into) || !isSection(from)) continue;
+    // another kind of source has no such files: it takes a restart, and until then the old one needs its own
+    if (from[last] === undefined && key.startsWith('qkd.') && key !== 'qkd.keying') continue;
     if (from[last] === undefined) delete into[last];
     else into[last] = from[last];
   }
@@ -65,11 +73,12 @@ export function reload(path: string, running: Config, node: ReloadedNode, log: L
     const next = readNodeConfig(path).config;
     const changed = changedKeys(running, next);
     const goal = merged(running, next);
-    apply(goal, running, node);
+    const renewed = apply(goal, running, node);
     Object.assign(running, goal);
     const needRestart = changed.filter((key) => liveKeyOf(key) === undefined);
     const live = changed.filter((key) => liveKeyOf(key) !== undefined);
     log.info({ changed: live }, 'the configuration is reloaded');
+    if (renewed) log.info({ kme: goal.qkd?.kmeId }, 'new certificates are used towards the KME');
     if (needRestart.length > 0)
       log.warn(
         { keys: needRestart },
@@ -86,12 +95,13 @@ export function reload(path: string, running: Config, node: ReloadedNode, log: L
 /** What AMFs are told by RAN Configuration Update. */
 const toldToAmfs: readonly LiveKey[] = ['n2.name', 'n2.tac', 'n2.slices', 'n2.moreTrackingAreas'];
 
-/** Whatever can fail comes first, so that all of it is done or nothing. */
-function apply(goal: Config, running: Config, node: ReloadedNode): void {
+/** Whatever can fail comes first, so that all of it is done or nothing. True when the KME sees other certificates from now on. */
+function apply(goal: Config, running: Config, node: ReloadedNode): boolean {
   const changed = new Set(changedKeys(running, goal).map(liveKeyOf));
   const did = (...keys: readonly LiveKey[]) => keys.some((key) => changed.has(key));
   // The engine goes by files, too, which may have changed under the same names.
   const ike = endpointConfig(goal);
+  const renew = goal.qkd === undefined ? undefined : node.renewKeySource(goal.qkd);
   const isInner = did('inner.pool', 'inner.pool6', 'inner.dns', 'inner.pCscf', 'inner.fixed');
   node.reconfigure({
     ike,
@@ -105,4 +115,5 @@ function apply(goal: Config, running: Config, node: ReloadedNode): void {
   if (did(...toldToAmfs)) node.updateN2(goal.n2);
   if (did('n2.amfs')) node.setAmfs(goal.n2.amfs);
   if (did('log')) node.setLogLevel(goal.log);
+  return renew?.() ?? false;
 }

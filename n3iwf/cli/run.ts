@@ -60,7 +60,8 @@ export async function runNode(path: string, options: CaptureOptions = {}): Promi
   control.serve({ ...nodeRoutes(view, actions), ...traceRoutes(view, traces) });
   const admin = await openAdminPort({ config, shell, ikeEvents, keys, supply, control, token, log });
   const manager = serviceManager();
-  const changed = reloadedNode(shell, amfs, log, shellConfig.gateway.ike.exposeKeys);
+  const { exposeKeys } = shellConfig.gateway.ike;
+  const changed = reloadedNode({ shell, amfs, keys, log, exposeKeys });
   const stopReloads = onReload(() => {
     manager.reloading();
     if (reload(path, config, changed, log)) feed.add({ kind: 'node', name: 'reloaded' });
@@ -99,9 +100,20 @@ function readAndTell(path: string, options: CaptureOptions): { config: Config; l
   return { config, log };
 }
 
+/** What a reload reaches. */
+interface ReloadedParts {
+  readonly shell: GatewayShell;
+  readonly amfs: AmfLinks;
+  readonly keys: NodeKeys | undefined;
+  readonly log: NodeLog;
+  /** As at the start, whatever the file says. */
+  readonly exposeKeys: boolean;
+}
+
 /** What a reload changes, by way of the shell. */
-function reloadedNode(shell: GatewayShell, amfs: AmfLinks, log: NodeLog, exposeKeys: boolean): ReloadedNode {
+function reloadedNode({ shell, amfs, keys, log, exposeKeys }: ReloadedParts): ReloadedNode {
   return {
+    renewKeySource: (qkd) => keys?.source.renewal?.(qkd) ?? (() => false),
     updateN2: (n2) => shell.updateN2(n2),
     setAmfs: (wanted) => amfs.set(wanted),
     reconfigure: ({ ike, ...change }) =>

@@ -5,7 +5,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { connect, createSecureContext, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import {
   type KmeRequest,
   type KmeResponse,
@@ -40,20 +41,51 @@ export interface KmeHttpsOptions {
 
 /** Keeps connections open between requests. One per SAE and KME. */
 export class KmeHttpsTransport implements KmeTransport {
-  readonly #agent: IdentifyingAgent;
-  readonly #route: KeySourceRoute;
+  #options: KmeHttpsOptions;
+  readonly #base: URL;
+  #agent: IdentifyingAgent;
+  #route: KeySourceRoute;
+  /** Of certificates before a {@link renew}: they end with the requests that are on their way. */
+  readonly #retired: IdentifyingAgent[] = [];
 
   /** Throws when the URL is none, or not https. */
   constructor(options: KmeHttpsOptions) {
-    const base = httpsUrl('KME', options.url);
-    const timeoutMs = options.timeoutMs ?? 2000;
-    this.#agent = new IdentifyingAgent(options, base, timeoutMs);
-    this.#route = {
-      ...{ base, agent: this.#agent, timeoutMs, mostOctets: MAX_ANSWER_OCTETS },
+    this.#options = options;
+    this.#base = httpsUrl('KME', options.url);
+    this.#agent = new IdentifyingAgent(options, this.#base, options.timeoutMs ?? defaultTimeoutMs);
+    this.#route = this.#routeBy(this.#agent);
+  }
+
+  #routeBy(agent: IdentifyingAgent): KeySourceRoute {
+    const options = this.#options;
+    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    return {
+      ...{ base: this.#base, agent, timeoutMs, mostOctets: MAX_ANSWER_OCTETS },
       // An agent hands the socket over only when the KME is confirmed: from here on the request is on its way.
       watch: (outgoing, sent) => void outgoing.on('socket', sent),
       failure: (error, sent) => failure(options, error, sent),
     };
+  }
+
+  /**
+   * Connections from now on are made with other certificates; requests that are on their way end on the old ones. False
+   * when these are the ones that are in use.
+   *
+   * @throws Error for certificates and a key that TLS cannot use; then nothing has changed
+   */
+  renew(tls: TlsMaterial): boolean {
+    if (isDeepStrictEqual(tls, this.#options.tls)) return false;
+    checkTls(tls);
+    this.#options = { ...this.#options, tls };
+    this.#agent.retire();
+    this.#retired.push(this.#agent);
+    this.#agent = new IdentifyingAgent(
+      this.#options,
+      this.#base,
+      this.#options.timeoutMs ?? defaultTimeoutMs,
+    );
+    this.#route = this.#routeBy(this.#agent);
+    return true;
   }
 
   /** Sends one request, once. Rejects with a {@link KmeTransportError} that names the URL. */
@@ -62,8 +94,15 @@ export class KmeHttpsTransport implements KmeTransport {
   }
 
   close(): void {
-    this.#agent.destroy();
+    for (const agent of [...this.#retired, this.#agent]) agent.destroy();
   }
+}
+
+const defaultTimeoutMs = 2000;
+
+/** @throws Error for a certificate, a key or an authority that is none, or a key that is not that of the certificate */
+export function checkTls({ certificate, privateKey, authority }: TlsMaterial): void {
+  createSecureContext({ ca: authority, cert: certificate, key: privateKey });
 }
 
 /** Every failure gets the KME and its URL in front, since it is what an operator looks for. */
@@ -115,6 +154,12 @@ class IdentifyingAgent extends Agent {
       });
       return socket;
     };
+  }
+
+  /** Keeps no connection any more: those that are idle end now, others when their request is answered. */
+  retire(): void {
+    this.on('free', (socket: Duplex) => socket.destroy());
+    for (const idle of Object.values(this.freeSockets)) for (const socket of idle ?? []) socket.destroy();
   }
 
   /** Nothing is returned, so that the socket counts as made only when the callback says so. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { type ConfigKey, configKeys, referencePage, variableOf } from '../../n3iwf/config-reference.ts';
-import { liveKeyOf, liveKeys } from '../../n3iwf/live-keys.ts';
+import { liveKeyOf, liveKeys, restartKeyOf, restartKeys } from '../../n3iwf/live-keys.ts';
 
 const keys = configKeys();
 const at = (path: string): ConfigKey => {
@@ -58,14 +58,32 @@ describe('the list of keys', () => {
   });
 });
 
-describe('keys that change live', () => {
+describe('keys that change live, and keys that take a restart', () => {
   it('are keys', () => {
-    for (const key of Object.keys(liveKeys)) expect(at(key).path).toBe(key);
+    for (const key of [...Object.keys(liveKeys), ...Object.keys(restartKeys)]) expect(at(key).path).toBe(key);
+  });
+
+  it('are all keys: each falls under one row of one of the two lists', () => {
+    const rows = [...Object.keys(liveKeys), ...Object.keys(restartKeys)];
+    const isIn = (path: string, row: string) => liveKeyOf(path) === row || restartKeyOf(path) === row;
+    const leaves = keys.filter(({ isSection }) => !isSection).map(({ path }) => path);
+    expect(leaves.filter((path) => rows.filter((row) => isIn(path, row)).length !== 1)).toEqual([]);
+    expect(
+      leaves.filter((path) => (liveKeyOf(path) === undefined) === (restartKeyOf(path) === undefined)),
+    ).toEqual([]);
+    // no row is inside of another, so that the first to fit is the only one
+    for (const row of rows) {
+      const others = rows.filter((other) => other !== row);
+      expect(others.filter((other) => other.startsWith(`${row}.`) || other.startsWith(`${row}[`))).toEqual(
+        [],
+      );
+    }
   });
 
   it('stand for what is below them, and for nothing beside', () => {
     expect(liveKeyOf('ike.certificate.chain')).toBe('ike.certificate');
     expect(liveKeyOf('n2.amfs')).toBe('n2.amfs');
+    expect(liveKeyOf('n2.amfs[].port')).toBe('n2.amfs');
     expect(liveKeyOf('n2.amfsOfOthers')).toBeUndefined();
     expect(liveKeyOf('ike.address')).toBeUndefined();
   });

@@ -233,3 +233,27 @@ describe('a KME that is far away', () => {
     });
   });
 });
+
+describe('certificates towards the KME', () => {
+  it('are read again from their files, which have to fit', async () => {
+    const copies = { certificate: at('renewed.pem'), key: at('renewed.key') };
+    const copyOf = (name: string) => {
+      writeFileSync(copies.certificate, readFileSync(at(`${name}.pem`)));
+      writeFileSync(copies.key, readFileSync(at(`${name}.key`)));
+    };
+    copyOf('sae-n3iwf');
+    const config = { ...etsi014(), ...copies };
+    await withKeys(config, async ({ source }) => {
+      const { renewal } = source;
+      expect(renewal?.(qkdOf(config))()).toBe(false);
+      writeFileSync(copies.key, readFileSync(at('sae-ue.key')));
+      expect(() => renewal?.(qkdOf(config))).toThrow(/qkd\.ca, qkd\.certificate, qkd\.key: .*mismatch/);
+      expect(() => renewal?.(qkdOf({ ...config, key: at('none') }))).toThrow(/qkd\.key: .*readable file/);
+      expect(await source.look()).toMatchObject({ reachable: true });
+      // a certificate of another SAE shows that it is the new one that the KME sees: it refuses this pair
+      copyOf('sae-ue');
+      expect(renewal?.(qkdOf(config))()).toBe(true);
+      expect(await source.look()).toMatchObject({ reachable: false });
+    });
+  });
+});

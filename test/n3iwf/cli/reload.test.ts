@@ -7,6 +7,7 @@ import { AmfLinks } from '../../../n3iwf/cli/amf-links.ts';
 import { changedKeys, reload } from '../../../n3iwf/cli/reload.ts';
 import { readConfig } from '../../../n3iwf/config.ts';
 import { silentLog } from '../../../n3iwf/log.ts';
+import type { QkdConfig } from '../../../n3iwf/qkd-config.ts';
 
 const example = readFileSync(new URL('../../../deploy/n3iwf.example.yaml', import.meta.url), 'utf8');
 let folder: string;
@@ -18,6 +19,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
+/** A node that does all it is told, and whose certificates are never others. */
+const idleNode = () => ({
+  updateN2: vi.fn(),
+  setAmfs: vi.fn(),
+  reconfigure: vi.fn(),
+  setLogLevel: vi.fn(),
+  renewKeySource: vi.fn((_: QkdConfig) => () => false),
+});
+
 type Sections = Record<string, Record<string, unknown>>;
 
 /** Starts with the example, changes the file and reloads; returns what the node and the log were told. */
@@ -26,7 +36,7 @@ function reloaded(change: (document: Sections) => void) {
   const document = parse(example);
   change(document);
   writeFileSync(path, stringify(document));
-  const node = { updateN2: vi.fn(), setAmfs: vi.fn(), reconfigure: vi.fn(), setLogLevel: vi.fn() };
+  const node = idleNode();
   const log = { ...silentLog, info: vi.fn(), warn: vi.fn(), error: vi.fn() };
   const again = () => reload(path, running, node, log);
   return { running, node, log, again, done: again() };
@@ -134,9 +144,52 @@ describe('reload of what is wrong', () => {
     const refuse = () => {
       throw new RangeError('no');
     };
-    const node = { updateN2: vi.fn(), setAmfs: vi.fn(), reconfigure: refuse, setLogLevel: vi.fn() };
+    const node = { ...idleNode(), reconfigure: refuse };
     expect(reload(path, running, node, silentLog)).toBe(false);
     expect(running.inner.dns).toEqual([]);
+  });
+});
+
+describe('certificates towards the KME', () => {
+  const renewing = (renewed: boolean) => {
+    writeFileSync(path, example);
+    const node = { ...idleNode(), renewKeySource: vi.fn((_: QkdConfig) => () => renewed) };
+    const log = { ...silentLog, info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+    expect(reload(path, readConfig(parse(example), path), node, log)).toBe(true);
+    return { node, log };
+  };
+
+  it('are read again each time, and told when they are others', () => {
+    const { node, log } = renewing(true);
+    expect(node.renewKeySource.mock.calls).toMatchObject([[{ certificate: '/etc/n3iwf/sae.pem' }]]);
+    expect(log.info.mock.calls.at(-1)?.[1]).toMatch(/new certificates/);
+    expect(renewing(false).log.info).toHaveBeenCalledTimes(1);
+  });
+
+  it('that cannot be used change nothing', () => {
+    const running = readConfig(parse(example), path);
+    const document = parse(example);
+    Object.assign(document.n2, { name: 'renamed' });
+    writeFileSync(path, stringify(document));
+    const refuse = vi.fn(() => {
+      throw new Error('key values mismatch');
+    });
+    const node = { ...idleNode(), renewKeySource: refuse };
+    const log = { ...silentLog, error: vi.fn() };
+    expect(reload(path, running, node, log)).toBe(false);
+    expect(node.updateN2).not.toHaveBeenCalled();
+    expect(node.reconfigure).not.toHaveBeenCalled();
+    expect(String(log.error.mock.calls[0]?.[0]?.error)).toContain('mismatch');
+  });
+
+  it('stay where another kind of source takes their place in the file, which takes a restart', () => {
+    const { running, log, node } = reloaded(({ qkd }) => {
+      for (const key of ['kme', 'kmeId', 'kmeKind', 'ca', 'certificate', 'key']) delete qkd![key];
+      qkd!.skip = { url: 'https://192.0.2.31:8444', preSharedKeyFile: '/etc/n3iwf/skip.psk' };
+    });
+    expect(running.qkd).toMatchObject({ kmeId: 'kme-n3iwf', ca: '/etc/n3iwf/kme-ca.pem' });
+    expect(node.renewKeySource.mock.calls).toMatchObject([[{ ca: '/etc/n3iwf/kme-ca.pem' }]]);
+    expect(log.warn.mock.calls[0]?.[0]?.keys).toEqual(expect.arrayContaining(['qkd.kme', 'qkd.skip']));
   });
 });
 

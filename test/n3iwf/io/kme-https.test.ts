@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
-import { connect } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   Etsi014Client,
@@ -287,5 +287,59 @@ describe('names in URLs and certificates', () => {
     };
     expect(namesOf(certificate as never)).toEqual(['a', 'b', 'urn:kme:c', '127.0.0.1']);
     expect(namesOf({} as never)).toEqual([]);
+  });
+});
+
+describe('certificates that are renewed', () => {
+  it('go with connections from then on; a request on its way ends on the old one', async () => {
+    const seen: (string | undefined)[] = [];
+    const { listener } = await kmeA();
+    const server = createHttpsServer(
+      { ca: kmeTls.authority, cert: kmeTls.certificate, key: kmeTls.privateKey, requestCert: true },
+      (incoming, outgoing) => {
+        const { subject } = (incoming.socket as TLSSocket).getPeerCertificate();
+        seen.push(String(subject?.CN));
+        // the first one is answered when the second is there: by then the certificates are others
+        const answer = () => outgoing.end('{}');
+        if (seen.length === 1) held.push(answer);
+        else answer();
+      },
+    );
+    const held: (() => void)[] = [];
+    await listener.close();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    cleanups.push(async () => server.close());
+    const { port } = server.address() as AddressInfo;
+    const transport = transportTo(`https://127.0.0.1:${port}`, { timeoutMs: 20_000 });
+    const first = transport.request(STATUS);
+    while (held.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const renewed = (await authority.issue({ commonName: 'sae-a-2027' })).pem;
+    expect(transport.renew(renewed)).toBe(true);
+    expect(transport.renew({ ...renewed })).toBe(false);
+    expect((await transport.request(STATUS)).status).toBe(200);
+    held[0]?.();
+    expect((await first).status).toBe(200);
+    expect((await transport.request(STATUS)).status).toBe(200);
+    expect(seen).toEqual(['sae-a', 'sae-a-2027', 'sae-a-2027']);
+  });
+
+  it('leave no idle connection with the old ones', async () => {
+    const { listener, kme } = await kmeA();
+    const transport = transportTo(listener.url);
+    await transport.request(STATUS);
+    transport.renew((await authority.issue({ commonName: 'sae-b' })).pem);
+    await transport.request(STATUS);
+    expect(kme.seen.map((line) => line.split(' ')[0])).toEqual(['sae-a', 'sae-b']);
+  });
+
+  it('that fit not together are refused, and the old ones go on', async () => {
+    const { listener, kme } = await kmeA();
+    const transport = transportTo(listener.url);
+    const other = (await authority.issue({ commonName: 'sae-b' })).pem;
+    expect(() => transport.renew({ ...other, privateKey: saeTls.privateKey })).toThrow(/mismatch/);
+    expect(() => transport.renew({ ...other, certificate: 'none' })).toThrow();
+    await transport.request(STATUS);
+    expect(kme.seen).toEqual(['sae-a GET /api/v1/keys/sae-b/status']);
   });
 });
