@@ -122,7 +122,7 @@ INIT
 
 # one processor: with more they spend their time on interrupting each other; and no protection keys, each change of which
 # makes qemu forget all translated addresses
-timeout "$seconds" qemu-system-x86_64 -accel tcg -cpu max,pku=off -smp 1 -m 3G -nodefaults -no-user-config \
+timeout "$seconds" qemu-system-x86_64 -accel tcg -cpu max,pku=off -smp 1 -icount shift=1,sleep=on -rtc clock=vm -m 3G -nodefaults -no-user-config \
   -display none -no-reboot -kernel "$base/boot/vmlinuz-$release" -initrd "$folder/initrd" \
   -append 'console=ttyS0 quiet panic=-1 loglevel=4' -serial "file:$folder/console" -serial stdio \
   -virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap \
