@@ -101,11 +101,21 @@ describe('who may do what', () => {
   it('a wrong token is refused with the reason, and nothing happens', async () => {
     await stage.giveToken('a token of somebody else');
     await shown('#notice', /token is missing or wrong/);
+    await stage.page.getByRole('dialog').waitFor();
+    // What was under way is refused, too; then it asks nothing until it is given another one.
+    let asked = 0;
+    stage.page.on('request', () => asked++);
+    const askedLately = async () => {
+      asked = 0;
+      await stage.page.waitForTimeout(3_000);
+      return asked;
+    };
+    await expect.poll(askedLately, { timeout: 20_000 }).toBe(0);
     await stage.giveToken(stage.console.token);
     await expect.poll(() => stage.page.locator('#notice').textContent(), { timeout: 15_000 }).toBe('');
     // The browser itself notes each refused request.
     stage.complaints.splice(0);
-  }, 40_000);
+  }, 60_000);
 });
 
 describe('the page', () => {
@@ -125,6 +135,18 @@ describe('the page', () => {
     },
     60_000,
   );
+
+  it('is light or dark by its button, whatever the system wants', async () => {
+    const paper = () => stage.page.evaluate('getComputedStyle(document.body).backgroundColor');
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await stage.page.emulateMedia({ colorScheme });
+      const before = await paper();
+      await stage.page.getByRole('button', { name: 'Theme' }).click();
+      expect(await paper()).not.toBe(before);
+      await stage.page.getByRole('button', { name: 'Theme' }).click();
+      expect(await paper()).toBe(before);
+    }
+  }, 40_000);
 
   it('is used by keyboard alone', async () => {
     await stage.page.reload();

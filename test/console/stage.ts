@@ -69,12 +69,14 @@ export class ConsoleStage {
   /** Loads the page and gives it the token as a user does. */
   async enter(): Promise<void> {
     await this.page.goto(this.console.url);
+    await this.page.getByRole('dialog').waitFor({ timeout: 20_000 });
     await this.giveToken(this.console.token);
   }
 
-  /** Types a token into the page's dialog. */
+  /** Types a token into the page's dialog, which is open where the node has refused one. */
   async giveToken(token: string): Promise<void> {
-    await this.page.getByRole('button', { name: 'Token' }).click();
+    if (!(await this.page.getByRole('dialog').isVisible()))
+      await this.page.getByRole('button', { name: 'Token' }).click();
     await this.page.getByLabel('Token', { exact: true }).fill(token);
     await this.page.getByRole('button', { name: 'Keep' }).click();
   }

@@ -18,6 +18,10 @@ const plots = {
   need: new Plot('Keys wanted within the horizon', (value) => String(Math.round(value))),
 };
 let lastSeq = 0;
+/** Resolves when somebody gives another token. */
+let tokenGiven = Promise.withResolvers();
+/** @type {Promise<unknown>} what every request waits for: nothing, or another token than the one that was refused */
+let mayAsk = Promise.resolve();
 /** @type {number | undefined} */
 let chosenUe;
 
@@ -27,13 +31,16 @@ function notice(text) {
 }
 
 /**
- * Does it again and again, each time after the last one ended. A node that is away is asked on.
+ * Does it again and again, each time after the last one ended. A node that is away is asked on; one that wants another
+ * token is asked once that is there.
  *
  * @param {number} everyMs
  * @param {() => Promise<void>} once
  */
 async function repeat(everyMs, once) {
   for (;;) {
+    await mayAsk;
+    const given = tokenGiven;
     try {
       await once();
       if (byId('notice').dataset.kind === 'away') notice('');
@@ -41,6 +48,11 @@ async function repeat(everyMs, once) {
       byId('notice').dataset.kind = 'away';
       const isRefused = error instanceof Refused;
       notice(isRefused ? `The node refuses: ${error.message}` : 'The node does not answer.');
+      // A refusal of the token before the present one is of no interest any more.
+      if (isRefused && error.status === 401 && given === tokenGiven) {
+        mayAsk = given.promise;
+        askForToken();
+      }
     }
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
@@ -123,7 +135,7 @@ async function carryOut(path, body, done) {
 
 function askForToken() {
   const dialog = /** @type {HTMLDialogElement} */ (byId('token-dialog'));
-  dialog.showModal();
+  if (!dialog.open) dialog.showModal();
 }
 
 function wire() {
@@ -134,6 +146,10 @@ function wire() {
     if (dialog.returnValue === 'keep') keepToken(value.value);
     if (dialog.returnValue === 'forget') keepToken('');
     value.value = '';
+    if (dialog.returnValue === 'keep') {
+      tokenGiven.resolve(undefined);
+      tokenGiven = Promise.withResolvers();
+    }
   });
   byId('theme').addEventListener('click', () => {
     const root = document.documentElement;

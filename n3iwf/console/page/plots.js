@@ -29,8 +29,10 @@ export class Plot {
   draw() {
     const last = this.values.at(-1) ?? 0;
     const [least, most] = [Math.min(...this.values), Math.max(...this.values)];
+    // What reads the same is drawn as the same: noise below the last digit is no slope.
+    const isFlat = this.text(least) === this.text(most);
     const line = document.createElementNS(svg, 'polyline');
-    line.setAttribute('points', pointsOf(this.values, least, most));
+    line.setAttribute('points', pointsOf(this.values, least, isFlat ? undefined : most));
     const drawing = document.createElementNS(svg, 'svg');
     drawing.setAttribute('viewBox', '0 0 100 40');
     drawing.setAttribute('preserveAspectRatio', 'none');
@@ -54,12 +56,13 @@ export class Plot {
 /**
  * @param {readonly number[]} values
  * @param {number} least
- * @param {number} most
+ * @param {number | undefined} most undefined for a line without any height, in the middle
  */
 function pointsOf(values, least, most) {
-  const height = most === least ? 1 : most - least;
+  const heightOf = (/** @type {number} */ value) =>
+    most === undefined ? 0.5 : (value - least) / (most - least);
   const step = 100 / Math.max(1, values.length - 1);
   return values
-    .map((value, at) => `${(at * step).toFixed(2)},${(38 - ((value - least) / height) * 36).toFixed(2)}`)
+    .map((value, at) => `${(at * step).toFixed(2)},${(38 - heightOf(value) * 36).toFixed(2)}`)
     .join(' ');
 }

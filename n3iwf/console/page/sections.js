@@ -28,11 +28,17 @@ export function drawStatus(status) {
     Policy: status.policy,
     ...Object.fromEntries(Object.entries(keyModes).map(([mode, count]) => [`SAs on ${mode}`, String(count)])),
   };
-  fill(
-    byId('figures'),
-    ...Object.entries(figures).map(([name, value]) =>
-      make('div', {}, make('dt', {}, name), make('dd', {}, value)),
-    ),
+  fill(byId('figures'), ...tiles(figures));
+}
+
+/**
+ * A name above a value each, for a list of the class `figures`.
+ *
+ * @param {Readonly<Record<string, string>>} figures
+ */
+function tiles(figures) {
+  return Object.entries(figures).map(([name, value]) =>
+    make('div', {}, make('dt', {}, name), make('dd', {}, value)),
   );
 }
 
@@ -66,10 +72,13 @@ export function drawUes(ues, choose) {
     spanText(ue.ageSeconds),
   ]);
   const heads = ['UE', 'State', 'Keys', 'Reached at', 'Inner address', 'AMF', 'Sessions', 'For'];
-  fill(byId('ue-table'), table(`${ues.length} UEs`, heads, rows));
+  fill(byId('ue-table'), table(`UEs of this node: ${ues.length}`, heads, rows));
   for (const button of byId('ue-table').querySelectorAll('button'))
     button.onclick = () => choose(Number(button.dataset.ue));
 }
+
+/** Columns with SPIs, key IDs and suites: they may wrap, so that all columns fit a desk's screen. */
+const wideSaColumns = new Set([1, 3, 6]);
 
 /** @param {UeDetailView} ue */
 function saRows(ue) {
@@ -122,7 +131,7 @@ export function drawUe(ue, actions) {
   fill(
     place,
     make('h3', {}, `UE ${ue.id} ${ue.name}`),
-    table('Security associations', saHeads, saRows(ue)),
+    table('Security associations', saHeads, saRows(ue), wideSaColumns),
     table('PDU sessions', ['Session', 'Type', 'Our tunnel end', 'UPF', 'Flows', 'Up / down'], sessions),
     make(
       'p',
@@ -150,8 +159,13 @@ export function drawKeys({ policy, supply, pool, handed }) {
         `${supply.reason === undefined ? '' : ` (${supply.reason})`}; the KME is ${supply.reachable ? 'reachable' : 'not reachable'}; ` +
         `${handed} keys went to SAs.`;
   if (byId('keying').textContent !== words) byId('keying').textContent = words;
-  const rows = Object.entries(pool ?? {}).map(([state, count]) => [state, String(count)]);
-  fill(byId('pool'), ...(rows.length === 0 ? [] : [table("The key store's books", ['State', 'Keys'], rows)]));
+  if (pool === undefined) return fill(byId('pool'));
+  const counts = Object.fromEntries(Object.entries(pool).map(([state, count]) => [state, String(count)]));
+  fill(
+    byId('pool'),
+    make('h3', {}, 'Keys in the store, by what became of them'),
+    make('dl', { class: 'figures' }, ...tiles(counts)),
+  );
 }
 
 /** @param {readonly AmfView[]} amfs */
@@ -164,7 +178,7 @@ export function drawAmfs(amfs) {
     String(amf.ues),
   ]);
   const heads = ['Number', 'Name', 'State', 'Capacity', 'UEs'];
-  fill(byId('amf-table'), table(`${amfs.length} AMFs`, heads, rows));
+  fill(byId('amf-table'), table(`AMFs that this node knows: ${amfs.length}`, heads, rows));
 }
 
 /** @param {AuditView | null} audit */
@@ -173,24 +187,48 @@ export function drawAudit(audit) {
     byId('audit-chain').textContent = 'This node keeps none: it has no key store.';
     return;
   }
-  const chain =
-    audit.chain === 'ok'
-      ? 'each row shown follows from the one before'
-      : `broken at row ${audit.brokenAt ?? '?'}`;
-  byId('audit-chain').textContent = `${audit.length} rows; ${chain}.`;
-  const rows = [...audit.rows]
-    .reverse()
-    .map(({ sequence, at, event, hash }) => [
-      String(sequence),
-      timeOf(at),
-      JSON.stringify(event),
-      hash.slice(0, 16),
-    ]);
+  const isWhole = audit.chain === 'ok';
+  const chain = isWhole
+    ? '✓ each row shown follows from the one before'
+    : `✗ broken at row ${audit.brokenAt ?? '?'}`;
   fill(
-    byId('audit-table'),
-    table('Its end, newest first', ['Row', 'At', 'Event', 'Hash'], rows, new Set([2])),
+    byId('audit-chain'),
+    make('span', {}, `${audit.length} rows; `),
+    make('span', { class: isWhole ? 'good' : 'bad' }, `${chain}.`),
   );
+  const rows = [...audit.rows].reverse().map(auditCells);
+  const heads = ['Row', 'At', 'Event', 'Keys', 'Reason', 'Peer', 'Hash'];
+  fill(byId('audit-table'), table('Its end, newest first', heads, rows, new Set([3, 4])));
 }
+
+/** Members of an event that have a column of their own, or stand elsewhere in the row. */
+const auditColumns = new Set(['at', 'seq', 'event', 'keys', 'reason', 'peer']);
+
+/**
+ * A row of the audit record; members without a column follow the reason, so that nothing is left out.
+ *
+ * @param {AuditView['rows'][number]} row
+ */
+function auditCells({ sequence, at, event, hash }) {
+  const said = /** @type {Record<string, unknown>} */ (event);
+  const keys = Array.isArray(said.keys) ? said.keys.map(String) : [];
+  const rest = Object.entries(said).filter(([name]) => !auditColumns.has(name));
+  const more = rest.map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  const reason = [...(said.reason === undefined ? [] : [String(said.reason)]), ...more].join('; ');
+  const keyText = keys.length > mostKeys ? `${keys.length} keys, ${keys[0]} first` : keys.join(' ');
+  return [
+    String(sequence),
+    timeOf(at),
+    String(said.event ?? ''),
+    keyText,
+    reason,
+    String(said.peer ?? ''),
+    hash.slice(0, 16),
+  ];
+}
+
+/** Keys of one event that are named each. */
+const mostKeys = 3;
 
 /** @param {string} iso */
 function timeOf(iso) {
