@@ -7,7 +7,10 @@ import { describe, expect, it } from 'vitest';
 import { collectTags } from '../support/rules.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const pages = ['README.md', ...globSync('deploy/**/*.md', { cwd: root })].sort();
+const folders = '{deploy,ikev2,n3iwf,ngap,qkd,test}';
+const pages = globSync(['*.md', `${folders}/**/*.md`], { cwd: root }).sort();
+/** Pages about a folder of sources. */
+const folderPages = globSync('{ikev2,n3iwf,ngap,qkd}/**/README.md', { cwd: root }).sort();
 const read = (page: string) => readFileSync(join(root, page), 'utf8');
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
 
@@ -37,6 +40,11 @@ function headingsOf(text: string): string[] {
       .trim()
       .replaceAll(' ', '-'),
   );
+}
+
+/** Source files that a text names as code; `*` in a name stands for some of them. */
+function filesNamedIn(text: string): string[] {
+  return [...text.matchAll(/`([\w./*-]+\.(?:ts|js))`/g)].map(([, name = '']) => name);
 }
 
 /** Scripts of npm that a text names. */
@@ -89,6 +97,10 @@ describe('the readers of pages', () => {
       { path: '', heading: 'h' },
     ]);
     expect(headingsOf('# What is whose?\n\n## 2. A `node`\ntext')).toEqual(['what-is-whose', '2-a-node']);
+    expect(filesNamedIn('`wire/a.ts`, `tasks/b*.ts`, c.ts, `npm start`')).toEqual([
+      'wire/a.ts',
+      'tasks/b*.ts',
+    ]);
     expect(scriptsNamedIn('`npm run test:wifi`, `npm start -- --ues 2`, npm takes')).toEqual([
       'test:wifi',
       'start',
@@ -127,6 +139,17 @@ describe.each(pages)('%s', (page) => {
     expect(commandsNamedIn(text).filter((words) => !isCommand(words))).toEqual([]);
   }, 60_000);
 });
+
+it.each(folderPages)(
+  '%s names files that exist, seen from its folder, from n3iwf or from the root',
+  (page) => {
+    const places = [dirname(page), 'n3iwf', '.'];
+    const missing = filesNamedIn(read(page)).filter((name) =>
+      places.every((place) => globSync(join(place, name), { cwd: root }).length === 0),
+    );
+    expect(missing).toEqual([]);
+  },
+);
 
 it('every guide stands in the list of README', () => {
   const listed = linksOf(read('README.md')).map(({ path }) => path);
