@@ -80,8 +80,13 @@ export interface EndpointConfig {
 /** How one IKE SA that we start shall be; see {@link EndpointConfig} for the fields of the same name. */
 export interface InitiatorProfile {
   readonly localId: Identity;
-  /** Sent as IDr. For AUTH `qkd` it is an ID_KEY_ID with the key ID as text. */
+  /** Sent as IDr. For AUTH `qkd` it is an ID_KEY_ID with the key ID as text, unless {@link authKeyId} is there. */
   readonly expectedRemoteId?: Identity;
+  /**
+   * For AUTH `qkd`: the key ID as text, so that IDr is free for a name, which the responder then proves by that key. A
+   * private notify carries it, which responders of others do not know.
+   */
+  readonly authKeyId?: Uint8Array;
   readonly remoteAuth: ResponderAuth;
   readonly localAuth: InitiatorAuth;
   readonly proposals: readonly IkeProposalConfig[];

@@ -117,13 +117,14 @@ export type IkeEvent =
     }
   /** Both sides have a key of that name, and not the same one. */
   | { readonly type: 'ppkMismatch'; readonly ikeSaId: IkeSaId; readonly identity: PpkIdentity }
-  /** Key of a shared-key AUTH, `psk` or `qkd`. Answer with `provideSharedSecret`. */
+  /** Key of a shared-key AUTH: a PSK, or with `keyId` the QKD key of that ID, as text. Answer with `provideSharedSecret`. */
   | {
       readonly type: 'sharedSecretRequested';
       readonly ikeSaId: IkeSaId;
       readonly role: Role;
       readonly localId: Identity;
       readonly peerId: Identity;
+      readonly keyId?: Uint8Array;
     }
   | {
       readonly type: 'ikeSaEstablished';

@@ -125,6 +125,8 @@ export const NOTIFY = {
   USE_PPK_INT: 16445,
   PPK_IDENTITY_KEY: 16446,
   IKE_SA_INIT_FULL_TRANSCRIPT_AUTH: 16447,
+  /** Of this project, in the range for private use: names the QKD key of the responder's AUTH. */
+  QKD_AUTH_KEY: 40970,
   '5G_QOS_INFO': 55501,
   NAS_IP4_ADDRESS: 55502,
   NAS_IP6_ADDRESS: 55503,

@@ -63,6 +63,10 @@ export const ueSchema = z
     keepPinging: stayingSchema.optional(),
     patienceMs: z.number().int().min(100).default(15_000).describe('longest wait for any one step'),
     auth: z.enum(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'),
+    proveName: z
+      .boolean()
+      .default(false)
+      .describe('with auth qkd the N3IWF also proves its name by the key, which a private notify names'),
     ppk: z.enum(ppkUses).default('rfc8784'),
     preSharedKeyFile: z.string().optional(),
     authority: z.string().optional().describe('PEM file of the CA that the N3IWF certificate comes from'),
@@ -242,6 +246,7 @@ function ueConfig(file: UeFile, n3iwfName: string): UeConfig {
     auth,
     ppk,
     n3iwfName,
+    proveName: file.proveName,
     mobile: file.interface !== undefined,
     followsRedirect: true,
     ...(preSharedKeyFile === undefined

@@ -1,5 +1,5 @@
 /** What is known of each IKE SA and its Child SAs that live now: names, numbers, ages. Key IDs, never a key. */
-import { ID_TYPE, type IkeEvent, type PpkIdentity, type SocketAddress } from '#ikev2';
+import type { IkeEvent, PpkIdentity, SocketAddress } from '#ikev2';
 
 /**
  * What the keys of an SA rest on. `hybrid` is a quantum key and ML-KEM together, `qkd` a quantum key and a classical
@@ -74,8 +74,8 @@ type Handlers = { [T in IkeEvent['type']]?: (entry: IkeEntry, event: EventOf<T>,
 
 /** What each event changes in the entry of its SA. */
 const handlers: Handlers = {
-  sharedSecretRequested: (entry, { localId }) => {
-    if (localId.type === ID_TYPE.KEY_ID) entry.authKeyId = decoder.decode(localId.data);
+  sharedSecretRequested: (entry, { keyId }) => {
+    if (keyId !== undefined) entry.authKeyId = decoder.decode(keyId);
   },
   ikeSaEstablished: (entry, { auth, suite, ppkIdentity }) => {
     Object.assign(entry, { established: true, auth, suite, keyId: keyIdOf(ppkIdentity) });

@@ -34,8 +34,7 @@ const handlers: Handlers = {
   ppkRequested: onPpkRequested,
   ppkMismatch: onPpkMismatch,
   ikeSaRekeyed,
-  sharedSecretRequested: (node, event) =>
-    onSharedSecretRequested(node, event.ikeSaId, event.localId, event.peerId),
+  sharedSecretRequested: onSharedSecretRequested,
   ikeSaEstablished,
   childSaEstablished,
   childSaFailed,

@@ -1,4 +1,4 @@
-import { ID_TYPE, type Identity, type IkeEvent, PPK_ID_TYPE } from '#ikev2';
+import { type IkeEvent, PPK_ID_TYPE } from '#ikev2';
 import type { KeyReply } from '#qkd';
 import type { Node } from '../node.ts';
 import { rankOfExchange } from './keying-subject.ts';
@@ -40,21 +40,15 @@ export function onPpkMismatch(node: Node, event: Extract<IkeEvent, { type: 'ppkM
   node.log.error({ ikeSa: event.ikeSaId, keyId }, 'the UE has another QKD key under this ID');
 }
 
-/** The key of the node's own AUTH: a pre-shared one, or the QKD key whose ID the UE asked for as our identity. */
+/** The key of the node's own AUTH: a pre-shared one, or the QKD key whose ID the UE named. */
 export function onSharedSecretRequested(
   node: Node,
-  ikeSaId: number,
-  localId: Identity,
-  peerId: Identity,
+  { ikeSaId, peerId, keyId }: Extract<IkeEvent, { type: 'sharedSecretRequested' }>,
 ): void {
   const answer = (secret: Uint8Array | undefined) =>
     node.ike((engine, now) => engine.provideSharedSecret(now, ikeSaId, secret));
-  const named = decoder.decode(localId.data);
-  if (localId.type === ID_TYPE.KEY_ID && uuid.test(named)) {
-    fetchKey(node, ikeSaId, named, 'AUTH', (found) => answer(found?.secret));
-  } else {
-    answer(node.identity.preSharedKey(decoder.decode(peerId.data)));
-  }
+  if (keyId === undefined) answer(node.identity.preSharedKey(decoder.decode(peerId.data)));
+  else fetchKey(node, ikeSaId, decoder.decode(keyId), 'AUTH', (found) => answer(found?.secret));
 }
 
 function fetchKey(

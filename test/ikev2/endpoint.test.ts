@@ -1,8 +1,22 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { type KeyObjectLike, keyId, Pair, type PairOptions, ppkIdentity, utf8 } from '../support/pair.ts';
+import {
+  fqdn,
+  type KeyObjectLike,
+  keyId,
+  Pair,
+  type PairOptions,
+  ppkIdentity,
+  utf8,
+} from '../support/pair.ts';
 
 const qkdKey = keyId('0f0e0d0c-0b0a-4908-8706-050403020100');
+/** The responder has to prove its name by that key. */
+const named = {
+  remoteAuth: 'qkd',
+  expectedRemoteId: fqdn('n3iwf.example'),
+  authKeyId: qkdKey.data,
+} as const;
 const eap = { initiatorAuth: 'eap' } as const;
 const ueEap = { localAuth: 'eap' } as const;
 
@@ -38,6 +52,8 @@ const modes: [string, PairOptions][] = [
     { config: { ...eap, responderAuth: 'eap-only' }, profile: { ...ueEap, remoteAuth: 'eap-only' } },
   ],
   ['qkd', { config: { responderAuth: 'qkd' }, profile: { remoteAuth: 'qkd', expectedRemoteId: qkdKey } }],
+  ['qkd with a name', { config: { responderAuth: 'qkd' }, profile: named }],
+  ['qkd with a name and EAP', { config: { ...eap, responderAuth: 'qkd' }, profile: { ...ueEap, ...named } }],
   [
     'qkd with EAP',
     {
@@ -106,6 +122,22 @@ describe('authentication that must fail', () => {
         secrets: { nodeSecret: new Uint8Array(32) },
       },
     ],
+    [
+      'another QKD key behind the right name',
+      {
+        config: { responderAuth: 'qkd' },
+        profile: named,
+        secrets: { nodeSecret: new Uint8Array(32) },
+      },
+    ],
+    [
+      'the right QKD key behind another name',
+      { config: { responderAuth: 'qkd' }, profile: { ...named, expectedRemoteId: fqdn('other.example') } },
+    ],
+    [
+      'a name to be proved by a QKD key that nobody has',
+      { config: { responderAuth: 'qkd' }, profile: named, secrets: { nodeSecret: undefined } },
+    ],
     ['no QKD key named', { config: { responderAuth: 'qkd' }, profile: { remoteAuth: 'qkd' } }],
     ['a certificate that nobody trusts', { ...ec, nodePorts: {} }],
     ['a responder that is somebody else', { profile: { expectedRemoteId: keyId('other') } }],
@@ -125,6 +157,29 @@ describe('authentication that must fail', () => {
     expect([...pair.node.ikeSas(), ...pair.ue.ikeSas()]).toEqual([]);
     pair.advance(100_000);
     expect([pair.node.deadline(), pair.ue.deadline()]).toEqual([undefined, undefined]);
+  });
+});
+
+describe('the QKD key of an AUTH', () => {
+  it.each([
+    [{ expectedRemoteId: qkdKey }, qkdKey],
+    [named, named.expectedRemoteId],
+  ])('is asked for by its ID on both sides, whatever name it proves', (profile, identity) => {
+    const pair = new Pair({
+      config: { responderAuth: 'qkd' },
+      profile: { remoteAuth: 'qkd', ...profile },
+    }).attach();
+    expect(pair.events('node', 'sharedSecretRequested')).toMatchObject([
+      { keyId: qkdKey.data, localId: identity },
+    ]);
+    expect(pair.events('ue', 'sharedSecretRequested')).toMatchObject([{ keyId: qkdKey.data }]);
+    expect(pair.events('ue', 'ikeSaEstablished')).toMatchObject([{ peerId: identity, auth: 'qkd/psk' }]);
+  });
+
+  it('is none for a PSK', () => {
+    const pair = new Pair().attach();
+    expect(pair.events('node', 'sharedSecretRequested')[0]).not.toHaveProperty('keyId');
+    expect(pair.events('ue', 'sharedSecretRequested')[0]).not.toHaveProperty('keyId');
   });
 });
 

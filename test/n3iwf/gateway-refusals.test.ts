@@ -85,6 +85,14 @@ describe('refusals', () => {
     expect(await world.ping(first)).toBe(true);
   });
 
+  it('with the name proved by the QKD key: an N3IWF of another name is left, ours is not', async () => {
+    await refused({ auth: 'qkd', ue: { proveName: true, n3iwfName: 'other.example' } });
+    const world = new World({ auth: 'qkd', ue: { proveName: true } });
+    await world.register();
+    expect(world.ue.events.map(({ type }) => type)).toContain('registered');
+    expect(world.fetched).toHaveLength(1);
+  });
+
   it('[TS24502 9.2.4.2] turns UEs away with CONGESTION while no AMF is connected', async () => {
     const world = new World();
     world.loseAmf();

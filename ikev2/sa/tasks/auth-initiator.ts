@@ -71,7 +71,7 @@ export class InitiatorAuthentication {
 
   /** IDi and what is wanted; with `proof` when no EAP comes in between. */
   private sendFirst(sa: IkeSa, proof: readonly Payload[]): void {
-    const { localId, expectedRemoteId, remoteAuth, notifies, childless, mobike } = this.profile;
+    const { localId, expectedRemoteId, authKeyId, remoteAuth, notifies, childless, mobike } = this.profile;
     // [RFC9593 3.1] to a responder that has done so: others may not know what it is.
     const announces = this.init.announcesMethods && this.profile.announceAuthMethods === true;
     // [RFC6023 3] only a responder that said so can do without.
@@ -85,6 +85,7 @@ export class InitiatorAuthentication {
         ...(expectedRemoteId === undefined ? [] : [{ type: 'IDr' as const, id: expectedRemoteId }]),
         ...(remoteAuth === 'certificate' ? [certificateRequest] : []),
         ...(remoteAuth === 'eap-only' ? [notify(NOTIFY.EAP_ONLY_AUTHENTICATION)] : []),
+        ...(remoteAuth === 'qkd' && authKeyId !== undefined ? [notify(NOTIFY.QKD_AUTH_KEY, authKeyId)] : []),
         ...proof,
         ...(mobike === true ? [notify(NOTIFY.MOBIKE_SUPPORTED)] : []),
         ...(announces ? [announceMethods(remoteAuth)] : []),
@@ -137,7 +138,10 @@ export class InitiatorAuthentication {
     else goOn();
   }
 
-  /** A QKD-keyed responder is bound to the key that we named; others may be whoever the policy of trust allows. */
+  /**
+   * A QKD-keyed responder is bound to the key that we named, or to the name that it is to prove by it; others may be
+   * whoever the policy of trust allows.
+   */
   private requireExpected(peerId: Identity): void {
     const expected = this.profile.expectedRemoteId;
     if (expected === undefined) return;
@@ -213,8 +217,9 @@ export class InitiatorAuthentication {
       this.secret = Uint8Array.from(secret);
       goOn();
     });
-    const { localId } = this.profile;
-    sa.emit({ type: 'sharedSecretRequested', ikeSaId: sa.id, role: 'initiator', localId, peerId });
+    const { localId, remoteAuth, authKeyId = peerId.data } = this.profile;
+    const named = remoteAuth === 'qkd' ? { keyId: authKeyId } : {};
+    sa.emit({ type: 'sharedSecretRequested', ikeSaId: sa.id, role: 'initiator', localId, peerId, ...named });
   }
 
   /** Asks for a PPK where both sides announced USE_PPK; without one goes on only if it is optional. */

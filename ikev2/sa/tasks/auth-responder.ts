@@ -27,6 +27,8 @@ import { readPpkIdentity } from './ppk.ts';
 interface Opening {
   readonly peerId: Identity;
   readonly localId: Identity;
+  /** Of the QKD key that proves it, as text. */
+  readonly keyId: Uint8Array | undefined;
   /** Absent when the initiator wants no first Child SA. */
   readonly offer: FirstChildOffer | undefined;
   readonly certificates: readonly Payload[];
@@ -74,7 +76,7 @@ export class ResponderAuthentication {
     sa.peerAuthMethods = readMethods(payloads);
     const opening = {
       peerId,
-      localId: ownIdentity(sa, find(payloads, 'IDr')?.id),
+      ...ownIdentity(sa, payloads),
       offer: readFirstChild(payloads),
       certificates: findAll(payloads, 'CERT'),
       attributes: find(payloads, 'CP')?.attributes,
@@ -96,14 +98,15 @@ export class ResponderAuthentication {
     else goOn();
   }
 
-  /** Asks for the secret of a shared-key AUTH: a PSK, or the QKD key whose ID is our identity. */
-  private obtainSecret(sa: IkeSa, { peerId, localId }: Opening, goOn: () => void): void {
+  /** Asks for the secret of a shared-key AUTH: a PSK, or the QKD key that the initiator named. */
+  private obtainSecret(sa: IkeSa, { peerId, localId, keyId }: Opening, goOn: () => void): void {
     sa.wait('secret', (secret) => {
       if (secret === undefined) throw authenticationFailed('there is no shared secret for this peer');
       this.secret = Uint8Array.from(secret);
       goOn();
     });
-    sa.emit({ type: 'sharedSecretRequested', ikeSaId: sa.id, role: 'responder', localId, peerId });
+    const named = keyId === undefined ? {} : { keyId };
+    sa.emit({ type: 'sharedSecretRequested', ikeSaId: sa.id, role: 'responder', localId, peerId, ...named });
   }
 
   /** The owner speaks EAP; the first packet travels with our identity and, unless EAP is to do it alone, our AUTH. */
@@ -279,13 +282,19 @@ function needsSecret(sa: IkeSa): boolean {
   return responderAuth === 'psk' || responderAuth === 'qkd' || initiatorAuth === 'psk';
 }
 
-/** A QKD-keyed node is who the key ID says that it is: the initiator names the key by asking for that identity. */
-function ownIdentity(sa: IkeSa, asked: Identity | undefined): Identity {
-  const { config } = sa.node;
-  if (config.responderAuth !== 'qkd') return config.localId;
-  const named = copyIdentity(asked);
-  if (named?.type !== ID_TYPE.KEY_ID) throw authenticationFailed('the peer names no QKD key for our AUTH');
-  return named;
+/**
+ * A QKD-keyed node is who the key ID says that it is: the initiator names the key by asking for that identity. Where it
+ * names the key in a notify of its own, the node proves its configured name by it, whatever name was asked for: whether
+ * that will do is the initiator's to say. [RFC7296 2.15]
+ */
+function ownIdentity(sa: IkeSa, payloads: readonly Payload[]): Pick<Opening, 'localId' | 'keyId'> {
+  const { responderAuth, localId } = sa.node.config;
+  if (responderAuth !== 'qkd') return { localId, keyId: undefined };
+  const named = copyIdentity(find(payloads, 'IDr')?.id);
+  if (named?.type === ID_TYPE.KEY_ID) return { localId: named, keyId: named.data };
+  const keyId = findNotify(payloads, NOTIFY.QKD_AUTH_KEY)?.data;
+  if (keyId === undefined) throw authenticationFailed('the peer names no QKD key for our AUTH');
+  return { localId, keyId: Uint8Array.from(keyId) };
 }
 
 /** [RFC5998 3] without the initiator's consent, EAP-only falls back to a certificate, if there is one. */

@@ -15,12 +15,14 @@ export interface UeConfig {
   readonly slice: { readonly sst: number; readonly sd?: string };
   readonly dnn: string;
   readonly auth: 'qkd' | 'psk' | 'certificate' | 'eap-only';
+  /** With AUTH `qkd` the N3IWF has to prove its FQDN by the key, which a private notify names. */
+  readonly proveName?: boolean;
   readonly ppk: 'rfc9867' | 'rfc8784' | 'qkd-ke' | 'none';
   /** Goes on without a quantum key where the network has none either. */
   readonly ppkOptional?: boolean;
   /** The access that NAS security is for, in its bearer and in the key for IKE: `3gpp` where the core takes it for that. */
   readonly nasAccess?: NasAccess;
-  /** FQDN that the N3IWF must prove, but for AUTH `qkd`, where a key ID takes its place. */
+  /** FQDN that the N3IWF must prove, but for AUTH `qkd` without `proveName`, where a key ID takes its place. */
   readonly n3iwfName: string;
   readonly preSharedKey?: Uint8Array;
   /** Asks for an inner address of IPv6 instead of IPv4. */

@@ -261,15 +261,16 @@ export class SimulatedUe {
 
   private profile(): InitiatorProfile {
     const encode = (text: string) => new TextEncoder().encode(text);
-    const remoteId =
-      this.authKey === undefined
-        ? { type: ID_TYPE.FQDN, data: encode(this.config.n3iwfName) }
-        : { type: ID_TYPE.KEY_ID, data: encode(this.authKey.keyId) };
+    const named = { type: ID_TYPE.FQDN, data: encode(this.config.n3iwfName) };
+    const keyId = this.authKey === undefined ? undefined : encode(this.authKey.keyId);
+    const byKey = keyId === undefined ? undefined : { type: ID_TYPE.KEY_ID, data: keyId };
+    const provesName = this.config.proveName === true && keyId !== undefined;
     const { proposals, childProposals, localId } = this.endpointConfig();
     const family = this.config.innerIpv6 === true ? 16 : 4;
     return {
       localId,
-      expectedRemoteId: remoteId,
+      expectedRemoteId: provesName ? named : (byKey ?? named),
+      ...(provesName ? { authKeyId: keyId } : {}),
       remoteAuth: this.config.auth,
       localAuth: 'eap',
       proposals,
