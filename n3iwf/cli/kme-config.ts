@@ -70,6 +70,24 @@ const control = z.union([
   z.strictObject({ path: z.string().min(1) }),
 ]);
 
+/**
+ * A gateway that is told of keys as they are laid out for its SAE: at its control socket, or at its admin port with the
+ * token of `admin.tokenFile`.
+ */
+const announce = z
+  .strictObject({
+    saeId: z.string().min(1),
+    /** Only keys that this SAE draws; without it those of every SAE. */
+    masterSaeId: z.string().min(1).optional(),
+    socket: z.string().min(1).optional(),
+    url: z.url({ protocol: /^https?$/ }).optional(),
+    tokenFile: z.string().min(1).optional(),
+    /** PEM file of the authority behind an https URL; those of the system without it. */
+    ca: z.string().min(1).optional(),
+  })
+  .refine(({ socket, url }) => (socket === undefined) !== (url === undefined), 'wants one of socket and url')
+  .refine(({ url, tokenFile }) => url === undefined || tokenFile !== undefined, 'url wants tokenFile');
+
 /** The whole file. Unknown members are faults, so that a misspelt one does not silently keep its default. */
 export const kmeSchema = z
   .strictObject({
@@ -94,6 +112,7 @@ export const kmeSchema = z
     /** Where certificates and keys for the SAEs are written as PEM files; without it they stay in memory. */
     credentialsFolder: z.string().optional(),
     control: control.optional(),
+    announce: z.array(announce).default([]),
   })
   .transform(({ ring: circle, ...config }) => {
     const round = circle === undefined ? { nodes: [], links: [] } : ringOf(circle);
@@ -157,6 +176,7 @@ export function readKmeConfig(document: unknown, source: string): KmeConfig {
 function misfits(config: {
   readonly nodes: readonly z.output<typeof node>[];
   readonly links: readonly { readonly between: readonly [string, string] }[];
+  readonly announce: readonly { readonly saeId: string; readonly masterSaeId?: string | undefined }[];
 }): string[] {
   const kmeIds = config.nodes.map((entry) => entry.kmeId);
   const saeIds = config.nodes.flatMap((entry) => entry.saeIds);
@@ -173,6 +193,10 @@ function misfits(config: {
       .flatMap((entry) => entry.between)
       .filter((kmeId) => !kmeIds.includes(kmeId))
       .map((kmeId) => `links: there is no KME ${kmeId}`),
+    ...config.announce
+      .flatMap(({ saeId, masterSaeId }) => [saeId, masterSaeId ?? saeId])
+      .filter((saeId) => !saeIds.includes(saeId))
+      .map((saeId) => `announce: there is no SAE ${saeId}`),
   ];
 }
 

@@ -19,6 +19,7 @@ import { randomOctets } from '../io/machine.ts';
 import { listenSkip } from '../io/skip-https.ts';
 import { TestAuthority } from '../io/test-authority.ts';
 import { readNamedFile, readYaml } from './configuration-file.ts';
+import { KmeAnnouncements } from './kme-announce.ts';
 import { type KmeConfig, readKmeConfig } from './kme-config.ts';
 import { handleControl, type KmeManners } from './kme-control.ts';
 import { untilSignal } from './signals.ts';
@@ -56,6 +57,7 @@ export interface RunningKmes {
 export interface KmeSurroundings {
   /** Issues every certificate; a fresh one when left out. */
   readonly authority?: TestAuthority;
+  /** A request that could not be served, a gateway that takes no announcement. */
   readonly onFault?: (error: Error) => void;
   /** Told of the IDs of keys that wait for an SAE, so that its store can fetch them ahead of need. */
   readonly laidOut?: LaidOut;
@@ -71,8 +73,15 @@ export async function startKmes(config: KmeConfig, around: KmeSurroundings = {})
     between,
     simulator: new LinkSimulator(`${seed}/${index}/${between.join('-')}`, profile),
   }));
-  const network = new KmeNetwork(config.nodes, links, { laidOut: around.laidOut });
-  const running = new Kmes({ ...config, seed }, network, authority, links);
+  const log = (line: string) => around.onFault?.(new Error(line));
+  const announcements = new KmeAnnouncements(config, around.now ?? (() => performance.now()), log);
+  const network = new KmeNetwork(config.nodes, links, {
+    laidOut: (slave, master, keyIds) => {
+      around.laidOut?.(slave, master, keyIds);
+      announcements.laidOut(slave, master, keyIds);
+    },
+  });
+  const running = new Kmes({ ...config, seed }, network, authority, links, announcements);
   try {
     await running.listen(around);
     await running.listenSkip(around);
@@ -98,6 +107,7 @@ class Kmes implements RunningKmes {
   readonly #access = new Map<string, Promise<SaeAccess>>();
   readonly manners: ReadonlyMap<string, KmeManners>;
   readonly #named: readonly KmeLink[];
+  readonly #announcements: KmeAnnouncements;
   #control: ControlListener | undefined;
 
   constructor(
@@ -105,8 +115,10 @@ class Kmes implements RunningKmes {
     network: KmeNetwork,
     authority: TestAuthority,
     links: readonly KmeLink[],
+    announcements: KmeAnnouncements,
   ) {
     this.#config = config;
+    this.#announcements = announcements;
     this.seed = config.seed;
     this.network = network;
     this.#authority = authority;
@@ -220,6 +232,7 @@ class Kmes implements RunningKmes {
 
   /** Connections of clients first, so that the listeners do not wait for them; then the keys that nobody fetched. */
   async close(): Promise<void> {
+    this.#announcements.close();
     for (const transport of this.#transports) transport.close();
     await this.#control?.close();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
@@ -254,12 +267,14 @@ export async function runKme(path: string, { seed }: KmeOptions = {}): Promise<n
   const read = readKmeConfig(readYaml(path), path);
   const config = seed === undefined ? read : { ...read, seed };
   const kmes = await startKmes(config, {
-    onFault: (error) => console.error(`request failed: ${error.message}`),
+    onFault: (error) => console.error(`fault: ${error.message}`),
   });
   for (const line of seedLines(kmes.seed, config.seed !== undefined)) console.log(line);
   for (const site of kmes.sites) console.log(`KME ${site.kmeId} serves ETSI GS QKD 014 at ${site.url}`);
   for (const site of kmes.skipSites) console.log(`KME ${site.kmeId} serves SKIP at ${site.url}`);
   if (kmes.controlPlace !== undefined) console.log(`faults can be set at ${kmes.controlPlace}`);
+  for (const { saeId, socket, url } of config.announce)
+    console.log(`keys for ${saeId} are announced to its gateway at ${socket ?? url}`);
   if (config.credentialsFolder !== undefined)
     console.log(`certificates of the SAEs are in ${config.credentialsFolder}`);
   const toggle = cutOrJoin(kmes.links);

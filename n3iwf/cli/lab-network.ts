@@ -246,7 +246,8 @@ async function open(
   await shell.connectN2(() => Promise.resolve(n3iwfEnd));
   told(`N3IWF is up on ${address.n3iwf} and the AMF accepted it (NG Setup)`);
   const nat = options.nat === true ? await openNat(closers) : undefined;
-  const control = await NodeControl.open(undefined);
+  const control = await NodeControl.open({ path: quantum.controlSocket });
+  closers.add(() => control.close());
   const supply = new SupplySeenLast(shell.gateway);
   closers.add(await startKeyWatch({ quantum, shell, supply, control, listeners, log }));
   const parts = { shell, quantum, supply, control, ikeEvents, log };

@@ -30,6 +30,8 @@ export interface LabQuantumOptions {
   readonly poolKeys?: number | undefined;
 }
 
+const controlSocketIn = (folder: string): string => join(folder, 'control.sock');
+
 /** A key as a simulated UE takes it. */
 export interface LabKey {
   readonly keyId: string;
@@ -71,6 +73,7 @@ export class LabQuantum {
       poolKeys === undefined
         ? { initialBits: keyBits * initialKeys }
         : { initialBits: keyBits * poolKeys, capacityBits: keyBits * poolKeys };
+    const folder = mkdtempSync(join(tmpdir(), 'qn3iwf-lab-'));
     const config = readKmeConfig(
       {
         nodes: [
@@ -80,11 +83,11 @@ export class LabQuantum {
         links: [{ between: ['kme-n3iwf', 'kme-ue'], ...pool }],
         ...(seed === undefined ? {} : { seed }),
         ...(faults ? { control: { port: 0 } } : {}),
+        announce: [{ saeId: n3iwfSae, masterSaeId: ueSae, socket: controlSocketIn(folder) }],
       },
       'the lab',
     );
     const kmes = await startKmes(config, { authority, now: monotonicMs });
-    const folder = mkdtempSync(join(tmpdir(), 'qn3iwf-lab-'));
     const storages: SqliteKeyStorage[] = [];
     const open = async (sae: string) => {
       const storage = new SqliteKeyStorage(join(folder, `${sae}.db`));
@@ -126,6 +129,11 @@ export class LabQuantum {
     const [link] = this.kmes.links;
     if (link === undefined) throw new Error('the lab has no quantum link');
     return link;
+  }
+
+  /** Where the KMEs tell the N3IWF of keys that wait for it. */
+  get controlSocket(): string {
+    return controlSocketIn(this.folder);
   }
 
   /** What the link and its keys follow from. */

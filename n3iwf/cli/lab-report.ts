@@ -70,9 +70,10 @@ function endLines({ qkd: { delivered, used, burnt }, supply, errors, ok }: LabSu
 }
 
 function supplyLine({ linkBitsPerSecond, qber, storedKeys, mode, reason }: LabSupply): string {
-  const state = mode === undefined ? 'not looked at yet' : mode === 'qkd' ? 'QKD' : `fallback (${reason})`;
+  // A run may be over before the node has looked at its supply for the first time.
+  const state = mode === undefined ? '' : `; keying: ${mode === 'qkd' ? 'QKD' : `fallback (${reason})`}`;
   const link = `${brief(linkBitsPerSecond)}bit/s, error rate ${(qber * 100).toFixed(1)} %`;
-  return `Key source: simulated link, ${link}; ${storedKeys} keys in the pool; keying: ${state}`;
+  return `Key source: simulated link, ${link}; ${storedKeys} keys in the pool${state}`;
 }
 
 const legColumns: readonly Column<LinkLeg>[] = [

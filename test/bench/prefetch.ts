@@ -10,9 +10,9 @@ export interface PrefetchResult {
 }
 
 /**
- * Time from IKE_SA_INIT to the end of IKE_AUTH with QKD keys for AUTH and PPK, the KMEs being near or 200 ms away, and the
- * keys asked for when they are needed or announced by the KME and fetched ahead. The modes take turns, so that what the
- * machine does meanwhile falls on all of them.
+ * Time from IKE_SA_INIT to the end of IKE_AUTH with QKD keys for AUTH and PPK, the node's KME being near or 200 ms away,
+ * and the keys asked for when they are needed, or announced by the KME to the node's control socket and fetched ahead. The
+ * modes take turns, so that what the machine does meanwhile falls on all of them.
  */
 export async function run(options: { rounds?: number; perRound?: number } = {}): Promise<PrefetchResult[]> {
   const { rounds = 10, perRound = 50 } = options;

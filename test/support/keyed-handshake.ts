@@ -10,11 +10,40 @@ import { ID_TYPE, type IkeEvent } from '#ikev2';
 import { type KeyReply, KeyStore } from '#qkd';
 import { type RunningKmes, startKmes } from '../../n3iwf/cli/kme.ts';
 import { readKmeConfig } from '../../n3iwf/cli/kme-config.ts';
+import { keyRoutes, NodeControl } from '../../n3iwf/cli/node-control.ts';
 import { SqliteKeyStorage } from '../../n3iwf/io/sqlite-key-storage.ts';
 import { keyId, Pair, type Side, utf8 } from './pair.ts';
 
 const UE = 'sae-ue';
 const NODE = 'sae-n3iwf';
+
+/** What a node answers on its control socket of its keys; a test of handshakes asks for no incident. */
+function announceRoutes(store: KeyStore) {
+  const none = () => Promise.reject(new Error('no incident'));
+  return keyRoutes({
+    incidents: { quarantine: none, tamper: none },
+    store,
+    keying: { state: undefined },
+  });
+}
+
+/** The KMEs of both ends, near each other; with a socket they tell the node there of keys for it. */
+function siteConfig(socket: string | undefined) {
+  return readKmeConfig(
+    {
+      nodes: [
+        { kmeId: 'kme-ue', saeIds: [UE] },
+        { kmeId: 'kme-n3iwf', saeIds: [NODE] },
+      ],
+      links: [{ between: ['kme-ue', 'kme-n3iwf'], profile: 'metro', initialBits: 50_000_000 }],
+      ...(socket === undefined ? {} : { announce: [{ saeId: NODE, masterSaeId: UE, socket }] }),
+    },
+    'keyed handshakes',
+  );
+}
+
+/** Longest wait for pools to fill, ms. */
+const SETTLE_MS = 60_000;
 
 /** Both ends with their stores; {@link close} leaves nothing behind. */
 export class KeyedSite {
@@ -23,45 +52,31 @@ export class KeyedSite {
   readonly node: KeyStore;
   readonly #folder: string;
   readonly #storages: SqliteKeyStorage[];
-  readonly #announcing: Promise<unknown>[];
+  /** Where the node hears of keys, if it does. */
+  readonly #control: NodeControl;
+  readonly #announces: boolean;
 
   private constructor(
     kmes: RunningKmes,
     stores: readonly [KeyStore, KeyStore],
     folder: string,
     storages: SqliteKeyStorage[],
-    announcing: Promise<unknown>[],
+    control: { readonly socket: NodeControl; readonly announces: boolean },
   ) {
     this.kmes = kmes;
     [this.ue, this.node] = stores;
     this.#folder = folder;
     this.#storages = storages;
-    this.#announcing = announcing;
+    this.#control = control.socket;
+    this.#announces = control.announces;
   }
 
-  /** `announces`: the N3IWF's store hears of keys as they are laid out for it, and fetches them ahead. */
+  /** `announces`: the KMEs tell the node's control socket of keys as they are laid out for it, and it fetches them ahead. */
   static async open(announces: boolean, pool: number): Promise<KeyedSite> {
     const folder = mkdtempSync(join(tmpdir(), 'keyed-'));
     const storages: SqliteKeyStorage[] = [];
-    const announcing: Promise<unknown>[] = [];
-    const hearers: KeyStore[] = [];
-    const kmes = await startKmes(
-      readKmeConfig(
-        {
-          nodes: [
-            { kmeId: 'kme-ue', saeIds: [UE] },
-            { kmeId: 'kme-n3iwf', saeIds: [NODE] },
-          ],
-          links: [{ between: ['kme-ue', 'kme-n3iwf'], profile: 'metro', initialBits: 50_000_000 }],
-        },
-        'keyed handshakes',
-      ),
-      {
-        laidOut: (slave, master, keyIds) => {
-          if (slave === NODE) for (const store of hearers) announcing.push(store.announce(master, keyIds));
-        },
-      },
-    );
+    const path = announces ? join(folder, 'control.sock') : undefined;
+    const kmes = await startKmes(siteConfig(path));
     const store = async (saeId: string, marks: object): Promise<KeyStore> => {
       const storage = new SqliteKeyStorage(join(folder, `${saeId}.db`));
       storages.push(storage);
@@ -71,22 +86,29 @@ export class KeyedSite {
     };
     const ue = await store(UE, { pool: { low: pool, high: 2 * pool } });
     const node = await store(NODE, {});
-    if (announces) hearers.push(node);
-    return new KeyedSite(kmes, [ue, node], folder, storages, announcing);
+    const socket = await NodeControl.open(path === undefined ? undefined : { path });
+    socket.serve(announceRoutes(node));
+    return new KeyedSite(kmes, [ue, node], folder, storages, { socket, announces });
   }
 
-  /** Adds to every answer of the KMEs. */
+  /** Adds to every answer that the node gets of its KME. */
   delay(ms: number): void {
-    for (const manners of this.kmes.manners.values()) manners.delayMs = ms;
+    const manners = this.kmes.manners.get('kme-n3iwf');
+    if (manners !== undefined) manners.delayMs = ms;
   }
 
-  /** Waits until the UE's pool is full and what was announced has been fetched. */
+  /** Waits until the UE's pool is full and what was announced of it has been fetched. */
   async settle(): Promise<void> {
     this.ue.prefetch(NODE);
-    for (let seen = -1; seen < this.#announcing.length; ) {
-      seen = this.#announcing.length;
-      await Promise.all(this.#announcing);
-      await new Promise((resolve) => setTimeout(resolve, 600));
+    const limit = performance.now() + SETTLE_MS;
+    for (let calm = 0, before = -1; calm < 3; ) {
+      const [{ stored }, node] = [await this.ue.counts(), await this.node.counts()];
+      const settled = stored === before && stored > 0 && (!this.#announces || node.stored >= stored);
+      calm = settled ? calm + 1 : 0;
+      before = stored;
+      if (performance.now() > limit)
+        throw new Error(`pools did not fill: ${stored} at the UE, ${node.stored} at the node`);
+      await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }
 
@@ -101,6 +123,7 @@ export class KeyedSite {
     this.ue.close();
     this.node.close();
     await this.kmes.close();
+    await this.#control.close();
     for (const storage of this.#storages) storage.close();
     rmSync(this.#folder, { recursive: true });
   }
