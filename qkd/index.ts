@@ -84,6 +84,13 @@ export { SkipClient } from './skip/client.ts';
 export { type SkipCapabilities, skipIdOfUuid, uuidOfSkipId } from './skip/messages.ts';
 export { type SkipAnswer, SkipServer, type SkipServerOptions } from './skip/server.ts';
 export { keyReference } from './store/audit.ts';
+export { AuditRotation, type AuditRotationParts } from './store/audit-rotation.ts';
+export {
+  type AuditArchive,
+  type AuditSegment,
+  readSegmentHead,
+  readSegmentLine,
+} from './store/audit-segment.ts';
 export {
   type AuditFault,
   type AuditVerdict,
@@ -99,10 +106,12 @@ export {
 } from './store/checkpoint.ts';
 export { AuditBrokenError, Checkpointer, type CheckpointerParts } from './store/checkpointer.ts';
 export type {
+  AuditBase,
   AuditRow,
   Change,
   Done,
   EpochRow,
+  IncidentRow,
   KeyRole,
   KeyRow,
   KeyStorage,
@@ -110,7 +119,8 @@ export type {
   Selection,
 } from './store/key-storage.ts';
 export { type KeyCounts, type KeySource, KeyStore, type KeyStoreParts } from './store/key-store.ts';
-export { KEY_STATES, type KeyState, SEALED_STATES } from './store/lifecycle.ts';
+export type { Retention } from './store/ledger.ts';
+export { ENDED_STATES, KEY_STATES, type KeyState, SEALED_STATES } from './store/lifecycle.ts';
 export type { PoolMarks } from './store/master-pool.ts';
 export { MemoryKeyStorage } from './store/memory-key-storage.ts';
 export {
@@ -121,5 +131,5 @@ export {
   type RefusalReason,
 } from './store/reply.ts';
 export type { KeyEncryption } from './store/sealer.ts';
-export { KeyStorageError, type StorageFault } from './store/storage-error.ts';
+export { CUT_REFUSED, KeyStorageError, type StorageFault } from './store/storage-error.ts';
 export type { Clock } from './store/store-clock.ts';

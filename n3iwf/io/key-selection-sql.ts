@@ -1,5 +1,33 @@
-/** The conditions of a key selection as SQL, for both engines; what differs between them is how a value is named. */
-import { SEALED_STATES, type Selection } from '#qkd';
+/** What the storages over SQL have in common: conditions of a key selection as SQL, and the form of what is written. */
+import { hash } from 'node:crypto';
+import { KEY_STATES, type KeyState, SEALED_STATES, type Selection } from '#qkd';
+
+/** A row that no release of ours has written, though the engine gave it without a complaint. */
+export class DamagedRowError extends Error {}
+
+/** @throws DamagedRowError for a state that is none of ours: it must not pass as one */
+export function asState(value: unknown): KeyState {
+  const state = KEY_STATES.find((known) => known === value);
+  if (state === undefined) throw new DamagedRowError(`a key has the unknown state ${String(value)}`);
+  return state;
+}
+
+/** What stays of the ID of a key that is pruned: half of its SHA-256, 16 octets. Who reads it learns no ID. */
+export function tombstoneOf(keyId: string): Uint8Array {
+  return hash('sha256', keyId, 'buffer').subarray(0, 16);
+}
+
+/** Peaks of a Merkle tree in one piece, for a column. */
+export function joinPeaks(peaks: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(peaks);
+}
+
+/** The other way; octets that are no whole peak are left out, and the number of peaks tells. */
+export function splitPeaks(joined: Uint8Array): readonly Uint8Array[] {
+  return Array.from({ length: Math.floor(joined.length / 32) }, (_, at) =>
+    Uint8Array.from(joined.subarray(32 * at, 32 * at + 32)),
+  );
+}
 
 /** Columns of a key in the order in which rows are written. */
 export const KEY_COLUMNS = 'key_id, peer, role, state, sealed, epoch, received_at, changed_at';

@@ -4,11 +4,13 @@
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import {
+  type AuditBase,
   type AuditRow,
   type Change,
+  CUT_REFUSED,
   type Done,
   type EpochRow,
-  KEY_STATES,
+  type IncidentRow,
   type KeyRole,
   type KeyRow,
   type KeyState,
@@ -16,57 +18,29 @@ import {
   KeyStorageError,
   SEALED_STATES,
   type Selection,
-  type StorageFault,
 } from '#qkd';
-import { KEY_COLUMNS, selectionSql } from './key-selection-sql.ts';
-
-/** Written as user_version; a file of another form is refused. */
-const FORM = 2;
-/** The partial index holds only keys that wait, so that choosing the oldest costs the same after a million used ones. */
-const SCHEMA = `
-  CREATE TABLE keys (
-    sequence INTEGER PRIMARY KEY,
-    key_id TEXT NOT NULL UNIQUE,
-    peer TEXT NOT NULL,
-    role TEXT NOT NULL,
-    state TEXT NOT NULL,
-    sealed BLOB,
-    epoch TEXT NOT NULL,
-    received_at INTEGER NOT NULL,
-    changed_at INTEGER NOT NULL
-  ) STRICT;
-  CREATE INDEX keys_waiting ON keys (state, peer, role, sequence) WHERE sealed IS NOT NULL;
-  CREATE TABLE epochs (
-    epoch TEXT PRIMARY KEY,
-    wrapped BLOB
-  ) STRICT;
-  CREATE TABLE audit (
-    sequence INTEGER PRIMARY KEY,
-    at INTEGER NOT NULL,
-    event TEXT NOT NULL,
-    hash BLOB NOT NULL
-  ) STRICT;
-  PRAGMA user_version = ${FORM};
-`;
-
-/** SQLite's primary result codes that the operator must tell apart. */
-const FAULTS: Readonly<Record<number, StorageFault>> = {
-  5: 'busy',
-  6: 'busy',
-  11: 'damaged',
-  13: 'full',
-  26: 'damaged',
-};
+import {
+  asState,
+  joinPeaks,
+  KEY_COLUMNS,
+  selectionSql,
+  splitPeaks,
+  tombstoneOf,
+} from './key-selection-sql.ts';
+import { FORM, SCHEMA, SCHEMA_3 } from './sqlite-key-schema.ts';
+import { asAuditRow, asStorageError, DiskScrub, type SqlRow } from './sqlite-scrub.ts';
 
 /** Statements are prepared at their first use and kept, since preparing costs more than running most of them. */
 export class SqliteKeyStorage implements KeyStorage {
   readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #scrub: DiskScrub;
 
   /** Opens or makes the file at `path`; waits `busyMs` at most for another process. Throws {@link KeyStorageError}. */
   constructor(path: string, busyMs = 5000) {
     this.#path = path;
+    this.#scrub = new DiskScrub(path);
     try {
       this.#database = new DatabaseSync(path, { timeout: busyMs });
     } catch (error) {
@@ -88,6 +62,7 @@ export class SqliteKeyStorage implements KeyStorage {
     this.#transact(() => {
       const form = this.#one('PRAGMA user_version')?.user_version;
       if (form === 0) this.#database.exec(SCHEMA);
+      if (form === 0 || form === 2) this.#database.exec(SCHEMA_3);
       else if (form !== FORM)
         throw new KeyStorageError(this.#path, `its form is ${String(form)}, not ${FORM}`);
     });
@@ -122,11 +97,58 @@ export class SqliteKeyStorage implements KeyStorage {
   }
 
   #carryOut(change: Change): readonly KeyRow[] {
-    if (change.do === 'insert') return change.rows.filter((row) => this.#insert(row));
-    if (change.do === 'epoch') return this.#writeEpoch(change.row);
-    const rows = this.select(change.where);
-    if (rows.length > 0) this.#move(change.where, change.to, change.atMs);
+    switch (change.do) {
+      case 'insert': {
+        const pruned = this.#one('SELECT EXISTS (SELECT 1 FROM tombstones) AS some')?.some === 1;
+        return change.rows.filter((row) => !(pruned && this.wasPruned(row.keyId)) && this.#insert(row));
+      }
+      case 'epoch':
+        return this.#writeEpoch(change.row);
+      case 'incident':
+        return this.#writeIncident(change.row);
+      case 'cutAudit':
+        return this.#cutAudit(change.after, change.base);
+      case 'prune':
+        return this.#prune(change.where);
+      case 'move': {
+        const rows = this.select(change.where);
+        if (rows.length > 0) this.#move(change.where, change.to, change.atMs);
+        return rows;
+      }
+    }
+  }
+
+  #prune(where: Selection): readonly KeyRow[] {
+    const rows = this.select(where);
+    const counts = new Map<KeyState, number>();
+    for (const { keyId, state } of rows) {
+      this.#run('INSERT OR IGNORE INTO tombstones (id) VALUES (?)', tombstoneOf(keyId));
+      this.#run('DELETE FROM keys WHERE key_id = ?', keyId);
+      counts.set(state, (counts.get(state) ?? 0) + 1);
+    }
+    for (const [state, count] of counts)
+      this.#run(
+        'INSERT INTO pruned (state, keys) VALUES (?, ?) ON CONFLICT DO UPDATE SET keys = keys + excluded.keys',
+        state,
+        count,
+      );
     return rows;
+  }
+
+  #writeIncident({ incident, fromMs, untilMs, peer }: Omit<IncidentRow, 'sequence'>): readonly KeyRow[] {
+    const sql = 'INSERT INTO incidents (incident, from_ms, until_ms, peer) VALUES (?, ?, ?, ?)';
+    this.#run(sql, incident, fromMs, untilMs, peer ?? null);
+    return [];
+  }
+
+  #cutAudit(after: number, { size, hash, peaks }: AuditBase): readonly KeyRow[] {
+    const begins = this.auditBase()?.size ?? 0;
+    if (begins !== after || size >= (this.lastAudit()?.sequence ?? 0))
+      throw new KeyStorageError(this.#path, CUT_REFUSED);
+    this.#run('DELETE FROM audit WHERE sequence <= ?', size);
+    const sql = 'INSERT OR REPLACE INTO audit_base (one, size, hash, peaks) VALUES (1, ?, ?, ?)';
+    this.#run(sql, size, hash, joinPeaks(peaks));
+    return [];
   }
 
   #insert(row: KeyRow): boolean {
@@ -172,6 +194,16 @@ export class SqliteKeyStorage implements KeyStorage {
     );
   }
 
+  wasPruned(keyId: string): boolean {
+    return this.#guarded(() => {
+      const row = this.#one(
+        'SELECT EXISTS (SELECT 1 FROM tombstones WHERE id = ?) AS there',
+        tombstoneOf(keyId),
+      );
+      return row?.there === 1;
+    });
+  }
+
   select(where: Selection): readonly KeyRow[] {
     const { text, values } = selectionSql(where, () => '?');
     return this.#guarded(() =>
@@ -193,10 +225,32 @@ export class SqliteKeyStorage implements KeyStorage {
   }
 
   countsByState(): ReadonlyMap<KeyState, number> {
-    const counts = new Map<KeyState, number>();
-    const rows = this.#guarded(() => this.#all('SELECT state, count(*) AS n FROM keys GROUP BY state'));
-    for (const row of rows) counts.set(asState(row.state), Number(row.n));
-    return counts;
+    const sql =
+      'SELECT state, count(*) AS n FROM keys GROUP BY state UNION ALL SELECT state, keys FROM pruned';
+    return this.#guarded(() => {
+      const counts = new Map<KeyState, number>();
+      for (const row of this.#all(sql)) {
+        const state = asState(row.state);
+        counts.set(state, (counts.get(state) ?? 0) + Number(row.n));
+      }
+      return counts;
+    });
+  }
+
+  incidents(afterSequence: number, limit: number): readonly IncidentRow[] {
+    const sql = 'SELECT * FROM incidents WHERE sequence > ? ORDER BY sequence LIMIT ?';
+    return this.#guarded(() => this.#all(sql, afterSequence, limit)).map((row) => ({
+      sequence: Number(row.sequence),
+      incident: String(row.incident),
+      fromMs: Number(row.from_ms),
+      untilMs: Number(row.until_ms),
+      peer: row.peer === null ? undefined : String(row.peer),
+    }));
+  }
+
+  lastIncident(): number {
+    const row = this.#guarded(() => this.#one('SELECT max(sequence) AS last FROM incidents'));
+    return Number(row?.last ?? 0);
   }
 
   epochs(): readonly EpochRow[] {
@@ -230,6 +284,16 @@ export class SqliteKeyStorage implements KeyStorage {
         limit,
       ).flatMap((row) => asAuditRow(row) ?? []),
     );
+  }
+
+  auditBase(): AuditBase | undefined {
+    const row = this.#guarded(() => this.#one('SELECT size, hash, peaks FROM audit_base'));
+    if (!(row?.hash instanceof Uint8Array && row.peaks instanceof Uint8Array)) return undefined;
+    return { size: Number(row.size), hash: row.hash, peaks: splitPeaks(row.peaks) };
+  }
+
+  scrub(): void {
+    this.#guarded(() => this.#scrub.turn(this.lastAudit()));
   }
 
   /** Calling it again does nothing. */
@@ -269,15 +333,6 @@ export class SqliteKeyStorage implements KeyStorage {
   }
 }
 
-type SqlRow = Record<string, unknown>;
-
-/** A state that is none of ours is damage and must not pass as one. */
-function asState(value: unknown): KeyState {
-  const state = KEY_STATES.find((known) => known === value);
-  if (state === undefined) throw new Error(`a key has the unknown state ${String(value)}`);
-  return state;
-}
-
 /** The columns are STRICT, so their types are what the schema says. */
 function asKeyRow(row: SqlRow | undefined): KeyRow | undefined {
   if (row === undefined) return undefined;
@@ -291,17 +346,4 @@ function asKeyRow(row: SqlRow | undefined): KeyRow | undefined {
     receivedAtMs: Number(row.received_at),
     changedAtMs: Number(row.changed_at),
   };
-}
-
-function asAuditRow(row: SqlRow | undefined): AuditRow | undefined {
-  if (row === undefined) return undefined;
-  const hash = row.hash instanceof Uint8Array ? row.hash : new Uint8Array(0);
-  return { sequence: Number(row.sequence), atMs: Number(row.at), event: String(row.event), hash };
-}
-
-/** Extended result codes have the primary one in their low octet. */
-function asStorageError(path: string, error: unknown): KeyStorageError {
-  if (error instanceof KeyStorageError) return error;
-  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0;
-  return new KeyStorageError(path, error instanceof Error ? error.message : String(error), FAULTS[code]);
 }

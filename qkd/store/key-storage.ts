@@ -11,7 +11,7 @@ export type KeyRole = 'master' | 'slave';
 /** A value at once (a file), or later (a network): `await` takes both. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** One key as the storage knows it: a row stays for ever, its sealed bytes only while the key waits. */
+/** One key as the storage knows it: its sealed bytes stay while it waits, its row until it is pruned, its ID for ever. */
 export interface KeyRow {
   /** UUID text, lower case; unique over all peers and roles. */
   readonly keyId: string;
@@ -49,14 +49,52 @@ export interface EpochRow {
   readonly wrapped: Uint8Array | undefined;
 }
 
+/** Keys that are distrusted from one moment on, for every node that shares the storage. Times of the store in ms. */
+export interface IncidentRow {
+  /** Grows in the order in which incidents are committed; gaps are possible. */
+  readonly sequence: number;
+  /** As it stands in the audit record: its ID and why. */
+  readonly incident: string;
+  /** Keys received from this moment on and before the other. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** The link; all when undefined. */
+  readonly peer: string | undefined;
+}
+
+/** Where the audit record begins that is still in the storage: what was before it lies in segments, or is gone. */
+export interface AuditBase {
+  /** Rows before it. */
+  readonly size: number;
+  /** Chain hash of the last of them. */
+  readonly hash: Uint8Array;
+  /** Of the Merkle tree over them: the roots of its whole subtrees, the smallest first. */
+  readonly peaks: readonly Uint8Array[];
+}
+
 /** One step of a transaction. */
 export type Change =
-  /** Gives the rows that are new; a key ID that is there already is left as it is. */
+  /** Gives the rows that are new; a key ID that is there already, or was before it was pruned, is left as it is. */
   | { readonly do: 'insert'; readonly rows: readonly KeyRow[] }
-  /** Gives the rows as they were before; rows that another process is changing are passed over, not waited for. */
-  | { readonly do: 'move'; readonly where: Selection; readonly to: KeyState; readonly atMs: number }
+  /**
+   * Gives the rows as they were before. Rows that another process is changing are passed over, unless `wait` says that
+   * none may be missed.
+   */
+  | {
+      readonly do: 'move';
+      readonly where: Selection;
+      readonly to: KeyState;
+      readonly atMs: number;
+      readonly wait?: boolean;
+    }
   /** Writes an epoch's key, or destroys it when `wrapped` is undefined. A destroyed one is never written again. */
-  | { readonly do: 'epoch'; readonly row: EpochRow };
+  | { readonly do: 'epoch'; readonly row: EpochRow }
+  /** Takes rows out of the books and gives them: their IDs stay known as used, and counted in their states. */
+  | { readonly do: 'prune'; readonly where: Selection }
+  /** Tells every process on the storage of an incident. */
+  | { readonly do: 'incident'; readonly row: Omit<IncidentRow, 'sequence'> }
+  /** Takes the audit rows up to `base` out of the storage; fails when they are not those behind `after` rows. */
+  | { readonly do: 'cutAudit'; readonly after: number; readonly base: AuditBase };
 
 /** One link of the audit chain. */
 export interface AuditRow {
@@ -69,7 +107,7 @@ export interface AuditRow {
   readonly hash: Uint8Array;
 }
 
-/** What the changes gave, in their order; nothing for an `epoch`. */
+/** What the changes gave, in their order; nothing for what concerns no key. */
 export type Done = readonly (readonly KeyRow[])[];
 
 /** Any call may throw or reject with a {@link KeyStorageError}. */
@@ -84,18 +122,32 @@ export interface KeyStorage {
     record: (done: Done, last: AuditRow | undefined) => readonly AuditRow[],
   ): MaybePromise<Done>;
   find(keyId: string): MaybePromise<KeyRow | undefined>;
+  /** Whether a key of this ID was here and was pruned. */
+  wasPruned(keyId: string): MaybePromise<boolean>;
   select(where: Selection): MaybePromise<readonly KeyRow[]>;
   storedCount(peer: string, role: KeyRole): MaybePromise<number>;
+  /** Pruned ones are in it, in the states that they ended in. */
   countsByState(): MaybePromise<ReadonlyMap<KeyState, number>>;
+  /** Incidents behind this number, oldest first. */
+  incidents(afterSequence: number, limit: number): MaybePromise<readonly IncidentRow[]>;
+  /** Number of the youngest incident; 0 when there was none. */
+  lastIncident(): MaybePromise<number>;
   epochs(): MaybePromise<readonly EpochRow[]>;
   lastAudit(): MaybePromise<AuditRow | undefined>;
   auditRows(fromSequence: number, limit: number): MaybePromise<readonly AuditRow[]>;
+  /** Undefined while every row is here. */
+  auditBase(): MaybePromise<AuditBase | undefined>;
+  /**
+   * Looks at a bounded part of what is on the disk, past every cache, another part each time; throws what is wrong with
+   * it. Absent where the storage looks after itself.
+   */
+  scrub?(): MaybePromise<void>;
   close(): MaybePromise<void>;
 }
 
 /** Declares a move; throws when the table of states has no such way, which is a fault of the caller. */
-export function move(where: Selection, to: KeyState, atMs: number): Change {
+export function move(where: Selection, to: KeyState, atMs: number, wait = false): Change {
   for (const from of where.states)
     if (!mayBecome(from, to)) throw new Error(`a key cannot go from ${from} to ${to}`);
-  return { do: 'move', where, to, atMs };
+  return { do: 'move', where, to, atMs, wait };
 }

@@ -12,7 +12,7 @@ import type { Result } from '../result.ts';
 import { Secret } from '../secret.ts';
 import { CommitGroup } from './commit-group.ts';
 import type { KeyStorage } from './key-storage.ts';
-import { Ledger, type Pair } from './ledger.ts';
+import { Ledger, type Pair, type Retention } from './ledger.ts';
 import { type KeyState, SEALED_STATES } from './lifecycle.ts';
 import { MasterPool, type PoolMarks } from './master-pool.ts';
 import { type KeyReply, refused } from './reply.ts';
@@ -48,6 +48,8 @@ export interface KeyStoreParts {
   readonly auditIdKey?: Secret;
   /** Runs a transaction a moment later, so that more callers share it: `setImmediate`. A microtask when absent. */
   readonly later?: (flush: () => void) => void;
+  /** How long rows of keys stay in the books that are of no more use; for ever when absent. */
+  readonly retention?: Retention;
   /** Reservations older than this are given back to the pool. */
   readonly reserveMs?: number;
 }
@@ -71,6 +73,9 @@ export interface KeyCounts {
 /** How far the wall clock may part from store time until it is written down as a step, ms. */
 const CLOCK_STEP_MS = 5000;
 
+/** How often the books are looked through for rows that are over their time, ms. */
+const RETAIN_MS = 10_000;
+
 /** One store; made by {@link KeyStore.open}. */
 export class KeyStore {
   readonly #source: KeySource;
@@ -84,6 +89,7 @@ export class KeyStore {
   readonly #sealer: Sealer;
   #suspected = 0;
   #stepMs = 0;
+  #retainAtMs = 0;
   #closed = false;
 
   private constructor(parts: KeyStoreParts, clock: StoreClock, sealer: Sealer) {
@@ -169,6 +175,8 @@ export class KeyStore {
     await this.#announced.get(keyId);
     const row = await this.#storage.find(keyId);
     if (row !== undefined) return await this.#ledger.takeKnown(pair, row);
+    const pruned = await this.#ledger.prunedRefusal(keyId);
+    if (pruned !== undefined) return pruned;
     const answer = await this.#source.decKeys(pair.peer, [keyId]);
     if (!answer.ok) return await this.#sourceFailed(pair, answer.error, 1, keyId);
     const [reply] = await this.#ledger.receive(pair, answer.value, 1);
@@ -194,8 +202,8 @@ export class KeyStore {
 
   /** All of the keys that are not in the books, or none, as the KME delivers them. */
   async #fetchAhead(pair: Pair, keyIds: readonly string[]): Promise<number> {
-    const known = await Promise.all(keyIds.map((keyId) => this.#storage.find(keyId)));
-    const fresh = keyIds.filter((_keyId, index) => known[index] === undefined);
+    const known = await Promise.all(keyIds.map((keyId) => this.isKnown(keyId)));
+    const fresh = keyIds.filter((_keyId, index) => !known[index]);
     if (fresh.length === 0) return 0;
     const answer = await this.#source.decKeys(pair.peer, fresh);
     if (!answer.ok) {
@@ -204,6 +212,12 @@ export class KeyStore {
     }
     await this.#ledger.receive(pair, answer.value, 0);
     return answer.value.length;
+  }
+
+  /** Whether a key of this ID is in the books, or was before it was pruned: nobody else's key may have it. */
+  async isKnown(keyId: string): Promise<boolean> {
+    const id = keyId.toLowerCase();
+    return (await this.#storage.find(id)) !== undefined || (await this.#storage.wasPruned(id));
   }
 
   /**
@@ -271,8 +285,8 @@ export class KeyStore {
   }
 
   /**
-   * Expires what is too old, gives forgotten reservations back, writes down a step of the wall clock, and fills pools that
-   * are below their low mark. Never rejects: what could not be written is tried again the next time.
+   * Expires what is too old, gives forgotten reservations back, writes down a step of the wall clock, prunes what is over
+   * its time, and fills pools that are below their low mark. Never rejects: what could not be written is tried again the next time.
    */
   async maintain(): Promise<void> {
     if (this.#closed) return;
@@ -285,11 +299,21 @@ export class KeyStore {
         'reserved for too long',
       );
       await this.#noteClockStep();
+      await this.#retain();
     } catch {
       return;
     } finally {
       for (const pool of this.#pools.values()) pool.refill();
     }
+  }
+
+  /** Every ten seconds, or the next time when there is more to do. */
+  async #retain(): Promise<void> {
+    const { retention } = this.#parts;
+    const now = this.#clock.now();
+    if (retention === undefined || now < this.#retainAtMs) return;
+    this.#retainAtMs = now + RETAIN_MS;
+    if (await this.#ledger.retain(retention)) this.#retainAtMs = now;
   }
 
   /** Store time is not touched by a step, but whoever reads the record later should know of it. */

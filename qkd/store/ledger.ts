@@ -13,7 +13,7 @@ import {
   move,
   type Selection,
 } from './key-storage.ts';
-import { type KeyState, SEALED_STATES } from './lifecycle.ts';
+import { ENDED_STATES, type KeyState, SEALED_STATES } from './lifecycle.ts';
 import { type KeyRefused, type KeyReply, refused } from './reply.ts';
 import type { Sealer } from './sealer.ts';
 import type { StoreClock } from './store-clock.ts';
@@ -32,6 +32,14 @@ export interface LedgerParts {
   readonly sealer: Sealer;
   /** Keys older than this are never used; Infinity: no limit. */
   readonly maxAgeMs: number;
+}
+
+/** How long rows stay whose keys are of no more use, ms of store time. */
+export interface Retention {
+  /** Since the key's end. */
+  readonly endedMs: number;
+  /** Since it was given out, without a word of its end; longer than any SA lives. */
+  readonly unendedMs: number;
 }
 
 const TOO_OLD = 'older than the policy allows';
@@ -78,8 +86,14 @@ export class Ledger {
     if (fresh.delete(keyId)) return { status: 'ok', keyId, ageMs: 0, secret };
     secret.wipe();
     const row = await this.#parts.storage.find(keyId);
-    const known = row === undefined ? undefined : this.refusalOf(pair, row);
+    const known = row === undefined ? await this.prunedRefusal(keyId) : this.refusalOf(pair, row);
     return known ?? refused('bad-answer', keyId, 'the KME gave a key ID twice');
+  }
+
+  /** The refusal of a key that the books remember by its ID alone; undefined when they do not. */
+  async prunedRefusal(keyId: string): Promise<KeyRefused | undefined> {
+    if (!(await this.#parts.storage.wasPruned(keyId))) return undefined;
+    return refused('already-used', keyId, 'the life of this key ended long ago');
   }
 
   #sealed(pair: Pair, keys: readonly DeliveredKey[]): KeyRow[] {
@@ -216,6 +230,22 @@ export class Ledger {
     await this.moveAll({ states: SEALED_STATES, receivedBeforeMs, limit: 10_000 }, 'expired', TOO_OLD);
   }
 
+  /**
+   * Keys of which nobody said an end, since what used them was killed, are retired; keys that have ended so long ago leave
+   * the books. At most 2,000 of each at a time; true when there may be more.
+   */
+  async retain({ endedMs, unendedMs }: Retention): Promise<boolean> {
+    const limit = 2000;
+    const at = this.#parts.clock.now();
+    const where: Selection = { states: ['delivered', 'in-use'], changedBeforeMs: at - unendedMs, limit };
+    const retired = await this.moveAll(where, 'retired', 'nobody told its end');
+    const [pruned = []] = await this.#parts.commits.run(
+      () => [{ do: 'prune', where: { states: ENDED_STATES, changedBeforeMs: at - endedMs, limit } }],
+      ([rows = []]) => (rows.length === 0 ? [] : [{ atMs: at, event: 'pruned', reason: countsOf(rows) }]),
+    );
+    return retired.length === limit || pruned.length === limit;
+  }
+
   /** Reserves the oldest keys of a pair: fewer when there are fewer. */
   async reserve(pair: Pair, limit: number): Promise<readonly KeyRow[]> {
     const receivedFromMs = this.#cutoff();
@@ -272,6 +302,18 @@ export class Ledger {
   #age(row: KeyRow): number {
     return Math.max(0, this.#parts.clock.now() - row.receivedAtMs);
   }
+}
+
+/** Keys by state, as the record tells it: `burnt 2, retired 17`. */
+function countsOf(rows: readonly KeyRow[]): string {
+  const counts = ENDED_STATES.map(
+    (state) => [state, rows.filter((row) => row.state === state).length] as const,
+  );
+  return counts
+    .filter(([, count]) => count > 0)
+    .map(([state, count]) => `${state} ${count}`)
+    .sort()
+    .join(', ');
 }
 
 const ARRIVALS: Readonly<Partial<Record<KeyState, string>>> = {

@@ -46,6 +46,11 @@ export const TRANSITIONS: Readonly<Record<KeyState | 'received', readonly KeySta
 /** The states in which the sealed bytes are kept; leaving them erases the bytes. */
 export const SEALED_STATES: readonly KeyState[] = ['stored', 'reserved'];
 
+/** The states that no row leads out of: only what is in one of them may leave the books, as its ID and a count. */
+export const ENDED_STATES: readonly KeyState[] = KEY_STATES.filter(
+  (state) => TRANSITIONS[state].length === 0,
+);
+
 /** Whether the table has a way from one state to another. */
 export function mayBecome(from: KeyState | 'received', to: KeyState): boolean {
   return TRANSITIONS[from].includes(to);

@@ -3,16 +3,19 @@
  * over a disk and a database are tested against. A transaction that throws is undone.
  */
 import type {
+  AuditBase,
   AuditRow,
   Change,
   Done,
   EpochRow,
+  IncidentRow,
   KeyRole,
   KeyRow,
   KeyStorage,
   Selection,
 } from './key-storage.ts';
 import { type KeyState, SEALED_STATES } from './lifecycle.ts';
+import { CUT_REFUSED, KeyStorageError } from './storage-error.ts';
 
 /** Everything answers at once. */
 export class MemoryKeyStorage implements KeyStorage {
@@ -21,6 +24,10 @@ export class MemoryKeyStorage implements KeyStorage {
   readonly #stored = new Map<string, Set<string>>();
   readonly #epochs = new Map<string, EpochRow>();
   readonly #audit: AuditRow[] = [];
+  readonly #incidents: IncidentRow[] = [];
+  /** Keys that were pruned, with the state that they ended in. */
+  readonly #pruned = new Map<string, KeyState>();
+  #base: AuditBase | undefined;
   #undo: (() => void)[] = [];
 
   commit(
@@ -43,15 +50,62 @@ export class MemoryKeyStorage implements KeyStorage {
   protected beforeCommit(): void {}
 
   #carryOut(change: Change): readonly KeyRow[] {
-    if (change.do === 'insert') return change.rows.filter((row) => this.#insert(row));
-    if (change.do === 'epoch') return this.#writeEpoch(change.row);
-    const rows = this.select(change.where);
-    for (const row of rows) this.#move(row, change.to, change.atMs);
-    return rows;
+    switch (change.do) {
+      case 'insert':
+        return change.rows.filter((row) => this.#insert(row));
+      case 'epoch':
+        return this.#writeEpoch(change.row);
+      case 'incident':
+        return this.#writeIncident(change.row);
+      case 'cutAudit':
+        return this.#cutAudit(change.after, change.base);
+      case 'prune': {
+        const rows = this.select(change.where);
+        this.#prune(rows);
+        return rows;
+      }
+      case 'move': {
+        const rows = this.select(change.where);
+        for (const row of rows) this.#move(row, change.to, change.atMs);
+        return rows;
+      }
+    }
+  }
+
+  #writeIncident(row: Omit<IncidentRow, 'sequence'>): readonly KeyRow[] {
+    this.#incidents.push({ sequence: this.lastIncident() + 1, ...row });
+    this.#undo.push(() => this.#incidents.pop());
+    return [];
+  }
+
+  #cutAudit(after: number, base: AuditBase): readonly KeyRow[] {
+    const before = this.#base;
+    if ((before?.size ?? 0) !== after || base.size >= (this.lastAudit()?.sequence ?? 0))
+      throw new KeyStorageError('in memory', CUT_REFUSED);
+    const cut = this.#audit.splice(0, base.size - after);
+    this.#base = base;
+    this.#undo.push(() => {
+      this.#base = before;
+      this.#audit.unshift(...cut);
+    });
+    return [];
+  }
+
+  #prune(rows: readonly KeyRow[]): void {
+    const before = [...this.#rows];
+    for (const { keyId, state } of rows) {
+      this.#rows.delete(keyId);
+      this.#pruned.set(keyId, state);
+    }
+    this.#undo.push(() => {
+      for (const { keyId } of rows) this.#pruned.delete(keyId);
+      this.#rows.clear();
+      for (const [keyId, row] of before) this.#rows.set(keyId, row);
+    });
   }
 
   #insert(row: KeyRow): boolean {
-    if (this.#rows.has(row.keyId)) return false;
+    if (this.#rows.has(row.keyId) || this.#pruned.has(row.keyId)) return false;
     this.#write(row);
     this.#undo.push(() => {
       this.#rows.delete(row.keyId);
@@ -79,6 +133,10 @@ export class MemoryKeyStorage implements KeyStorage {
 
   find(keyId: string): KeyRow | undefined {
     return this.#rows.get(keyId);
+  }
+
+  wasPruned(keyId: string): boolean {
+    return this.#pruned.has(keyId);
   }
 
   select(where: Selection): readonly KeyRow[] {
@@ -129,8 +187,17 @@ export class MemoryKeyStorage implements KeyStorage {
 
   countsByState(): ReadonlyMap<KeyState, number> {
     const counts = new Map<KeyState, number>();
-    for (const row of this.#rows.values()) counts.set(row.state, (counts.get(row.state) ?? 0) + 1);
+    const states = [...[...this.#rows.values()].map((row) => row.state), ...this.#pruned.values()];
+    for (const state of states) counts.set(state, (counts.get(state) ?? 0) + 1);
     return counts;
+  }
+
+  incidents(afterSequence: number, limit: number): readonly IncidentRow[] {
+    return this.#incidents.filter(({ sequence }) => sequence > afterSequence).slice(0, limit);
+  }
+
+  lastIncident(): number {
+    return this.#incidents.at(-1)?.sequence ?? 0;
   }
 
   epochs(): readonly EpochRow[] {
@@ -148,7 +215,12 @@ export class MemoryKeyStorage implements KeyStorage {
   }
 
   auditRows(fromSequence: number, limit: number): readonly AuditRow[] {
-    return this.#audit.slice(fromSequence - 1, fromSequence - 1 + limit);
+    const from = Math.max(0, fromSequence - 1 - (this.#base?.size ?? 0));
+    return this.#audit.slice(from, from + limit);
+  }
+
+  auditBase(): AuditBase | undefined {
+    return this.#base;
   }
 
   close(): void {

@@ -23,6 +23,28 @@ export class MerkleTree {
   readonly #whole: (Uint8Array | undefined)[] = [];
   #size = 0;
 
+  /** The tree of so many leaves whose whole subtrees have these roots, as {@link peaks} gives them; undefined for others. */
+  static of(size: number, peaks: readonly Uint8Array[]): MerkleTree | undefined {
+    const tree = new MerkleTree();
+    const given = peaks.values();
+    if (!Number.isSafeInteger(size) || size < 0) return undefined;
+    // By division: a size may have more bits than a shift takes.
+    for (let left = size, level = 0; left > 0; left = Math.floor(left / 2), level++) {
+      if (left % 2 === 0) continue;
+      const peak = given.next().value;
+      if (peak?.length !== 32) return undefined;
+      tree.#whole[level] = peak;
+    }
+    if (given.next().done !== true) return undefined;
+    tree.#size = size;
+    return tree;
+  }
+
+  /** Roots of the whole subtrees, the smallest first: what it takes to let the tree grow on elsewhere. */
+  peaks(): readonly Uint8Array[] {
+    return this.#whole.filter((whole) => whole !== undefined);
+  }
+
   /** Leaves so far. */
   get size(): number {
     return this.#size;

@@ -25,6 +25,9 @@ export class KeyStorageError extends Error {
   }
 }
 
+/** What an adapter says of a `cutAudit` whose `after` is not so any more, or that would leave no row to chain the next to. */
+export const CUT_REFUSED = 'the audit record begins elsewhere by now, or would be left without a row';
+
 /** The refusal's reason for whatever an adapter threw. */
 export function storageReason(error: unknown): RefusalReason {
   return error instanceof KeyStorageError ? STORAGE_FAULTS[error.fault] : 'storage-failed';

@@ -41,14 +41,14 @@ export async function run({
   }
   return Object.entries(total)
     .map(
-      ([name, { rounds, given, received }]) =>
-        `${name}: ${rounds} kills, ${given} keys given once, ${received} received = sum of states`,
+      ([name, { rounds, given, received, segments }]) =>
+        `${name}: ${rounds} kills, ${given} keys given once, ${received} received = sum of states, ${segments} segments of the record`,
     )
     .join('; ');
 }
 
 function none(): CrashResult {
-  return { rounds: 0, given: 0, received: 0 };
+  return { rounds: 0, given: 0, received: 0, segments: 0 };
 }
 
 function sum(one: CrashResult, two: CrashResult): CrashResult {
@@ -56,5 +56,6 @@ function sum(one: CrashResult, two: CrashResult): CrashResult {
     rounds: one.rounds + two.rounds,
     given: one.given + two.given,
     received: one.received + two.received,
+    segments: one.segments + two.segments,
   };
 }

@@ -1,11 +1,14 @@
 /**
  * Uses a key store until it kills itself at the n-th boundary between two steps of it, and prints the ID of each key that
- * was given. Arguments: a path or a database, the number of the first key, n. Nothing is flushed or closed on the way out.
+ * was given. Arguments: a path or a database, a folder for segments of the record, the number of the first key, n. Nothing
+ * is flushed or closed on the way out. Rows and segments have short lives, so that pruning and rotation are among the steps.
  */
 import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import {
+  type AuditArchive,
+  AuditRotation,
   type AuditRow,
   type Change,
   type Done,
@@ -14,11 +17,12 @@ import {
   KeyStore,
   Secret,
 } from '#qkd';
+import { AuditFolder } from '../../n3iwf/io/audit-archive.ts';
 import { PostgresKeyStorage } from '../../n3iwf/io/postgres-key-storage.ts';
 import { SqliteKeyStorage } from '../../n3iwf/io/sqlite-key-storage.ts';
 import { FakeKme, keyIdOf } from '../qkd/store/fixtures.ts';
 
-const [place = '', first = '1', lastBoundary = '1'] = process.argv.slice(2);
+const [place = '', archive = '', first = '1', lastBoundary = '1'] = process.argv.slice(2);
 let boundary = 0;
 
 /** One boundary: the process may end here as if its power were cut. */
@@ -63,6 +67,15 @@ class WatchedKme extends FakeKme {
   }
 }
 
+/** Has a boundary before and after each file. */
+class WatchedFolder extends AuditFolder {
+  override async write(...parameters: Parameters<AuditArchive['write']>): Promise<void> {
+    step();
+    await super.write(...parameters);
+    step();
+  }
+}
+
 function report(reply: KeyReply): string | undefined {
   step();
   if (reply.status !== 'ok') return undefined;
@@ -82,6 +95,14 @@ const store = await KeyStore.open({
   random: (length) => new Uint8Array(randomBytes(length)),
   keyEncryptionKey: Secret.own(new Uint8Array(32).fill(9)),
   pool: { low: 4, high: 8 },
+  retention: { endedMs: 300, unendedMs: 3_600_000 },
+});
+const rotation = new AuditRotation({
+  storage,
+  archive: new WatchedFolder(archive),
+  segmentRows: 100,
+  now: () => store.now(),
+  wallMs: Date.now,
 });
 for (let turn = 0; ; turn++) {
   const named = [0, 1].map((index) => keyIdOf(Number(first) + 5000 + 2 * turn + index));
@@ -99,4 +120,6 @@ for (let turn = 0; ; turn++) {
   step();
   for (const keyId of given.slice(0, 1)) if (keyId !== undefined) await store.retire(keyId);
   await store.maintain();
+  // Another worker may have cut the same rows.
+  await rotation.turn().catch(() => false);
 }

@@ -134,7 +134,7 @@ describe('databases that the PostgreSQL key storage cannot use', () => {
     await client.connect();
     await client.query('UPDATE qn3iwf.form SET form = 99');
     await client.end();
-    await expect(PostgresKeyStorage.open(url)).rejects.toThrow('its form is 99, not 1');
+    await expect(PostgresKeyStorage.open(url)).rejects.toThrow('its form is 99, not 2');
   });
 
   it('says which database it cannot reach, and not the password', async () => {

@@ -88,7 +88,7 @@ describe('the SQLite key storage and files that it cannot use', () => {
     const database = new DatabaseSync(path);
     database.exec('PRAGMA user_version = 99');
     database.close();
-    expect(() => new SqliteKeyStorage(path)).toThrow('its form is 99, not 2');
+    expect(() => new SqliteKeyStorage(path)).toThrow('its form is 99, not 3');
   });
 
   it('refuses a damaged database', () => {

@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import {
   type Change,
+  CUT_REFUSED,
   type Done,
+  ENDED_STATES,
   KEY_STATES,
   type KeyRow,
   type KeyStorage,
@@ -10,12 +12,14 @@ import {
   type Selection,
 } from '#qkd';
 
+/** IDs of the rows that a test makes. */
+const keyIds = Array.from({ length: 8 }, (_, index) => `key-${index + 1}`);
 const peers = ['a', "b'; --", ''];
 const epoch = fc.constantFrom('e1', 'e2', '');
 const moment = fc.nat({ max: 100 });
 const row = fc
   .record<KeyRow>({
-    keyId: fc.integer({ min: 1, max: 8 }).map((number) => `key-${number}`),
+    keyId: fc.constantFrom(...keyIds),
     peer: fc.constantFrom(...peers),
     role: fc.constantFrom('master', 'slave'),
     state: fc.constantFrom(...KEY_STATES),
@@ -57,10 +61,36 @@ export const change: fc.Arbitrary<Change> = fc.oneof(
   fc
     .record({ epoch, wrapped: fc.option(fc.uint8Array({ maxLength: 3 }), { nil: undefined }) })
     .map((value) => ({ do: 'epoch' as const, row: value })),
+  selection.map((where) => ({ do: 'prune' as const, where: { ...where, states: ENDED_STATES } })),
+  fc
+    .record({
+      incident: fc.string({ maxLength: 5 }).map((text) => text.replaceAll('\0', ' ')),
+      fromMs: moment,
+      untilMs: moment,
+      peer: fc.option(fc.constantFrom(...peers), { nil: undefined }),
+    })
+    .map((value) => ({ do: 'incident' as const, row: value })),
+  // Most of them are refused, for their place in the record; one at the very start may be taken.
+  fc
+    .record({ after: fc.constantFrom(0, 1, 2), size: fc.integer({ min: 1, max: 4 }) })
+    .map(({ after, size }) => ({
+      do: 'cutAudit' as const,
+      after,
+      base: { size, hash: new Uint8Array(32).fill(size), peaks: [new Uint8Array(32).fill(after)] },
+    })),
 );
 
-/** One transaction that writes as many audit rows as it has changes; true when it was written. */
+/** One transaction that writes as many audit rows as it has changes; gives what it gave, or that it was refused. */
 export async function attempt(storage: KeyStorage, changes: readonly Change[]): Promise<unknown> {
+  try {
+    return await carriedOut(storage, changes);
+  } catch (error) {
+    if (error instanceof Error && error.message.endsWith(CUT_REFUSED)) return 'refused';
+    throw error;
+  }
+}
+
+async function carriedOut(storage: KeyStorage, changes: readonly Change[]): Promise<unknown> {
   let seen: Done | undefined;
   const done = await storage.commit(changes, (given, last) => {
     seen = given;
@@ -77,7 +107,12 @@ export async function attempt(storage: KeyStorage, changes: readonly Change[]): 
 /** Everything that can be seen of a storage. */
 export async function view(storage: KeyStorage): Promise<unknown> {
   return plain({
-    rows: await Promise.all(Array.from({ length: 8 }, (_, index) => storage.find(`key-${index + 1}`))),
+    rows: await Promise.all(keyIds.map((keyId) => storage.find(keyId))),
+    pruned: await Promise.all(keyIds.map((keyId) => storage.wasPruned(keyId))),
+    // Numbers may have gaps, where a transaction was undone.
+    incidents: (await storage.incidents(0, 100)).map(({ sequence: _, ...incident }) => incident),
+    none: await storage.incidents(await storage.lastIncident(), 100),
+    base: await storage.auditBase(),
     oldest: await Promise.all(
       peers.map((peer) => storage.select({ states: ['stored'], peer, role: 'master', limit: 1 })),
     ),

@@ -119,6 +119,7 @@ describe('the audit chain', () => {
     const heads = [headOf(rows), headOf(rows.slice(0, 7)), headOf(rows.slice(0, 7))];
     expect(await verifyAudit(holding(rows), heads)).toEqual({
       ok: true,
+      first: 1,
       rows: 10_050,
       root: headOf(rows).root,
     });
