@@ -2,14 +2,16 @@
  * What happens when keys are no longer to be trusted: an alarm of a link, an operator's word, a hand on the case. Every
  * incident has an ID, which stands in the audit record beside each key that it touched and in the log.
  */
-import { type AlarmSettings, LinkAlarm } from '#qkd';
+import { type AlarmChange, type AlarmSettings, LinkAlarm, type OthersIncident, type Quarantined } from '#qkd';
 import type { Log } from './log.ts';
 
 /** The part of a key store that incidents need. Times of the store in ms. */
 export interface IncidentStore {
   now(): number;
-  /** Gives the IDs of those of the keys that were already given out. */
-  quarantine(fromMs: number, untilMs: number, incident: string, peer?: string): Promise<readonly string[]>;
+  /** Distrusts keys here and for every node on the same storage. */
+  quarantine(fromMs: number, untilMs: number, incident: string, peer?: string): Promise<Quarantined>;
+  /** Incidents that other nodes began on the same storage since the last call. */
+  othersIncidents(): Promise<readonly OthersIncident[]>;
   /** Destroys every key and closes the store. */
   zeroise(reason: string): Promise<void>;
 }
@@ -32,8 +34,13 @@ export interface IncidentParts {
   readonly log: Log;
   /** Wall clock, ms since 1970. */
   readonly wallMs: () => number;
-  /** A fresh ID. */
+  /** A fresh ID; not of a key ID's form, which the audit record may hide. */
   readonly newId: () => string;
+}
+
+/** An ID from eight random octets: short enough to be read out. */
+export function incidentId(random: (length: number) => Uint8Array): string {
+  return Buffer.from(random(8)).toString('hex');
 }
 
 /** What one incident did. */
@@ -66,10 +73,24 @@ export class Incidents {
     // Store time does not step with the wall clock: what counts is how long ago it was.
     const fromMs = untilMs - Math.max(0, wallMs() - sinceWallMs) - 1;
     const text = `incident ${incident}: ${reason}`;
-    const used = await store.quarantine(fromMs, untilMs, text, link);
-    const rekeyedSas = node.rekeySasOf(used, text);
+    const { used, distrusted } = await store.quarantine(fromMs, untilMs, text, link);
+    // An earlier incident may have been another node's that is gone: its keys count as well.
+    const rekeyedSas = node.rekeySasOf(distrusted, text);
     log.error({ incident, reason, link, usedKeys: used.length, rekeyedSas }, 'keys are quarantined');
     return { incident, usedKeys: used.length, rekeyedSas, endedSas: 0 };
+  }
+
+  /**
+   * Carries out what other nodes on the same storage began since the last call: an alarm that only one of them saw, an
+   * operator's word to one. Rejects when the storage fails; then it comes again with the next call.
+   */
+  async followOthers(): Promise<void> {
+    const { store, node, log } = this.parts;
+    for (const { incident, peer: link, used, distrusted } of await store.othersIncidents()) {
+      const rekeyedSas = node.rekeySasOf(distrusted, incident);
+      const facts = { incident, link, usedKeys: used.length, rekeyedSas };
+      log.error(facts, 'keys are quarantined by another node on the same store');
+    }
   }
 
   /** Someone is at the machine: every key goes at once, and every SA with it. */
@@ -90,6 +111,8 @@ export class QberWatch {
   private readonly alarm: LinkAlarm;
   private readonly incidents: Pick<Incidents, 'quarantine'>;
   private readonly link: string;
+  /** An alarm whose incident could not be written down yet. */
+  private pending: { readonly change: Raised; readonly qber: number } | undefined;
 
   constructor(incidents: Pick<Incidents, 'quarantine'>, link: string, settings: Partial<AlarmSettings> = {}) {
     this.incidents = incidents;
@@ -102,15 +125,29 @@ export class QberWatch {
     return !this.alarm.standing;
   }
 
-  /** One measurement at a wall-clock time. Gives the report of the incident that it started, if it did. */
+  /**
+   * One measurement at a wall-clock time. Gives the report of the incident that it started, if it did. Rejects when the
+   * incident cannot be written down, which is tried again with every measurement until it can.
+   */
   async observe(wallMs: number, qber: number): Promise<IncidentReport | undefined> {
     const change = this.alarm.observe(wallMs, qber);
-    if (change?.kind !== 'raised') return undefined;
-    const percent = (qber * 100).toFixed(1);
-    return await this.incidents.quarantine(
-      change.sinceMs,
-      `error rate of the link at ${percent} %`,
-      this.link,
-    );
+    if (change?.kind === 'raised') this.pending = { change, qber };
+    const { pending } = this;
+    if (pending === undefined) return undefined;
+    // Taken before the wait, so that a measurement meanwhile does not begin a second incident.
+    this.pending = undefined;
+    const percent = (pending.qber * 100).toFixed(1);
+    try {
+      return await this.incidents.quarantine(
+        pending.change.sinceMs,
+        `error rate of the link at ${percent} %`,
+        this.link,
+      );
+    } catch (error) {
+      this.pending ??= pending;
+      throw error;
+    }
   }
 }
+
+type Raised = Extract<AlarmChange, { kind: 'raised' }>;

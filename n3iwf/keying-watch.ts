@@ -28,6 +28,8 @@ export interface SupplySeen {
   readonly usedKeys: number;
   /** No alarm of the error rate stands. */
   readonly trusted: boolean;
+  /** The key store can write down that keys are used; true when absent. */
+  readonly storeUsable?: boolean;
 }
 
 /** A CREATE_CHILD_SA of ours that wants a key. */
@@ -95,7 +97,7 @@ export class KeyingWatch {
   }
 
   /** One look, at a time in ms of a clock that does not go back. */
-  observe(now: number, { storedKeys, usedKeys, trusted }: SupplySeen): KeyingState {
+  observe(now: number, { storedKeys, usedKeys, trusted, storeUsable = true }: SupplySeen): KeyingState {
     const stored = storedKeys ?? this.before?.storedKeys ?? 0;
     const taken = usedKeys - (this.before?.usedKeys ?? usedKeys);
     // What the pool lost less than was taken from it has come from the link.
@@ -103,7 +105,13 @@ export class KeyingWatch {
     const receivedKeys = Number.isFinite(grown) ? Math.max(0, grown) : 0;
     this.before = { storedKeys: stored, usedKeys };
     const reachable = storedKeys !== undefined;
-    const state = this.controller.evaluate(now, { storedKeys: stored, receivedKeys, reachable, trusted });
+    const state = this.controller.evaluate(now, {
+      storedKeys: stored,
+      receivedKeys,
+      reachable,
+      trusted,
+      storeUsable,
+    });
     this.last = state;
     for (const id of state.broughtForward) this.bringForward(id);
     if (state.changed) this.tell(state);

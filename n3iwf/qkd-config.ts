@@ -7,6 +7,12 @@ import { parseAddress } from './userplane/address.ts';
 const kmeKinds = Object.keys(KME_QUIRKS) as [KmeQuirkName, ...KmeQuirkName[]];
 const keySource = 'one of qkd.kme, qkd.skip, qkd.etsi004 and qkd.keyFiles says where keys come from';
 
+/** Where a secret of the node lies. */
+const secretPlace = z.union([
+  z.strictObject({ file: z.string().describe('path of the file') }),
+  z.strictObject({ credential: z.string().describe('name in LoadCredential= of systemd') }),
+]);
+
 /** SKIP (draft-cisco-skip-02): HTTPS with a pre-shared key. */
 const skip = z.strictObject({
   url: z.url().describe('https URL of the key provider'),
@@ -37,34 +43,79 @@ const pkcs11 = z.strictObject({
   module: z.string().describe("path of the module's library, such as that of SoftHSM"),
   token: z.string().min(1).describe('label of the token'),
   key: z.string().min(1).describe('label of an AES-256 key that may encrypt and decrypt'),
-  pin: z
-    .union([
-      z.strictObject({ file: z.string().describe('path of the file') }),
-      z.strictObject({ credential: z.string().describe('name in LoadCredential= of systemd') }),
-    ])
-    .describe("the token user's"),
+  pin: secretPlace.describe("the token user's"),
 });
 
-const audit = z.strictObject({
-  signingKey: z.string().describe('PEM file of an Ed25519 or ML-DSA private key'),
-  checkpoints: z.string().describe('file that signed checkpoints are appended to'),
-  syslog: z
-    .strictObject({
-      host: z
-        .string()
-        .refine((text) => parseAddress(text) !== undefined, 'must be an address')
-        .describe('address of the collector'),
-      port: z.number().int().min(0).max(65535).default(514).describe('UDP port'),
-    })
+const archive = z.strictObject({
+  folder: z.string().min(1).describe('folder for the segments; made where it is not there'),
+  segmentRows: z
+    .number()
+    .int()
+    .min(100)
+    .max(1_000_000)
+    .default(50_000)
+    .describe('rows of a segment; as many, and up to twice as many, stay in the store'),
+  keepDays: z
+    .number()
+    .positive()
     .optional()
-    .describe('sends checkpoints to a collector, too'),
-  origin: z
-    .string()
-    .regex(/^[^\s+]+$/, 'must have no space and no plus')
-    .optional()
-    .describe('name of the record; saeId/keys when left out'),
-  everyEvents: z.number().int().positive().default(1000).describe('events between checkpoints'),
-  everyMs: z.number().int().positive().default(60_000).describe('time between them, if there were any'),
+    .describe('segments are deleted when they are older; never when left out'),
+});
+
+const audit = z
+  .strictObject({
+    signingKey: z.string().optional().describe('PEM file of an Ed25519 or ML-DSA private key'),
+    checkpoints: z.string().optional().describe('file that signed checkpoints are appended to'),
+    syslog: z
+      .strictObject({
+        host: z
+          .string()
+          .refine((text) => parseAddress(text) !== undefined, 'must be an address')
+          .describe('address of the collector'),
+        port: z.number().int().min(0).max(65535).default(514).describe('UDP port'),
+      })
+      .optional()
+      .describe('sends checkpoints to a collector, too'),
+    origin: z
+      .string()
+      .regex(/^[^\s+]+$/, 'must have no space and no plus')
+      .optional()
+      .describe('name of the record; saeId/keys when left out'),
+    everyEvents: z.number().int().positive().default(1000).describe('events between checkpoints'),
+    everyMs: z.number().int().positive().default(60_000).describe('time between them, if there were any'),
+    keyIds: z
+      .enum(['plain', 'hashed'])
+      .default('plain')
+      .describe('how the record names keys: by their IDs, or by HMAC-SHA-256 of them under keyIdSecret'),
+    keyIdSecret: secretPlace
+      .optional()
+      .describe('32 octets that hashed key IDs depend on; the same at each node of a shared store'),
+    archive: archive.optional().describe('takes the oldest rows of the record out of the store'),
+  })
+  .superRefine((value, context) => {
+    const fault = (path: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    if (value.checkpoints !== undefined && value.signingKey === undefined)
+      fault('signingKey', 'is missing, and checkpoints need it');
+    if (value.signingKey !== undefined && value.checkpoints === undefined)
+      fault('checkpoints', 'is missing: where checkpoints go that signingKey signs');
+    if (value.syslog !== undefined && value.signingKey === undefined)
+      fault('signingKey', 'is missing, and syslog is sent checkpoints');
+    if (value.keyIds === 'hashed' && value.keyIdSecret === undefined)
+      fault('keyIdSecret', 'is missing, and hashed key IDs need it');
+  });
+
+const retention = z.strictObject({
+  endedDays: z
+    .number()
+    .positive()
+    .default(90)
+    .describe('after so long the row of a key that has ended goes; its ID is refused for ever'),
+  unendedDays: z
+    .number()
+    .positive()
+    .default(365)
+    .describe('after so long a key that was given out counts as ended; more than any SA lives'),
 });
 
 /** See the head of this file. Exactly one source stands in it. */
@@ -91,17 +142,16 @@ export const qkdSchema = z
       .optional()
       .describe('keys of our own choice fetched ahead of need; none when left out'),
     keyEncryptionKey: z
-      .union([
-        z.strictObject({ file: z.string().describe('path of the file') }),
-        z.strictObject({ credential: z.string().describe('name in LoadCredential= of systemd') }),
-        z.strictObject({ pkcs11: pkcs11.describe('a key in a token') }),
-      ])
+      .union([...secretPlace.options, z.strictObject({ pkcs11: pkcs11.describe('a key in a token') })])
       .optional()
       .describe(
         'what keys at rest depend on: 32 octets, or a key in a token; without it they end with the process',
       ),
     maxKeyAgeMs: z.number().int().positive().optional().describe('a key older than this is never used'),
-    audit: audit.optional().describe('signed checkpoints of the audit record'),
+    audit: audit.optional().describe('checkpoints, names and length of the audit record'),
+    retention: retention
+      .optional()
+      .describe('how long keys of no more use stay in the books; for ever when left out'),
     keying: keyingSchema.optional().describe('who gets quantum keys when they are scarce'),
     tamperFile: z.string().optional().describe('a file whose appearance destroys every key'),
   })

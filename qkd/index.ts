@@ -105,6 +105,7 @@ export {
   writeCheckpoint,
 } from './store/checkpoint.ts';
 export { AuditBrokenError, Checkpointer, type CheckpointerParts } from './store/checkpointer.ts';
+export type { OthersIncident, Quarantined } from './store/incident-book.ts';
 export type {
   AuditBase,
   AuditRow,
@@ -133,3 +134,4 @@ export {
 export type { KeyEncryption } from './store/sealer.ts';
 export { CUT_REFUSED, KeyStorageError, type StorageFault } from './store/storage-error.ts';
 export type { Clock } from './store/store-clock.ts';
+export type { StorageTrouble } from './store/watched-storage.ts';

@@ -38,6 +38,8 @@ export interface KeySupply {
   readonly supplyKeys?: number;
   /** An alarm of the link's error rate stands. */
   readonly distrusted?: boolean;
+  /** What is wrong with the key store, by its reason, and what happened; absent while nothing is. */
+  readonly storeTrouble?: { readonly reason: string; readonly detail: string } | undefined;
 }
 
 /** What the metrics are read from. */
@@ -318,6 +320,15 @@ export const metrics: readonly Metric[] = [
     type: 'gauge',
     help: '0 when the key store could not be read for this page.',
     read: ({ sources, storeFailed }) => (sources.keyCounts === undefined ? [] : one(Number(!storeFailed))),
+  },
+  {
+    name: 'n3iwf_key_store_trouble',
+    type: 'gauge',
+    help: '1 for the reason for which the key store does not do what it is asked, or was found damaged; else nothing.',
+    read: ({ sources }) => {
+      const trouble = sources.keySupply()?.storeTrouble;
+      return trouble === undefined ? [] : [{ labels: { reason: trouble.reason }, value: 1 }];
+    },
   },
   {
     name: 'n3iwf_event_loop_delay_seconds',

@@ -8,6 +8,9 @@ export function noteSupply(journal: Journal, before: KeySupply | undefined, seen
   alarms.set('kmeUnreachable', !reachable, reachable ? 'the KME answers again' : 'the KME gives no answer');
   const rate = qber === undefined ? '' : ` at ${(qber * 100).toFixed(1)} %`;
   alarms.set('qberHigh', distrusted, `error rate of the link${rate}`);
+  const { storeTrouble } = seen;
+  const storeDetail = storeTrouble === undefined ? 'the key store works again' : storeTrouble.detail;
+  alarms.set('keyStoreUnreadable', storeTrouble !== undefined, storeDetail);
   const stock =
     seen.needKeys === undefined
       ? ''

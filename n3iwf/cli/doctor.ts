@@ -1,6 +1,6 @@
 /** The command `n3iwf doctor`: everything that a deployment needs, looked at before the node starts. */
 import { setTimeout } from 'node:timers/promises';
-import { Etsi014Client } from '#qkd';
+import { Etsi014Client, KeyStorageError } from '#qkd';
 import type { Config } from '../config.ts';
 import { examine } from '../doctor/checks.ts';
 import { reportJson, reportText, statusOf } from '../doctor/finding.ts';
@@ -8,10 +8,12 @@ import type { Machine, Plan } from '../doctor/machine.ts';
 import * as host from '../io/host-facts.ts';
 import { addressesOf } from '../io/host-names.ts';
 import { monotonicMs } from '../io/machine.ts';
+import { withoutPassword } from '../io/postgres-key-storage.ts';
 import { connectSctp } from '../io/sctp-kernel.ts';
 import { etsi014Of } from '../qkd-config.ts';
 import { type DoctorKmeOptions, doctorKme, openKme, probeOf } from './doctor-kme.ts';
 import { openKeySource } from './key-sources.ts';
+import { examineKeyStorage } from './key-storage.ts';
 import { readNodeConfig, withAddresses } from './node-config.ts';
 
 /** Options of the command line; times in s. */
@@ -74,6 +76,7 @@ function realMachine(config: Config, options: DoctorOptions): Machine {
     },
     kmeStatus: () => kmeStatus(config),
     lookAtSource: () => lookAtSource(config),
+    lookAtStore: () => lookAtStore(config),
     probeKme: async () => {
       const qkd = etsi014Of(config.qkd);
       if (qkd === undefined) return { findings: [], keysSpent: 0, medianMs: 0 };
@@ -96,6 +99,16 @@ async function kmeStatus(config: Config): ReturnType<Machine['kmeStatus']> {
     }
   } catch (error) {
     return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function lookAtStore({ qkd }: Config): ReturnType<Machine['lookAtStore']> {
+  if (qkd === undefined) return { ok: true, value: 'none is used' };
+  try {
+    return { ok: true, value: `${withoutPassword(qkd.store)} ${await examineKeyStorage(qkd.store)}` };
+  } catch (error) {
+    if (!(error instanceof KeyStorageError)) throw error;
+    return { ok: false, fault: error.fault, reason: error.message };
   }
 }
 

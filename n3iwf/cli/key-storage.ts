@@ -2,20 +2,24 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import {
+  AuditRotation,
   Checkpointer,
   type KeyEncryption,
   type KeyStorage,
   KeyStorageError,
+  type KeyStoreParts,
   Secret,
   signsCheckpoints,
 } from '#qkd';
 import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
+import { AuditFolder } from '../io/audit-archive.ts';
 import { checkpointFile, checkpointSyslog } from '../io/checkpoint-places.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { openToken } from '../io/pkcs11.ts';
 import { PostgresKeyStorage } from '../io/postgres-key-storage.ts';
 import { SqliteKeyStorage } from '../io/sqlite-key-storage.ts';
+import { examineKeyFile } from '../io/sqlite-scrub.ts';
 import { readNamedFile } from './configuration-file.ts';
 
 type QkdConfig = NonNullable<Config['qkd']>;
@@ -34,6 +38,19 @@ export async function openKeyStorage(place: string, busyMs?: number): Promise<Ke
     if (error instanceof KeyStorageError) throw new OperatorError('N3IWF_E_STORE', error.message);
     throw error;
   }
+}
+
+/**
+ * Looks at a key storage without making, changing or upgrading it; a node may run on it.
+ *
+ * @returns what is there, for an operator to read
+ * @throws KeyStorageError for what is wrong with it
+ */
+export async function examineKeyStorage(place: string): Promise<string> {
+  const form = /^postgres(ql)?:/.test(place)
+    ? await PostgresKeyStorage.examine(place)
+    : examineKeyFile(place);
+  return form === undefined ? 'is made at the first start' : `is sound, its form is ${form}`;
 }
 
 /**
@@ -91,16 +108,40 @@ function withoutLineEnd(octets: Uint8Array): Uint8Array {
   return octets.subarray(0, length);
 }
 
-/** What the configuration says of keys at rest and of their age, as a store takes it. @throws OperatorError as above */
-export function readKeyPolicy(config: QkdConfig): {
-  keyEncryptionKey?: Secret | KeyEncryption;
-  maxAgeMs?: number;
-} {
+/**
+ * The secret under which the audit record names keys; undefined where it has their IDs.
+ *
+ * @throws OperatorError N3IWF_E_CONFIG
+ */
+export function readAuditIdKey(
+  { audit }: Pick<QkdConfig, 'audit'>,
+  environment: Environment = process.env,
+): Secret | undefined {
+  if (audit?.keyIds !== 'hashed' || audit.keyIdSecret === undefined) return undefined;
+  return asKey(...placeOf('qkd.audit.keyIdSecret', audit.keyIdSecret, environment));
+}
+
+const dayMs = 86_400_000;
+
+/**
+ * What the configuration says of keys at rest, of their age and of how the record names them, as a store takes it. Every
+ * store over the same storage must be given it.
+ *
+ * @throws OperatorError as above
+ */
+export function readKeyPolicy(
+  config: QkdConfig,
+): Partial<Pick<KeyStoreParts, 'keyEncryptionKey' | 'maxAgeMs' | 'auditIdKey' | 'retention'>> {
   const keyEncryptionKey = readKeyEncryptionKey(config);
-  const { maxKeyAgeMs } = config;
+  const auditIdKey = readAuditIdKey(config);
+  const { maxKeyAgeMs, retention } = config;
   return {
     ...(keyEncryptionKey === undefined ? {} : { keyEncryptionKey }),
+    ...(auditIdKey === undefined ? {} : { auditIdKey }),
     ...(maxKeyAgeMs === undefined ? {} : { maxAgeMs: maxKeyAgeMs }),
+    ...(retention === undefined
+      ? {}
+      : { retention: { endedMs: retention.endedDays * dayMs, unendedMs: retention.unendedDays * dayMs } }),
   };
 }
 
@@ -144,7 +185,7 @@ function hexDigit(octet: number): number {
 /** What signs and ships checkpoints of the audit record; undefined when none is configured. @throws OperatorError */
 export function openCheckpointer(config: QkdConfig, storage: KeyStorage): Checkpointer | undefined {
   const { audit } = config;
-  if (audit === undefined) return undefined;
+  if (audit?.signingKey === undefined || audit.checkpoints === undefined) return undefined;
   const places = [checkpointFile(audit.checkpoints)];
   if (audit.syslog !== undefined)
     places.push(checkpointSyslog(audit.syslog.host, audit.syslog.port, () => new Date()));
@@ -158,6 +199,26 @@ export function openCheckpointer(config: QkdConfig, storage: KeyStorage): Checkp
     ship: async (checkpoint) => {
       await Promise.all(places.map((place) => place(checkpoint)));
     },
+  });
+}
+
+/** What takes the oldest rows of the record out of the store; undefined when no archive is configured. */
+export function openRotation(
+  { audit }: QkdConfig,
+  storage: KeyStorage,
+  now: () => number,
+  checkpointer: Checkpointer | undefined,
+): AuditRotation | undefined {
+  if (audit?.archive === undefined) return undefined;
+  const { folder, segmentRows, keepDays } = audit.archive;
+  return new AuditRotation({
+    storage,
+    archive: new AuditFolder(folder),
+    segmentRows,
+    keepMs: keepDays === undefined ? undefined : keepDays * dayMs,
+    now,
+    wallMs: Date.now,
+    checkpoint: checkpointer === undefined ? undefined : (head) => checkpointer.ship(head),
   });
 }
 

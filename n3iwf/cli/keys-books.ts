@@ -1,11 +1,15 @@
 /** `n3iwf keys status|list|audit verify|destroy-epoch`: the operator's view of a key store, beside the running node. */
 import { createPublicKey } from 'node:crypto';
 import {
+  type AuditRow,
+  type AuditSegment,
+  isKeyId,
   KEY_STATES,
   type KeySource,
   type KeyState,
   type KeyStorage,
   KeyStore,
+  keyReference,
   readCheckpoints,
   SEALED_STATES,
   type TreeHead,
@@ -13,9 +17,10 @@ import {
 } from '#qkd';
 import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
+import { AuditFolder } from '../io/audit-archive.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { readNamedFile } from './configuration-file.ts';
-import { openKeyStorage, readKeyEncryptionKey } from './key-storage.ts';
+import { openKeyStorage, readAuditIdKey, readKeyPolicy } from './key-storage.ts';
 import { readNodeConfig } from './node-config.ts';
 
 /** What each of the commands is told. */
@@ -30,10 +35,18 @@ export interface ListOptions extends BooksOptions {
   readonly limit: number;
 }
 
-/** Options of `keys audit verify`; files other than those of the configuration. */
+/** Options of `keys audit verify`; files and folders other than those of the configuration. */
 export interface VerifyOptions extends BooksOptions {
   readonly checkpoints?: string;
   readonly publicKey?: string;
+  /** Folders of segments: several when several nodes have cut the record of one store. */
+  readonly archive?: readonly string[];
+}
+
+/** Options of `keys audit find`. */
+export interface FindOptions extends BooksOptions {
+  readonly key: string;
+  readonly archive?: readonly string[];
 }
 
 /** Options of `keys destroy-epoch`. */
@@ -102,11 +115,13 @@ export async function verifyRecord(options: VerifyOptions): Promise<number> {
       print({ status: 'broken', checkpoint: heads.checkpoint, problem: heads.problem });
       return 1;
     }
-    const verdict = await verifyAudit(storage, heads.value);
+    const segments = await segmentsOf(options, config);
+    const verdict = await verifyAudit(storage, heads.value, segments);
     const checkpoints = heads.value.length;
     if (verdict.ok) {
       const root = Buffer.from(verdict.root).toString('base64');
-      print({ status: 'ok', rows: verdict.rows, checkpoints, root });
+      const { first, rows } = verdict;
+      print({ status: 'ok', first, rows, segments: segments.length, checkpoints, root });
       return 0;
     }
     const { sequence: row, ...fault } = verdict.fault;
@@ -114,6 +129,51 @@ export async function verifyRecord(options: VerifyOptions): Promise<number> {
     return 1;
   });
 }
+
+async function segmentsOf(
+  { archive }: { readonly archive?: readonly string[] },
+  { audit }: QkdConfig,
+): Promise<readonly AuditSegment[]> {
+  const folders = archive ?? (audit?.archive === undefined ? [] : [audit.archive.folder]);
+  return (await Promise.all(folders.map((folder) => new AuditFolder(folder).segments()))).flat();
+}
+
+/**
+ * Prints every event of one key, a JSON object a line, oldest first: by its ID, and by what stands for it where the record
+ * hides IDs, which takes the secret of the configuration.
+ *
+ * @returns 0, or 1 when the record that is left has no event of it
+ */
+export async function findKey(options: FindOptions): Promise<number> {
+  if (!isKeyId(options.key.toLowerCase()))
+    throw new OperatorError('N3IWF_E_CONFIG', `--key ${options.key}: a key ID is a UUID`);
+  const keyId = options.key.toLowerCase();
+  return await withStorage(options.config, async (storage, config) => {
+    const secret = readAuditIdKey(config);
+    // A record that was begun before IDs were hidden has both.
+    const names = secret === undefined ? [keyId] : [keyId, keyReference(keyId, secret)];
+    let found = 0;
+    const take = (rows: readonly AuditRow[]): void => {
+      for (const { event } of rows.filter((row) => names.some((name) => row.event.includes(name)))) {
+        process.stdout.write(`${event}\n`);
+        found++;
+      }
+    };
+    const base = (await storage.auditBase())?.size ?? 0;
+    for (const segment of await segmentsOf(options, config))
+      for await (const rows of segment.pages()) take(rows.filter(({ sequence }) => sequence <= base));
+    for (let from = base + 1, rows = await storage.auditRows(from, page); rows.length > 0; ) {
+      take(rows);
+      from += rows.length;
+      rows = await storage.auditRows(from, page);
+    }
+    secret?.wipe();
+    return found > 0 ? 0 : 1;
+  });
+}
+
+/** Rows of the record that are read at a time. */
+const page = 5000;
 
 type Heads =
   | { readonly ok: true; readonly value: readonly TreeHead[] }
@@ -135,8 +195,8 @@ export async function destroyEpoch(options: EpochOptions): Promise<number> {
   return await withStorage(options.config, async (storage, config) => {
     if (!(await storage.epochs()).some(({ epoch }) => epoch === options.epoch))
       throw new OperatorError('N3IWF_E_CONFIG', `--epoch ${options.epoch}: the store has no such epoch`);
-    const keyEncryptionKey = readKeyEncryptionKey(config);
-    if (keyEncryptionKey === undefined)
+    const policy = readKeyPolicy(config);
+    if (policy.keyEncryptionKey === undefined)
       throw new OperatorError(
         'N3IWF_E_CONFIG',
         'qkd.keyEncryptionKey: is missing; epochs then end with the node and need no destruction',
@@ -146,7 +206,7 @@ export async function destroyEpoch(options: EpochOptions): Promise<number> {
       storage,
       clock: { wallMs: () => Date.now(), monotonicMs },
       random: randomOctets,
-      keyEncryptionKey,
+      ...policy,
     });
     print({ epoch: options.epoch, destroyed: await store.destroyEpoch(options.epoch, options.reason) });
     store.close();

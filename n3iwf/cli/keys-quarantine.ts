@@ -1,9 +1,8 @@
 /** `n3iwf keys quarantine`: distrusts keys, in the running N3IWF when there is one, else in its store. */
-import { randomUUID } from 'node:crypto';
 import { KeyStore } from '#qkd';
 import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
-import { Incidents } from '../incidents.ts';
+import { Incidents, incidentId } from '../incidents.ts';
 import { askControl } from '../io/control-http.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import { silentLog } from '../log.ts';
@@ -61,7 +60,8 @@ export async function quarantineKeys(options: QuarantineOptions): Promise<number
 }
 
 /**
- * Nobody answers at the control socket: what is in the store is distrusted there; SAs of a dead node need no end. Keys that
+ * Nobody answers at the control socket: what is in the store is distrusted there. SAs of a dead node need no end, and nodes
+ * that share the store find the incident in it and look after theirs. Keys that
  * wait are burnt as the store opens when no key-encryption key is configured, since only the node that is gone could open
  * them.
  */
@@ -90,7 +90,7 @@ async function quarantineStored(
       node: nobody,
       log: silentLog,
       wallMs: Date.now,
-      newId: randomUUID,
+      newId: () => incidentId(randomOctets),
     });
     return await incidents.quarantine(sinceMs, reason, link);
   } finally {

@@ -1,9 +1,9 @@
 /** The running node's keys: the watch on their link and supply, the tamper input, and what the operator asks of them. */
-import { randomUUID } from 'node:crypto';
-import type { KeyingState, KeyStore } from '#qkd';
+import type { KeyingState, KeyStore, StorageTrouble } from '#qkd';
 import type { KeySupply } from '../admin/metrics.ts';
 import type { Gateway } from '../gateway.ts';
-import { type IncidentNode, Incidents, QberWatch } from '../incidents.ts';
+import { type IncidentNode, Incidents, incidentId, QberWatch } from '../incidents.ts';
+import { randomOctets } from '../io/machine.ts';
 import { watchTamper } from '../io/tamper.ts';
 import type { SupplySeen } from '../keying-watch.ts';
 import type { Log } from '../log.ts';
@@ -16,6 +16,9 @@ const unknownSupply = Number.POSITIVE_INFINITY;
 
 /** How often the KME is asked for the state of the link, ms. */
 const statusMs = 1000;
+
+/** How often the store is asked for incidents of other nodes: one row by its number, ms. */
+const followMs = 1000;
 
 /** The part of the node that the watch moves. */
 export interface KeyedNode extends IncidentNode {
@@ -42,7 +45,13 @@ export interface KeyWatchParts {
 /** Starts all three. @returns what ends them */
 export function watchKeys(parts: KeyWatchParts): () => void {
   const { peer, tamperFile, store, source, node, looked, control, log } = parts;
-  const incidents = new Incidents({ store, node, log, wallMs: Date.now, newId: randomUUID });
+  const incidents = new Incidents({
+    store,
+    node,
+    log,
+    wallMs: Date.now,
+    newId: () => incidentId(randomOctets),
+  });
   const failed = (error: unknown) =>
     log.error({ error: String(error) }, 'the incident could not be written down');
   const watch = new QberWatch(incidents, peer);
@@ -50,9 +59,11 @@ export function watchKeys(parts: KeyWatchParts): () => void {
   const look = async (): Promise<void> => {
     const { reachable, qber, countsPerSecond, availability, storedKeys: atSource } = await source.look();
     // A source that says nothing of its link raises no alarm; that it is lost is found by whoever asks it for a key.
-    if (qber !== undefined) await watch.observe(Date.now(), qber);
+    // What cannot be written down is tried again; that the link is distrusted holds meanwhile.
+    if (qber !== undefined) await watch.observe(Date.now(), qber).catch(failed);
     const storedKeys = reachable ? (atSource ?? unknownSupply) + store.pooled(peer) : undefined;
-    const state = node.lookAtSupply({ storedKeys, trusted: watch.trusted });
+    const { trouble } = store;
+    const state = node.lookAtSupply({ storedKeys, trusted: watch.trusted, storeUsable: !disables(trouble) });
     keying.state = state;
     looked?.({
       reachable,
@@ -66,15 +77,41 @@ export function watchKeys(parts: KeyWatchParts): () => void {
       needKeys: state.needKeys,
       supplyKeys: state.supplyKeys,
       distrusted: !watch.trusted,
+      storeTrouble: trouble,
     });
   };
   const timer = setInterval(() => void look().catch(failed), statusMs);
+  const stopFollowing = follow(incidents, log);
   const stopTamper = watchTamper(tamperFile, (reason) => void incidents.tamper(reason).catch(failed));
   control?.serve(keyRoutes({ incidents, store, keying }));
   return () => {
     clearInterval(timer);
+    stopFollowing();
     stopTamper();
   };
+}
+
+/** Looks for incidents of other nodes. Apart from the look at the KME, which may take long to answer. @returns what ends it */
+function follow(incidents: Incidents, log: Log): () => void {
+  let following = false;
+  const timer = setInterval(() => {
+    if (following) return;
+    following = true;
+    incidents
+      .followOthers()
+      .catch((error: unknown) =>
+        log.warn({ error: String(error) }, 'incidents of other nodes could not be read'),
+      )
+      .finally(() => {
+        following = false;
+      });
+  }, followMs);
+  return () => clearInterval(timer);
+}
+
+/** A command that holds the file for a moment is no reason to fall back, nor is one row of many that did not open. */
+function disables(trouble: StorageTrouble | undefined): boolean {
+  return trouble !== undefined && trouble.reason !== 'storage-busy' && !trouble.usable;
 }
 
 /** The gateway of a shell, which sends what each command takes. */

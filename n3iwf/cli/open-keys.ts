@@ -1,11 +1,11 @@
 /** The key store of a running node, with its source, its storage and what keeps both in order. */
-import { type KeyStorage, KeyStore } from '#qkd';
+import { type KeyStorage, KeyStore, type Secret } from '#qkd';
 import { OperatorError } from '../errors.ts';
 import { monotonicMs, randomOctets } from '../io/machine.ts';
 import type { Log } from '../log.ts';
 import type { QkdConfig } from '../qkd-config.ts';
 import { type OpenSource, openKeySource } from './key-sources.ts';
-import { openCheckpointer, openKeyStorage, readKeyPolicy } from './key-storage.ts';
+import { openCheckpointer, openKeyStorage, openRotation, readKeyPolicy } from './key-storage.ts';
 
 /** How often the key store expires what is too old, in ms. */
 const upkeepMs = 1000;
@@ -31,9 +31,13 @@ export async function openKeys(config: QkdConfig, log: Log): Promise<NodeKeys> {
   const storage = await openKeyStorage(config.store, busyMs);
   let source: OpenSource | undefined;
   try {
-    source = openKeySource(config, async (keyId) => (await storage.find(keyId)) !== undefined);
+    // A pruned key is spent as well.
+    const isSpent = async (keyId: string): Promise<boolean> =>
+      (await storage.find(keyId)) !== undefined || (await storage.wasPruned(keyId));
+    source = openKeySource(config, isSpent);
     const look = await source.look();
     if (!look.reachable) throw new OperatorError('N3IWF_E_KME', `${source.name}: ${look.why}`);
+    const policy = readKeyPolicy(config);
     const store = await KeyStore.open({
       source: source.source,
       storage,
@@ -41,10 +45,10 @@ export async function openKeys(config: QkdConfig, log: Log): Promise<NodeKeys> {
       random: randomOctets,
       later: setImmediate,
       ...(config.pool === undefined ? {} : { pool: config.pool }),
-      ...readKeyPolicy(config),
+      ...policy,
     });
     if (config.pool !== undefined) store.prefetch(config.ueSaeId);
-    return kept(config, { store, source, storage }, log);
+    return kept(config, { store, source, storage, auditIdKey: policy.auditIdKey }, log);
   } catch (error) {
     await source?.close();
     await storage.close();
@@ -52,24 +56,21 @@ export async function openKeys(config: QkdConfig, log: Log): Promise<NodeKeys> {
   }
 }
 
-/** Upkeep and checkpoints, once a second until it is closed. */
-function kept(
-  config: QkdConfig,
-  {
-    store,
-    source,
-    storage,
-  }: Omit<NodeKeys, 'close'> & { storage: Awaited<ReturnType<typeof openKeyStorage>> },
-  log: Log,
-): NodeKeys {
+interface KeptParts extends Omit<NodeKeys, 'close'> {
+  readonly auditIdKey: Secret | undefined;
+}
+
+/** Upkeep, checkpoints and segments of the record, once a second until it is closed. */
+function kept(config: QkdConfig, { store, source, storage, auditIdKey }: KeptParts, log: Log): NodeKeys {
   const checkpointer = openCheckpointer(config, storage);
+  const rotation = openRotation(config, storage, () => store.now(), checkpointer);
+  const failed = (what: string) => (error: Error) => log.error({ error: error.message }, what);
   const checkpoint = (atOnce: boolean): Promise<void> | undefined =>
-    checkpointer
-      ?.follow(atOnce)
-      .catch((error: Error) => log.error({ error: error.message }, 'no checkpoint of the audit record'));
+    checkpointer?.follow(atOnce).catch(failed('no checkpoint of the audit record'));
   const upkeep = setInterval(() => {
     void store.maintain();
     void checkpoint(false);
+    void rotation?.turn().catch(failed('the audit record stays as long as it is'));
   }, upkeepMs);
   return {
     store,
@@ -81,6 +82,7 @@ function kept(
       await checkpoint(true);
       await storage.close();
       await source.close();
+      auditIdKey?.wipe();
     },
   };
 }

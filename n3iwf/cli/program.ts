@@ -6,7 +6,7 @@ import { keyPolicies, ppkUses } from '../nwu/key-policy.ts';
 import { version } from '../version.ts';
 import type { ConfigOptions } from './config-commands.ts';
 import type { DoctorOptions } from './doctor.ts';
-import type { BooksOptions, EpochOptions, ListOptions, VerifyOptions } from './keys-books.ts';
+import type { BooksOptions, EpochOptions, FindOptions, ListOptions, VerifyOptions } from './keys-books.ts';
 import type { ProvisionOptions } from './keys-provision.ts';
 import type { QuarantineOptions } from './keys-quarantine.ts';
 import type { KmeOptions } from './kme.ts';
@@ -347,9 +347,15 @@ function addKeyBooks(keys: Command, done: Done): void {
     .action(async (options: EpochOptions) =>
       done(await (await import('./keys-books.ts')).destroyEpoch(options)),
     );
-  keys
-    .command('audit')
-    .description('the audit record')
+  addAudit(keys.command('audit').description('the audit record'), done);
+}
+
+/** Folders of segments may be several, where several nodes have cut the record of the store that they share. */
+const archives = () =>
+  new Option('--archive <folder...>', 'segments; those of the configuration when left out');
+
+function addAudit(audit: Command, done: Done): void {
+  audit
     .command('verify')
     .description(
       'find edits, deletions, swaps, and what a signed checkpoint shows to be cut off or rewritten',
@@ -357,7 +363,15 @@ function addKeyBooks(keys: Command, done: Done): void {
     .addOption(nodeConfig())
     .option('--checkpoints <file>', 'those of the configuration when left out')
     .option('--public-key <file>', 'PEM; that of the configuration when left out')
+    .addOption(archives())
     .action(async (options: VerifyOptions) =>
       done(await (await import('./keys-books.ts')).verifyRecord(options)),
     );
+  audit
+    .command('find')
+    .description('every event of one key, also where the record hides key IDs')
+    .addOption(nodeConfig())
+    .requiredOption('--key <id>', 'its key ID')
+    .addOption(archives())
+    .action(async (options: FindOptions) => done(await (await import('./keys-books.ts')).findKey(options)));
 }

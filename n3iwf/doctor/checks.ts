@@ -1,5 +1,5 @@
 /** The checks of `n3iwf doctor`, as a table. What each one needs of the outside it gets through {@link Machine}. */
-import { takesQuantumKeys } from '#qkd';
+import { type StorageFault, takesQuantumKeys } from '#qkd';
 import type { Config } from '../config.ts';
 import { etsi014Of } from '../qkd-config.ts';
 import { judgeCertificates } from './certificates.ts';
@@ -25,6 +25,7 @@ export const checks: readonly Check[] = [
   { name: 'clock', looksAt: 'whether the date can be right', run: checkClock },
   { name: 'certificates', looksAt: 'their dates', run: checkCertificates },
   { name: 'AMF', looksAt: 'each AMF, by an NG Setup without UEs', run: checkAmfs },
+  { name: 'key store', looksAt: 'whether it can be read, and is as it was written', run: checkStore },
   { name: 'KME', looksAt: 'its identity and whether it answers by the standard', run: checkKme },
   { name: 'key rate', looksAt: 'keys needed against keys made', run: checkKeyRate },
 ];
@@ -117,6 +118,22 @@ function checkCertificates({ ike, qkd }: Config, machine: Machine): Finding[] {
   ];
   if (files.length === 0) return [good('none is used')];
   return files.map(({ key, path }) => judgeCertificates(key, path, machine.readFile(path), machine.wallMs()));
+}
+
+/** What to do about a store, by what is wrong with it. */
+const storeRemedies: Readonly<Record<StorageFault, string>> = {
+  full: 'make room on its disk',
+  damaged:
+    'stop the node, keep the file for inspection, and let it begin a new one: a copy of before holds used keys for unused',
+  busy: 'end what else holds it, or wait',
+  unreachable: 'see that the database server runs and lets this node in',
+  failed: 'see that its folder is there and that this user may write to it',
+};
+
+async function checkStore({ qkd }: Config, machine: Machine): Promise<Finding[]> {
+  if (qkd === undefined) return [good('none is used')];
+  const look = await machine.lookAtStore();
+  return [look.ok ? good(look.value) : failure(look.reason, storeRemedies[look.fault])];
 }
 
 /** A source that is no KME of ETSI GS QKD 014 is asked whether it is there; it has no conformance to be probed. */

@@ -1,4 +1,4 @@
-import type { ProbeReport, Status } from '#qkd';
+import type { ProbeReport, Status, StorageFault } from '#qkd';
 import type { N2Transport } from '../n2/transport.ts';
 
 /** A process that holds a socket. */
@@ -63,6 +63,11 @@ export interface Machine {
     readonly why?: string;
     readonly storedKeys?: number;
   }>;
+  /** Reads the key store through, and changes nothing in it: what is there, or what is wrong and of which kind. */
+  lookAtStore(): Promise<
+    | { readonly ok: true; readonly value: string }
+    | { readonly ok: false; readonly fault: StorageFault; readonly reason: string }
+  >;
   /** Asks the KME everything that the standard lets it be asked; spends a few keys. */
   probeKme(): Promise<ProbeReport>;
 }

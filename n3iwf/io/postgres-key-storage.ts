@@ -4,7 +4,7 @@
  * Old versions of rows stay in the database's files until it cleans them: it is the destruction of an epoch's key
  * that ends sealed bytes for good.
  */
-import { Pool, type PoolClient } from 'pg';
+import { Client, Pool, type PoolClient } from 'pg';
 import {
   type AuditBase,
   type AuditRow,
@@ -100,6 +100,27 @@ export class PostgresKeyStorage implements KeyStorage {
       throw asStorageError(place, error);
     }
     return storage;
+  }
+
+  /**
+   * Connects and changes nothing, not even an older form. Gives the form of what is there, or undefined where there is
+   * nothing yet.
+   *
+   * @throws KeyStorageError without the password
+   */
+  static async examine(url: string): Promise<number | undefined> {
+    const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      const [there] = (await client.query<Row>("SELECT to_regclass('qn3iwf.form') AS form")).rows;
+      if (there?.form === null) return undefined;
+      return Number((await client.query<Row>('SELECT form FROM qn3iwf.form')).rows[0]?.form);
+    } catch (error) {
+      throw asStorageError(withoutPassword(url), error);
+    } finally {
+      await client.end().catch(() => {});
+    }
   }
 
   /** Runs `work` in a transaction; a connection on which it failed is not used again, as its state is unknown. */
@@ -434,7 +455,7 @@ function asStorageError(place: string, error: unknown): KeyStorageError {
   return new KeyStorageError(place, message, fault);
 }
 
-/** What may stand in a log. */
-function withoutPassword(url: string): string {
+/** An address as it may stand in a log. */
+export function withoutPassword(url: string): string {
   return url.replace(/^([a-z]+:\/\/[^:/@]*):[^@]*@/, '$1@');
 }

@@ -2,6 +2,7 @@
  * Finds damage of a key store's file while the node runs. What the working connection has read once stays in its cache
  * whatever becomes of the disk, so each turn opens the file anew and reads on where the one before stopped.
  */
+import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { type AuditRow, auditFollows, KeyStorageError, SEALED_STATES, type StorageFault } from '#qkd';
 import { asState, DamagedRowError, KEY_COLUMNS } from './key-selection-sql.ts';
@@ -74,6 +75,28 @@ export class DiskScrub {
       // What could be opened at the start and cannot now was moved, deleted or written over.
       throw fault === 'busy' ? error : new DamagedRowError(`it cannot be opened any more: ${message}`);
     }
+  }
+}
+
+/**
+ * Reads a whole file and changes nothing in it, not even an older form; a node may work on it meanwhile. Gives its form, or
+ * undefined where there is no file yet.
+ *
+ * @throws KeyStorageError for what is wrong with it
+ */
+export function examineKeyFile(path: string): number | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    const disk = new DatabaseSync(path, { readOnly: true });
+    try {
+      const check = disk.prepare('PRAGMA integrity_check(1)').get()?.integrity_check;
+      if (check !== 'ok') throw new DamagedRowError(`it is damaged: ${String(check)}`);
+      return Number(disk.prepare('PRAGMA user_version').get()?.user_version);
+    } finally {
+      disk.close();
+    }
+  } catch (error) {
+    throw asStorageError(path, error);
   }
 }
 

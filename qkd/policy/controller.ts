@@ -3,7 +3,7 @@
  * within a horizon with the pool and the measured rate, leaves quantum keying before the pool is empty, and returns only
  * when supply has been comfortable for a while.
  *
- *               need > supply, pool at its reserve, KME lost, link distrusted
+ *               need > supply, pool at its reserve, KME or store lost, link distrusted
  *        +-----+ ------------------------------------------------------> +----------+
  *        | qkd |                                                         | fallback |
  *        +-----+ <------------------------------------------------------ +----------+
@@ -29,6 +29,7 @@ export const MODE_REASONS = {
   'need-above-supply': 'more keys fall due within the horizon than pool and rate give',
   'pool-at-reserve': 'the pool is down to its reserve',
   'kme-lost': 'the key manager gives no answer',
+  'store-failed': 'the store cannot write down that a key is used',
   'link-distrusted': 'the error rate of the link is above its alarm',
   recovering: 'supply is good again, but not for long enough yet',
   policy: 'the policy takes no quantum keys',
@@ -79,6 +80,8 @@ export interface Supply {
   readonly reachable: boolean;
   /** No alarm of the error rate stands. */
   readonly trusted: boolean;
+  /** The store can write down that keys are used; true when absent. */
+  readonly storeUsable?: boolean;
 }
 
 /** How things stand after {@link KeyingController.evaluate}. */
@@ -203,6 +206,7 @@ export class KeyingController {
   ): Exclude<ModeReason, 'enough'> | undefined {
     this.#trusted = supply.trusted;
     if (!supply.trusted) return 'link-distrusted';
+    if (supply.storeUsable === false) return 'store-failed';
     if (!supply.reachable) return 'kme-lost';
     if (supply.storedKeys <= this.#reserve(now)) return 'pool-at-reserve';
     return supplyKeys < needKeys ? 'need-above-supply' : undefined;

@@ -47,9 +47,27 @@ export function linkEvents(
 
 /** Members in alphabetical order, as RFC 8785 3.2.3 has them; absent ones are left out. */
 function canonical(event: AuditEvent, sequence: number, idKey: Secret | undefined): string {
-  const { atMs, keyIds, peer, reason } = event;
+  const { atMs, keyIds, peer } = event;
+  const reason =
+    idKey === undefined ? event.reason : event.reason?.replace(KEY_ID, (id) => hidden(id, idKey));
   const keys = keyIds?.map((keyId) => keyReference(keyId, idKey));
   return JSON.stringify({ at: atMs, event: event.event, keys, peer, reason, seq: sequence });
+}
+
+/** A key ID in a text, as a UUID or as its 32 digits, whatever the case. */
+const KEY_ID = /[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}/gi;
+
+/** Reasons come from KMEs and operators, who may name keys: in their text a key is named as it is elsewhere in the record. */
+function hidden(id: string, idKey: Secret): string {
+  const digits = id.replaceAll('-', '').toLowerCase();
+  const parts = [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    digits.slice(12, 16),
+    digits.slice(16, 20),
+    digits.slice(20),
+  ];
+  return keyReference(parts.join('-'), idKey);
 }
 
 /** How a key is named in the record. */

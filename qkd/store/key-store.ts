@@ -11,6 +11,7 @@ import { type DeliveredKey, isKeyId } from '../etsi014/types.ts';
 import type { Result } from '../result.ts';
 import { Secret } from '../secret.ts';
 import { CommitGroup } from './commit-group.ts';
+import { IncidentBook, type OthersIncident, type Quarantined } from './incident-book.ts';
 import type { KeyStorage } from './key-storage.ts';
 import { Ledger, type Pair, type Retention } from './ledger.ts';
 import { type KeyState, SEALED_STATES } from './lifecycle.ts';
@@ -19,6 +20,7 @@ import { type KeyReply, refused } from './reply.ts';
 import { type KeyEncryption, Sealer } from './sealer.ts';
 import { storageReason } from './storage-error.ts';
 import { type Clock, StoreClock } from './store-clock.ts';
+import { type StorageTrouble, WatchedStorage } from './watched-storage.ts';
 
 /** Where keys come from: an ETSI 014 client, or anything that behaves like one. */
 export interface KeySource {
@@ -76,10 +78,13 @@ const CLOCK_STEP_MS = 5000;
 /** How often the books are looked through for rows that are over their time, ms. */
 const RETAIN_MS = 10_000;
 
+/** How often a part of what is on the disk is looked at, ms. */
+const SCRUB_MS = 5000;
+
 /** One store; made by {@link KeyStore.open}. */
 export class KeyStore {
   readonly #source: KeySource;
-  readonly #storage: KeyStorage;
+  readonly #storage: WatchedStorage;
   readonly #clock: StoreClock;
   readonly #ledger: Ledger;
   readonly #pools = new Map<string, MasterPool>();
@@ -90,17 +95,21 @@ export class KeyStore {
   #suspected = 0;
   #stepMs = 0;
   #retainAtMs = 0;
+  #scrubAtMs = 0;
+  readonly #incidents: IncidentBook;
   #closed = false;
 
-  private constructor(parts: KeyStoreParts, clock: StoreClock, sealer: Sealer) {
+  private constructor(parts: KeyStoreParts, clock: StoreClock, sealer: Sealer, lastIncident: number) {
     this.#parts = parts;
     this.#source = parts.source;
-    this.#storage = parts.storage;
+    const storage = new WatchedStorage(parts.storage, () => clock.now());
+    this.#storage = storage;
     this.#clock = clock;
     this.#sealer = sealer;
-    const { storage, auditIdKey, later, maxAgeMs = Number.POSITIVE_INFINITY } = parts;
+    const { auditIdKey, later, maxAgeMs = Number.POSITIVE_INFINITY } = parts;
     const commits = new CommitGroup({ storage, auditIdKey, later });
     this.#ledger = new Ledger({ storage, commits, clock, sealer, maxAgeMs });
+    this.#incidents = new IncidentBook({ storage, commits, now: () => clock.now() }, lastIncident);
   }
 
   /** Rejects when the storage cannot be read. Waiting keys of epochs that the key-encryption key does not open are burnt. */
@@ -112,7 +121,7 @@ export class KeyStore {
     const clock = new StoreClock(parts.clock, (await storage.lastAudit())?.atMs ?? 0);
     // Epoch by epoch: what another node begins meanwhile is not lost.
     const lost = (await storage.epochs()).filter((row) => !sealer.load(row));
-    const store = new KeyStore(parts, clock, sealer);
+    const store = new KeyStore(parts, clock, sealer, await storage.lastIncident());
     for (const { epoch } of lost) {
       const where = { states: SEALED_STATES, epoch };
       if ((await storage.select({ ...where, limit: 1 })).length > 0)
@@ -269,19 +278,19 @@ export class KeyStore {
   /**
    * Distrusts every key received from `fromMs` on and before `untilMs` (store time), of one peer or all. Stored ones are
    * never used; the IDs of used ones are given back, so that what they protect can be rekeyed. `incident` goes into the
-   * audit. Rejects when the storage fails: an alarm that is not written down must be seen.
+   * audit, and to every store on the same storage. Rejects when the storage fails: an alarm that is not written down must
+   * be seen.
    */
-  async quarantine(
-    fromMs: number,
-    untilMs: number,
-    incident: string,
-    peer?: string,
-  ): Promise<readonly string[]> {
-    const span = { receivedFromMs: fromMs, receivedBeforeMs: untilMs };
-    const where = peer === undefined ? span : { ...span, peer };
-    const states = ['stored', 'reserved', 'delivered', 'in-use'] as const;
-    const rows = await this.#ledger.moveAll({ ...where, states }, 'quarantined', incident);
-    return rows.filter((row) => !SEALED_STATES.includes(row.state)).map((row) => row.keyId);
+  quarantine(fromMs: number, untilMs: number, incident: string, peer?: string): Promise<Quarantined> {
+    return this.#incidents.begin({ fromMs, untilMs, incident, peer });
+  }
+
+  /**
+   * Incidents that others on the same storage began since the last call, carried out here as well, oldest first. Each is
+   * given once. Rejects when the storage fails; they are given the next time then.
+   */
+  async othersIncidents(): Promise<readonly OthersIncident[]> {
+    return this.#closed ? [] : await this.#incidents.others();
   }
 
   /**
@@ -300,11 +309,29 @@ export class KeyStore {
       );
       await this.#noteClockStep();
       await this.#retain();
+      await this.#scrub();
+      await this.#noteTrouble();
     } catch {
       return;
     } finally {
       for (const pool of this.#pools.values()) pool.refill();
     }
+  }
+
+  /** Throws what it finds: every request is refused from then on. */
+  async #scrub(): Promise<void> {
+    const now = this.#clock.now();
+    if (now < this.#scrubAtMs) return;
+    this.#scrubAtMs = now + SCRUB_MS;
+    await this.#storage.scrub();
+  }
+
+  /** Tried until it can be written: then the trouble is over, and the record knows of it. */
+  async #noteTrouble(): Promise<void> {
+    const { trouble } = this.#storage;
+    if (trouble === undefined || trouble.reason === 'storage-damaged') return;
+    const seconds = Math.round((this.#clock.now() - trouble.sinceMs) / 1000);
+    await this.#ledger.note('storage-fault', `${trouble.reason} for ${seconds} s`);
   }
 
   /** Every ten seconds, or the next time when there is more to do. */
@@ -337,6 +364,11 @@ export class KeyStore {
   /** Store time in milliseconds, as {@link quarantine} and the audit rows use it. */
   now(): number {
     return this.#clock.now();
+  }
+
+  /** What is wrong with the storage; undefined while nothing is. Damage stays until the process ends. */
+  get trouble(): StorageTrouble | undefined {
+    return this.#storage.trouble;
   }
 
   /** Counts rows on each call; rejects when the storage is closed or cannot be read. */

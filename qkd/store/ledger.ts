@@ -5,18 +5,12 @@
 import type { DeliveredKey } from '../etsi014/types.ts';
 import type { AuditEvent } from './audit.ts';
 import type { CommitGroup } from './commit-group.ts';
-import {
-  type Change,
-  type KeyRole,
-  type KeyRow,
-  type KeyStorage,
-  move,
-  type Selection,
-} from './key-storage.ts';
+import { type Change, type KeyRole, type KeyRow, move, type Selection } from './key-storage.ts';
 import { ENDED_STATES, type KeyState, SEALED_STATES } from './lifecycle.ts';
 import { type KeyRefused, type KeyReply, refused } from './reply.ts';
 import type { Sealer } from './sealer.ts';
 import type { StoreClock } from './store-clock.ts';
+import type { WatchedStorage } from './watched-storage.ts';
 
 /** Whose key it is and on which side this store stands. */
 export interface Pair {
@@ -26,7 +20,7 @@ export interface Pair {
 
 /** What the books are kept with. */
 export interface LedgerParts {
-  readonly storage: KeyStorage;
+  readonly storage: WatchedStorage;
   readonly commits: CommitGroup;
   readonly clock: StoreClock;
   readonly sealer: Sealer;
@@ -211,7 +205,11 @@ export class Ledger {
     const secret = row.sealed === undefined ? undefined : this.#parts.sealer.open(row, row.sealed);
     if (secret !== undefined) return { status: 'ok', keyId, ageMs, secret };
     await this.moveAll({ keyId, states: ['delivered'] }, 'burnt', 'cannot be opened');
-    return refused('unknown-key', keyId, 'the stored key cannot be opened', ageMs);
+    if (!this.#parts.sealer.has(row.epoch))
+      return refused('unknown-key', keyId, 'the stored key cannot be opened', ageMs);
+    // Its epoch's key is the right one, so that the row is not as it was written.
+    this.#parts.storage.noteDamagedKey('a stored key did not open: its row is not as it was written');
+    return refused('storage-damaged', keyId, 'the row of the stored key is not as it was written', ageMs);
   }
 
   /** Moves whatever a selection finds, and gives the rows as they were before. */
@@ -331,7 +329,7 @@ function arrivals(pair: Pair, rows: readonly KeyRow[], atMs: number, reason?: st
 }
 
 /** Key IDs by peer, both in the order of the rows. */
-function perPeer(rows: readonly KeyRow[]): readonly (readonly [string, readonly string[]])[] {
+export function perPeer(rows: readonly KeyRow[]): readonly (readonly [string, readonly string[]])[] {
   const byPeer = new Map<string, string[]>();
   for (const row of rows) {
     const keyIds = byPeer.get(row.peer);

@@ -37,7 +37,7 @@ describe('the dashboard', () => {
   it('shows every metric of the node, but for what alert rules watch alone', () => {
     const named = new Set(expressions.flatMap((expr) => uses(expr).map(({ name }) => name)));
     const missing = [...types.keys()].filter((name) => !named.has(name));
-    expect(missing).toEqual(['n3iwf_amf_overloaded', 'n3iwf_key_store_readable']);
+    expect(missing).toEqual(['n3iwf_amf_overloaded', 'n3iwf_key_store_readable', 'n3iwf_key_store_trouble']);
   });
 
   it('takes rates of counters and of parts of histograms, and of nothing else', () => {

@@ -14,14 +14,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type KeyReply, KeyStore } from '#qkd';
+import { KeyStore } from '#qkd';
 import { openKeyStorage } from '../../n3iwf/cli/key-storage.ts';
 import { monotonicMs, randomOctets } from '../../n3iwf/io/machine.ts';
 import { SqliteKeyStorage } from '../../n3iwf/io/sqlite-key-storage.ts';
-import type { KeySource } from '../../n3iwf/node.ts';
 import type { KeyPolicy } from '../../n3iwf/nwu/key-policy.ts';
-import { FakeKme, keyOf } from '../qkd/store/fixtures.ts';
-import { World } from '../support/world.ts';
+import { FakeKme } from '../qkd/store/fixtures.ts';
+import { attachedOver } from '../support/stored-world.ts';
+import type { World } from '../support/world.ts';
 
 let folder: string;
 let storage: SqliteKeyStorage;
@@ -84,45 +84,7 @@ function writeOver(): void {
   }
 }
 
-/** One UE on a node that takes its keys from the store; keys that the UE names wait at the KME. */
-async function attached(policy: KeyPolicy): Promise<World> {
-  const drawn = new Map<string, Uint8Array>();
-  let next = 7000;
-  const take = (reply: KeyReply): KeyReply => {
-    if (reply.status === 'ok')
-      drawn.set(
-        reply.keyId,
-        reply.secret.use((octets) => Uint8Array.from(octets)),
-      );
-    return reply;
-  };
-  const node: KeySource = {
-    obtain: async (peer) => take(await store.obtain(peer)),
-    fetch: (peer, keyId) => store.fetch(peer, keyId),
-  };
-  const world = new World({
-    ppk: 'rfc9867',
-    policy,
-    proposals: ['aes256gcm16-prfsha256-x25519-ke1_mlkem768'],
-    ue: {
-      ikeProposals: ['aes256gcm16-prfsha256-x25519-ke1_mlkem768'],
-      ppkOptional: policy === 'qkd-preferred',
-    },
-    keys: {
-      node,
-      draw: async () => {
-        const { keyId, secret } = keyOf(`0a782fb5-3434-48fe-aa4d-14f41d4${String(next++).padStart(5, '0')}`);
-        kme.waiting.add(keyId);
-        return { keyId, secret: secret.use((octets) => Uint8Array.from(octets)) };
-      },
-      find: async (keyId) => ({ keyId, secret: drawn.get(keyId) ?? new Uint8Array(0) }),
-    },
-  });
-  await world.register();
-  await world.openSession();
-  expect(await world.ping()).toBe(true);
-  return world;
-}
+const attached = (policy: KeyPolicy): Promise<World> => attachedOver(store, kme, policy);
 
 /** Rekeys the UE's Child SAs from the node; gives how many have a key of their own afterwards. */
 async function rekeyed(world: World): Promise<number> {

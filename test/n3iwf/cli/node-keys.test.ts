@@ -146,7 +146,7 @@ describe('an operator', () => {
     );
     expect(status).toBe(0);
     expect(printed).toMatchObject({ usedKeys: 1, rekeyedSas: 1, incident: expect.any(String) });
-    expect(ended).toEqual([keyId]);
+    expect(ended).toEqual([`${keyId} ${waiting}`]);
     expect(await store.fetch(UE, waiting)).toMatchObject({ status: 'refused', reason: 'quarantined' });
     const rows = await storage.auditRows(1, 100);
     const noted = rows.filter((row) => row.event.includes(String(printed.incident)));

@@ -108,6 +108,7 @@ export function healthyMachine(issued: IssuedCertificate): Machine {
     connectAmf: () => amfThat(setupResponse),
     kmeStatus: async () => ({ ok: true, value: statusOf(5000 + clock / 10) }),
     lookAtSource: async () => ({ name: 'key files a', reachable: true, storedKeys: 7 }),
+    lookAtStore: async () => ({ ok: true, value: '/var/lib/n3iwf/keys.db is sound, its form is 3' }),
     probeKme: async () => goodProbe,
   };
 }

@@ -85,7 +85,7 @@ describe('a delivered key', () => {
     const [one, two] = [grantedId(await store.obtain('peer')), grantedId(await store.obtain('peer'))];
     await store.retire(one);
     await store.confirm(two);
-    expect(await store.quarantine(0, store.now() + 1, 'drill')).toEqual([two]);
+    expect((await store.quarantine(0, store.now() + 1, 'drill')).used).toEqual([two]);
     expect(storage.find(one)?.state).toBe('retired');
   });
 });
@@ -167,13 +167,18 @@ describe('each fault of the storage', () => {
       };
       const refusal = { reason, detail: 'the storage: key storage here: what it said' };
       expect(await store.obtain('peer')).toMatchObject(refusal);
-      expect(await store.fetch('peer', keyIdOf(1))).toMatchObject({ reason: 'unknown-key' });
+      // A look is not a use, but nothing is looked up in what is damaged.
+      const looked = fault === 'damaged' ? refusal : { reason: 'unknown-key' };
+      expect(await store.fetch('peer', keyIdOf(1))).toMatchObject(looked);
       expect(await store.deliver('peer', keyIdOf(1))).toMatchObject(refusal);
       expect([await store.confirm(keyIdOf(1)), await store.retire(keyIdOf(1))]).toEqual([false, false]);
       await expect(store.quarantine(0, 1, 'drill')).rejects.toThrow('what it said');
       await store.maintain();
+      expect(store.trouble).toMatchObject({ reason, detail: 'key storage here: what it said' });
       storage.commit = commit;
+      if (fault === 'damaged') return expect(await store.obtain('peer')).toMatchObject(refusal);
       expect(grantedId(await store.obtain('peer'))).toBe(keyIdOf(1));
+      expect(store.trouble).toBeUndefined();
     },
   );
 });
