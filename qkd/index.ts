@@ -132,6 +132,6 @@ export {
   type RefusalReason,
 } from './store/reply.ts';
 export type { KeyEncryption } from './store/sealer.ts';
-export { CUT_REFUSED, KeyStorageError, type StorageFault } from './store/storage-error.ts';
+export { CUT_REFUSED, KeyStorageError, STORAGE_FAULTS, type StorageFault } from './store/storage-error.ts';
 export type { Clock } from './store/store-clock.ts';
 export type { StorageTrouble } from './store/watched-storage.ts';

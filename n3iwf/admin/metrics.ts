@@ -2,7 +2,7 @@
  * The node's metrics, as a table. Everything is read when somebody asks: the parts of the node count for themselves, and a
  * packet pays nothing for being shown here.
  */
-import type { KeyCounts } from '#qkd';
+import { type KeyCounts, STORAGE_FAULTS } from '#qkd';
 import type { Gateway } from '../gateway.ts';
 import { type AlarmName, alarmSeverities } from '../journal/alarms.ts';
 import { durationBounds } from '../journal/histogram.ts';
@@ -324,10 +324,15 @@ export const metrics: readonly Metric[] = [
   {
     name: 'n3iwf_key_store_trouble',
     type: 'gauge',
-    help: '1 for the reason for which the key store does not do what it is asked, or was found damaged; else nothing.',
+    help: '1 for the reason for which the key store does not do what it is asked, or was found damaged; else 0.',
     read: ({ sources }) => {
-      const trouble = sources.keySupply()?.storeTrouble;
-      return trouble === undefined ? [] : [{ labels: { reason: trouble.reason }, value: 1 }];
+      const supply = sources.keySupply();
+      if (supply === undefined) return [];
+      const reasons = Object.values(STORAGE_FAULTS);
+      return by(
+        'reason',
+        reasons.map((reason) => [reason, Number(supply.storeTrouble?.reason === reason)] as const),
+      );
     },
   },
   {

@@ -138,6 +138,11 @@ describe('the page of a node, about its keys and itself', () => {
     expect(seen.get('n3iwf_kme_keys_per_second')).toBe(9);
     expect(seen.get('n3iwf_link_qber_ratio')).toBe(0.02);
     expect(seen.get('n3iwf_qkd_fallback')).toBe(0);
+    expect(seen.get('n3iwf_key_store_trouble{reason="storage-damaged"}')).toBe(0);
+    const storeTrouble = { reason: 'storage-damaged', detail: 'x' };
+    const hurt = await read(sourcesOf(new World(), { keySupply: () => ({ ...supply, storeTrouble }) }));
+    expect(hurt.get('n3iwf_key_store_trouble{reason="storage-damaged"}')).toBe(1);
+    expect(hurt.get('n3iwf_key_store_trouble{reason="storage-full"}')).toBe(0);
     const lost = { ...supply, reachable: false, storedKeys: undefined, qber: undefined, fallback: true };
     const gone = await read(sourcesOf(new World(), { keySupply: () => lost }));
     expect(gone.get('n3iwf_kme_reachable')).toBe(0);

@@ -35,6 +35,17 @@ it('tells each alarm when it comes and when it goes', () => {
   ]);
 });
 
+it('tells what is wrong with the key store, and that it works again', () => {
+  const damaged = {
+    ...calm,
+    storeTrouble: { reason: 'storage-full', detail: 'key storage a.db: disk is full' },
+  };
+  expect(told(calm, damaged, damaged, calm)).toEqual([
+    'keyStoreUnreadable raised: key storage a.db: disk is full',
+    'keyStoreUnreadable cleared: the key store works again',
+  ]);
+});
+
 it('tells the mode of keying when it changes, with what was wanted', () => {
   const short = { ...calm, fallback: true, reason: 'pool', needKeys: 90.4, supplyKeys: 12 };
   expect(told(short, short, { ...calm, reason: 'supply' })).toEqual([
