@@ -57,7 +57,9 @@ describe('both sides rekey the same Child SA', () => {
         expect(steps.childIds(side)).toEqual([sendsBy(steps, side)]);
     },
   );
+});
 
+describe('what lost when both sides rekey the same Child SA', () => {
   it('[RFC7296 2.8.1] what lost is made with keys on both sides, and is there to be heard until its Delete is answered', () => {
     const steps = new Steps();
     const { pair } = steps;

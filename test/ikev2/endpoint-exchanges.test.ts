@@ -340,7 +340,9 @@ describe('liveness and what owners tell each other', () => {
       { tag: 'taken', notifies: [] },
     ]);
   });
+});
 
+describe('what nobody listens for', () => {
   it('notifies for a side that does not listen are answered by an empty message', () => {
     const pair = attached();
     const status = { protocol: 0, spi: new Uint8Array(0), notifyType: 55_501, data: new Uint8Array(0) };

@@ -114,7 +114,9 @@ describe('fragments on the way', () => {
       expect(pair.wire.map(({ data }) => data)).toEqual(i === 0 ? answer.map(({ data }) => data) : []);
     }
   });
+});
 
+describe('fragments on a narrow path', () => {
   it('[RFC7383 2.5.2] a request that gets no answer is cut shorter, and so is its answer', () => {
     const { pair, seen } = observed({
       ...long,

@@ -98,7 +98,9 @@ describe('a request about a Child SA', () => {
     expect(pair.events('node', 'childSaFailed')).toMatchObject([{ notifyType: NOTIFY.CHILD_SA_NOT_FOUND }]);
     expect(pair.events('node', 'childSaDeleted')).toMatchObject([{ childSaId: old }]);
   });
+});
 
+describe('a rekey that asks for less', () => {
   it('[RFC7296 2.9] a rekey that asks for less than the old Child SA had gets no more than that', () => {
     const steps = new Steps();
     const { pair } = steps;
@@ -142,23 +144,19 @@ describe('a request about a Child SA', () => {
   );
 });
 
-describe('a peer that leaves work undone', () => {
-  /** A rekey of the newest Child SA of the UE, whose Delete of the old one never comes. */
-  function rekeyWithoutDelete(
-    pair: Pair,
-    spiIn: number,
-    spiOut: Uint8Array<ArrayBuffer>,
-  ): number | undefined {
-    const spi = Buffer.alloc(4);
-    spi.writeUInt32BE(spiIn);
-    const answer = ask(pair, 'ue', EXCHANGE.CREATE_CHILD_SA, [
-      rekeySa(spi),
-      ...childRequest('10.0.0.2', '10.0.0.1', spiOut),
-    ]);
-    const sa = answer?.find((each) => each.type === 'SA');
-    return sa === undefined ? undefined : Buffer.from(spiOut).readUInt32BE();
-  }
+/** A rekey of the newest Child SA of the UE, whose Delete of the old one never comes. */
+function rekeyWithoutDelete(pair: Pair, spiIn: number, spiOut: Uint8Array<ArrayBuffer>): number | undefined {
+  const spi = Buffer.alloc(4);
+  spi.writeUInt32BE(spiIn);
+  const answer = ask(pair, 'ue', EXCHANGE.CREATE_CHILD_SA, [
+    rekeySa(spi),
+    ...childRequest('10.0.0.2', '10.0.0.1', spiOut),
+  ]);
+  const sa = answer?.find((each) => each.type === 'SA');
+  return sa === undefined ? undefined : Buffer.from(spiOut).readUInt32BE();
+}
 
+describe('a peer that leaves work undone', () => {
   it('[RFC7296 2.8] the Child SA that it replaced and never deletes is deleted by us', () => {
     const steps = new Steps();
     const { pair } = steps;
@@ -185,7 +183,9 @@ describe('a peer that leaves work undone', () => {
     expect(made).toBeLessThan(40);
     expect(insideOf(pair, 'node').children.size).toBe(made + 1);
   });
+});
 
+describe('a peer that would fill the memory', () => {
   it('cannot fill the memory with Deletes of what is not there', () => {
     const steps = new Steps({ profile: { childProposals: [{ ...espProposal }] } });
     const { pair } = steps;

@@ -142,7 +142,9 @@ describe('what nobody can act on', () => {
     expect(notifies(answer)).toEqual([NOTIFY.CHILD_SA_NOT_FOUND]);
     expect(state(pair)).toBe('established');
   });
+});
 
+describe('what is dropped, or ends one SA', () => {
   it('[RFC7296 2.2] message IDs outside the window and flags of the other side are dropped', () => {
     const { pair, send } = forge();
     expect(send(EXCHANGE.INFORMATIONAL, [], { messageId: 7 })).toBeUndefined();

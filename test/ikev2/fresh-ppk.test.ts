@@ -114,7 +114,9 @@ describe('a fresh PPK for each SA', () => {
     expect(one.slice(0, -1)).toEqual(other.slice(0, -1));
     expect(one.at(-1)).not.toBe(other.at(-1));
   });
+});
 
+describe('what a fresh PPK is for', () => {
   it.each(['sk-d', 'output'] as const)(
     '[RFC9867 3.2] both sides agree by the formula %s',
     (freshPpkFormula) => {
@@ -151,9 +153,9 @@ describe('a fresh PPK for each SA', () => {
   });
 });
 
-describe('without a common fresh PPK', () => {
-  const onlyFirst = (name: string) => (name === 'key-1' ? key(1) : undefined);
+const onlyFirst = (name: string) => (name === 'key-1' ? key(1) : undefined);
 
+describe('without a common fresh PPK', () => {
   it('[RFC9867 3.2] a side that insists sends no request without one, and the old SAs go on', () => {
     const pair = attached(wants('required'), new Pool(onlyFirst));
     rekeyChild(pair, 'ue');
@@ -185,7 +187,9 @@ describe('without a common fresh PPK', () => {
     expect(childNames(pair)).toEqual(['key-1', 'key-1', 'key-1']);
     expect(pair.events('ue', 'ikeSaRekeyed')).toHaveLength(1);
   });
+});
 
+describe('with a fresh PPK that fits or comes too late', () => {
   it('[RFC9867 3.2] a key that differs under the same name is found out before it is used', () => {
     const base = wants('optional');
     const pair = new Pair({

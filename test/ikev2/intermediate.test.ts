@@ -164,26 +164,29 @@ describe('IntAuth', () => {
   });
 });
 
-describe('a PPK in IKE_INTERMEDIATE', () => {
-  const pool = new Map([
-    ['key-a', key(21)],
-    ['key-b', key(22)],
-  ]);
-  const both = (mode: 'optional' | 'required', more: PairOptions = {}): PairOptions => ({
-    ...more,
-    config: { ppk: mode, ppkExchange: 'intermediate', ...more.config },
-    profile: { ppk: mode, ppkExchange: 'intermediate', ...more.profile },
-  });
-  const offers =
-    (...ppks: Ppk[]) =>
-    (side: Side, identity: PpkIdentity | undefined): Ppk | readonly Ppk[] | undefined => {
-      if (side === 'ue') return ppks;
-      const secret = pool.get(new TextDecoder().decode(identity?.data));
-      return secret === undefined ? undefined : { secret };
-    };
-  const a = { secret: key(21), identity: named('key-a') };
-  const b = { secret: key(22), identity: named('key-b') };
+/** What the node's owner has. */
+const pool = new Map([
+  ['key-a', key(21)],
+  ['key-b', key(22)],
+]);
+/** Both sides with a PPK in IKE_INTERMEDIATE alone. */
+const both = (mode: 'optional' | 'required', more: PairOptions = {}): PairOptions => ({
+  ...more,
+  config: { ppk: mode, ppkExchange: 'intermediate', ...more.config },
+  profile: { ppk: mode, ppkExchange: 'intermediate', ...more.profile },
+});
+/** The UE's owner names `ppks`; the node's looks up what it is asked for. */
+const offers =
+  (...ppks: Ppk[]) =>
+  (side: Side, identity: PpkIdentity | undefined): Ppk | readonly Ppk[] | undefined => {
+    if (side === 'ue') return ppks;
+    const secret = pool.get(new TextDecoder().decode(identity?.data));
+    return secret === undefined ? undefined : { secret };
+  };
+const ppkA = { secret: key(21), identity: named('key-a') };
+const ppkB = { secret: key(22), identity: named('key-b') };
 
+describe('a PPK in IKE_INTERMEDIATE', () => {
   it.each([
     ['alone', {}, 1],
     ['with EAP', { config: { initiatorAuth: 'eap' }, profile: { localAuth: 'eap' } }, 1],
@@ -192,11 +195,11 @@ describe('a PPK in IKE_INTERMEDIATE', () => {
   ] as [string, PairOptions, number][])(
     '[RFC9867 3.1] %s: keys that depend on it, in the last exchange',
     (_, more, count) => {
-      const { pair, packets } = attach({ ...both('required', more), ppks: offers(a) });
+      const { pair, packets } = attach({ ...both('required', more), ppks: offers(ppkA) });
       expectEqualKeys(pair);
       expect(requests(packets, IKE_INTERMEDIATE)).toBe(count);
-      expect(pair.events('node', 'ikeSaEstablished')[0]?.ppkIdentity).toEqual(a.identity);
-      expect(pair.events('ue', 'ikeSaEstablished')[0]?.ppkIdentity).toEqual(a.identity);
+      expect(pair.events('node', 'ikeSaEstablished')[0]?.ppkIdentity).toEqual(ppkA.identity);
+      expect(pair.events('ue', 'ikeSaEstablished')[0]?.ppkIdentity).toEqual(ppkA.identity);
     },
   );
 
@@ -205,28 +208,30 @@ describe('a PPK in IKE_INTERMEDIATE', () => {
       const { pair } = attach({ ...both('optional', { config: { exposeKeys: true } }), ppks });
       return pair.events('node', 'ikeKeysDerived').map(({ skEi }) => Buffer.from(skEi).toString('hex'));
     };
-    const [before, after] = sealing(offers(a));
+    const [before, after] = sealing(offers(ppkA));
     expect(after).toBeDefined();
     expect(after).not.toBe(before);
-    expect(sealing(offers(b)).at(-1)).not.toBe(after);
-    expect(sealing(offers(b))[0]).toBe(before);
+    expect(sealing(offers(ppkB)).at(-1)).not.toBe(after);
+    expect(sealing(offers(ppkB))[0]).toBe(before);
   });
 
   it('[RFC9867 3.1.1] the responder takes the first candidate that it has', () => {
     const unknown = { secret: key(1), identity: named('key-x') };
-    const { pair } = attach({ ...both('required'), ppks: offers(unknown, b, a) });
+    const { pair } = attach({ ...both('required'), ppks: offers(unknown, ppkB, ppkA) });
     expectEqualKeys(pair);
-    expect(pair.events('ue', 'ikeSaEstablished')[0]?.ppkIdentity).toEqual(b.identity);
+    expect(pair.events('ue', 'ikeSaEstablished')[0]?.ppkIdentity).toEqual(ppkB.identity);
     const asked = pair.events('node', 'ppkRequested').map(({ identity }) => identity);
-    expect(asked).toEqual([unknown.identity, b.identity]);
+    expect(asked).toEqual([unknown.identity, ppkB.identity]);
   });
+});
 
+describe("ppkA PPK in IKE_INTERMEDIATE that is not the peer's", () => {
   it('[RFC9867 3.1.1] a key that differs under the same name is reported and passed over', () => {
     const wrong = { secret: key(1), identity: named('key-a') };
-    const { pair } = attach({ ...both('required'), ppks: offers(wrong, b) });
+    const { pair } = attach({ ...both('required'), ppks: offers(wrong, ppkB) });
     expectEqualKeys(pair);
     expect(pair.events('node', 'ppkMismatch')).toMatchObject([{ identity: wrong.identity }]);
-    expect(pair.events('ue', 'ikeSaEstablished')[0]?.ppkIdentity).toEqual(b.identity);
+    expect(pair.events('ue', 'ikeSaEstablished')[0]?.ppkIdentity).toEqual(ppkB.identity);
     const none = attach({ ...both('required'), ppks: offers(wrong) });
     expect(none.pair.events('ue', 'ikeSaClosed')).toMatchObject([
       { cause: 'authentication', notifyType: NOTIFY.AUTHENTICATION_FAILED },
@@ -255,7 +260,7 @@ describe('a PPK in IKE_INTERMEDIATE', () => {
       const { pair, packets } = attach({
         config: { ppk: 'optional', ppkExchange: node },
         profile: { ppk: 'optional', ppkExchange: ue },
-        ppks: offers(a),
+        ppks: offers(ppkA),
       });
       expectEqualKeys(pair);
       const mixed = pair.events('node', 'ikeSaEstablished')[0]?.ppkIdentity !== undefined;
@@ -267,7 +272,9 @@ describe('a PPK in IKE_INTERMEDIATE', () => {
     expect(used('intermediate', 'auth')).toBe('0 false');
     expect(used('auth', 'intermediate')).toBe('0 false');
   });
+});
 
+describe('names of PPKs from a stranger', () => {
   it('[RFC9867 3.1.1] a stranger’s made-up names cost a bounded number of look-ups and no key', () => {
     const spent: string[] = [];
     const madeUp = Array.from({ length: 9 }, (_, i) => ({ secret: key(i), identity: named(`made-up-${i}`) }));

@@ -53,7 +53,9 @@ describe('soft limits', () => {
     expect(steps.childIds('node')).toEqual([]);
     expect(steps.childIds('ue')).toEqual([]);
   });
+});
 
+describe('soft limits on both sides, or with a peer that refuses', () => {
   it('[RFC7296 2.8.1] come at different times on both sides, and where they do not, one Child SA remains', () => {
     for (const jitter of [0, 0.2]) {
       const child = { softMs: 10 * minute, hardMs: 15 * minute, jitter };

@@ -69,7 +69,9 @@ describe('MOBIKE', () => {
     expect(pair.events('node', 'addressChanged')).toHaveLength(before);
     expect(pair.events('node', 'ikeSaClosed')).toMatchObject([{ cause: 'timeout' }]);
   });
+});
 
+describe('MOBIKE while the initiator moves', () => {
   it('[RFC4555 3.5] a request in flight is sent again from the new address', () => {
     const pair = new Pair(mobile).attach();
     const lost: InTransit[] = [];
@@ -119,7 +121,9 @@ describe('MOBIKE', () => {
     expect(pair.wire[0]?.to).toEqual(elsewhere);
     expect(node(pair)?.remote.address).toBe('192.0.2.1');
   });
+});
 
+describe('MOBIKE, noticed or refused', () => {
   it('[RFC4555 3.8] a NAT that changes its mapping is noticed by the next sign of life', () => {
     const nat = new Nat();
     const pair = new Pair({ ...mobile, network: nat.network }).attach();
@@ -160,7 +164,9 @@ describe('MOBIKE', () => {
     expect(answer.includes(41)).toBe(error === 41);
     expect(answer.length).toBeGreaterThan(0);
   });
+});
 
+describe('MOBIKE and what forbids a move', () => {
   it.each([
     ['the responder does not offer it', { ...mobile, config: { mobike: false } }, 'ue'],
     ['the initiator did not ask for it', {}, 'ue'],

@@ -115,14 +115,16 @@ describe('the end of a node that is in a hurry or not heard', () => {
   });
 });
 
-describe('a node that ends and has others beside it', () => {
-  const others = { gateway: { redirectTo: ['192.0.2.200', 'n3iwf-b.example.org'] } };
-  const following: WorldOptions = { ...others, ue: { followsRedirect: true } };
-  const sentTo = (world: World) =>
-    world.ues.map(({ events }) =>
-      events.flatMap((event) => (event.type === 'redirected' ? [event.to.name] : [])),
-    );
+/** Two nodes that UEs may be sent to. */
+const others = { gateway: { redirectTo: ['192.0.2.200', 'n3iwf-b.example.org'] } };
+const following: WorldOptions = { ...others, ue: { followsRedirect: true } };
+/** Where each UE was told to go. */
+const sentTo = (world: World) =>
+  world.ues.map(({ events }) =>
+    events.flatMap((event) => (event.type === 'redirected' ? [event.to.name] : [])),
+  );
 
+describe('a node that ends and has others beside it', () => {
   it('[RFC5685 5] sends UEs that follow to them in turns; these leave, and the AMF has nothing left of them', async () => {
     const world = await attached(following);
     const result = await drained(world);
@@ -152,7 +154,9 @@ describe('a node that ends and has others beside it', () => {
     expect(world.toAmf).toEqual([]);
     expect(world.left()).toEqual(nothing);
   });
+});
 
+describe('UEs that a node sends to others and that do not do as they are told', () => {
   it('[RFC5685 4] does not send a UE back to where it comes from, but away for a while', async () => {
     const gateway = { redirectTo: ['192.0.2.200'] };
     const redirectedFrom = { type: 'ipv4', name: '192.0.2.200' } as const;

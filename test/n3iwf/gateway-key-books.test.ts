@@ -54,7 +54,9 @@ describe('books of QKD keys', () => {
     expect(octets.every((octet) => octet === 0)).toBe(true);
     expect(census(world.gateway.keyUses).get('.sas')).toBe(0);
   });
+});
 
+describe('books of fresh QKD keys', () => {
   it('[RFC7296 2.8] each fresh key of a rekey is booked', async () => {
     const world = new World({ auth: 'qkd', ppk: 'rfc9867' });
     await world.register();

@@ -19,7 +19,7 @@ async function refused(options: WorldOptions): Promise<World> {
   return world;
 }
 
-describe('refusals', () => {
+describe('refusals of what a UE shows or asks', () => {
   it('ends a UE that answers the challenge wrongly', async () => {
     const world = await refused({ ue: { wrongResStar: true } });
     expect(failure(world)).toMatchObject({ step: 'authentication' });
@@ -50,7 +50,9 @@ describe('refusals', () => {
     expect(failure(world)).toMatchObject({ step: 'PDU session' });
     expect(world.left()).toEqual({ ues: 1, teids: 0, addresses: 1 });
   });
+});
 
+describe('refusals for want of something', () => {
   it('releases a UE that deletes its signalling SA, as NAS has no way to it any more', async () => {
     const world = new World();
     await world.register();

@@ -59,7 +59,9 @@ describe('keys of an IKE SA', () => {
     expect(toHex(skEi)).toBe(KEYS.slice(64, 136));
     expect(toHex(skEr)).toBe(KEYS.slice(136, 208));
   });
+});
 
+describe('keys after a rekey or one more key exchange', () => {
   it('[RFC7296 2.18] of a rekeyed SA start from the published SKEYSEED', () => {
     const rekeyed = derive().deriveRekeyed(CBC, INPUTS, at('newSharedSecret'));
     const expected = Keymat.fromSeed(CBC, INPUTS, at('rekeyedSkeyseed'));

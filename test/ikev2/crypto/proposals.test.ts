@@ -71,7 +71,9 @@ describe('keywords', () => {
   ])('writes ESP %s back as it was', (text) => {
     expect(esp(text).map(formatEspProposal)).toEqual([text]);
   });
+});
 
+describe('keywords that make no proposal', () => {
   it.each([
     ['', 'is not known'],
     ['aes256gcm16-x25519', 'no prf'],
@@ -148,7 +150,9 @@ describe('what is chosen of IKE proposals', () => {
     expect(chooseIke(ours, [])).toBeUndefined();
     expect(chooseIke(ours, offerEsp(esp('aes256gcm16'), SPI, false))).toBeUndefined();
   });
+});
 
+describe('what is not chosen of IKE proposals', () => {
   it('are refused when the peer adds a type that we do not know, unless it may be NONE', () => {
     const [offer] = offerIke(ours, NONE);
     const transforms = offer?.transforms ?? [];

@@ -64,7 +64,9 @@ describe('the key exchanges of one CREATE_CHILD_SA', () => {
     expect(later.take([curve])?.message).toContain('another key exchange');
     expect(rounds('aes256gcm16').take([curve])?.message).toContain('no round');
   });
+});
 
+describe('the key exchanges of one CREATE_CHILD_SA, where they turn or end', () => {
   it('[RFC7296 1.3] take up a group that the peer prefers once, if it is ours', () => {
     const own = rounds('aes256gcm16-x25519', 'aes256gcm16-ecp256');
     own.payloads(sa);

@@ -70,7 +70,9 @@ describe('reassembly', () => {
     reassembly.add(0, fragment(2, 3), octets(2));
     expect(reassembly.add(0, fragment(3, 3), octets(3))?.inner).toEqual(Uint8Array.of(1, 1, 2, 2, 3, 3));
   });
+});
 
+describe('reassembly within bounds', () => {
   it('another message takes the place of an incomplete one', () => {
     const reassembly = new Reassembly();
     reassembly.add(0, fragment(1, 2), octets(1));

@@ -76,7 +76,9 @@ describe('reading', () => {
       }),
     );
   });
+});
 
+describe('reading and its faults', () => {
   it('passes faults that are no DecodeError on', () => {
     const fault = () => {
       throw new TypeError('ours');

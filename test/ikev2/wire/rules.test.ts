@@ -77,7 +77,9 @@ describe('[RFC7296 1.3] [RFC7296 1.4] forms of messages', () => {
     expect(check('IKE_AUTH', 'response', 'ERROR KE')).toBeInstanceOf(IkeError);
     expect(check('CREATE_CHILD_SA', 'request', 'ERROR')).toBeInstanceOf(IkeError);
   });
+});
 
+describe('[RFC7296 1.3] [RFC7296 1.4] messages of another form', () => {
   it.each([
     ['IKE_SA_INIT', 'request', 'SA KE', 'lacks Nonce'],
     ['IKE_SA_INIT', 'request', 'SA SA KE No', 'has 2 SA'],

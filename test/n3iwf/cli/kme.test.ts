@@ -46,7 +46,7 @@ describe('the configuration of the KMEs', () => {
   });
 });
 
-describe('running KMEs, and who has which key', () => {
+describe('running KMEs and their seeds', () => {
   it('share the same keys for the same seed', async () => {
     const keyIds: string[] = [];
     for (let run = 0; run < 2; run++) {
@@ -81,7 +81,9 @@ describe('running KMEs, and who has which key', () => {
     await start(drawn[0]!.seed);
     expect(drawn[2]).toEqual(drawn[0]);
   });
+});
 
+describe('running KMEs, and who has which key', () => {
   it('serve 18 nodes and 153 pairs in one process, and no pair has the key of another', async () => {
     const names = Array.from({ length: 18 }, (_, index) => `n${index}`);
     const nodes = names.map((name) => ({ kmeId: name, saeIds: [`sae-${name}`] }));
@@ -208,7 +210,9 @@ describe('running KMEs, from start to end', () => {
     expect(process.listenerCount('SIGUSR2')).toBe(0);
     rmSync(folder, { recursive: true });
   });
+});
 
+describe('running KMEs as a command', () => {
   it.each([
     ['of the file', { ...PAIR, seed: 'words' }, {}, /follow from the seed words, and who knows it/, true],
     ['of the command', { ...PAIR, seed: 'words' }, { seed: 'others' }, /the seed others,/, true],

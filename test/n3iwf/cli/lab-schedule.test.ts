@@ -54,7 +54,9 @@ describe('a schedule of the link', () => {
     expect(linkScheduleOf(file)).toMatchObject({ endMs: 1000, legs: [{ amount: 5 }] });
     rmSync(folder, { recursive: true });
   });
+});
 
+describe('any schedule of the link', () => {
   test('any legs come out as they were written', () => {
     const entries = fc.array(
       fc.tuple(

@@ -172,7 +172,9 @@ describe('PDU Session Resource Notify', () => {
     ).toEqual({ choice: 'transport', value: 'transport-resource-unavailable' });
     expect(world.left()).toEqual({ ues: 1, teids: 0, addresses: 1 });
   });
+});
 
+describe('PDU Session Resource Notify of many sessions, and none', () => {
   it('[TS38413 8.2.4] [TS23527 5.2.2] tells the AMF of every session of a UPF that is silent for too long', async () => {
     const pathTimers = { intervalMs: 60_000, responseMs: 3000, tries: 3, giveUpMs: 20_000 };
     const world = await attached({ ues: 2, gateway: { userPlane: { pathTimers } } });
