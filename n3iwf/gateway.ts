@@ -190,9 +190,9 @@ export class Gateway implements Node {
   }
 
   /** A datagram that came to our N3 address `local`; true when the deadline may be another one now. */
-  receiveGtpu(datagram: Uint8Array, remote: SocketAddress, local?: string): boolean {
+  receiveGtpu(datagram: Uint8Array, remote: SocketAddress, local?: string, tos = 0): boolean {
     const before = this.plane.timerChanges;
-    this.plane.receiveGtpu(this.now(), datagram, remote, 0, local);
+    this.plane.receiveGtpu(this.now(), datagram, remote, tos, local);
     return this.plane.timerChanges !== before;
   }
 

@@ -223,12 +223,12 @@ export class GatewayShell {
     const fault = (error: Error) => this.log.warn({ error: error.message }, 'UDP socket');
     const open = async (
       at: SocketAddress,
-      received: (data: Uint8Array, remote: SocketAddress, local: SocketAddress) => boolean,
+      received: (data: Uint8Array, remote: SocketAddress, local: SocketAddress, tos: number) => boolean,
     ) => {
       const socket = await UdpSocket.open(
         at,
-        (data, remote, local) => {
-          if (received(data, remote, local)) this.timer.rearm();
+        (data, remote, local, tos) => {
+          if (received(data, remote, local, tos)) this.timer.rearm();
         },
         fault,
       );
@@ -240,19 +240,21 @@ export class GatewayShell {
       this.gateway.receiveIke(data, local, remote);
       return true;
     });
-    this.natSocket = await open({ address, port: natTraversalPort }, (data, remote, local) =>
-      this.onNatPort(data, remote, local),
+    this.natSocket = await open({ address, port: natTraversalPort }, (data, remote, local, tos) =>
+      this.onNatPort(data, remote, local, tos),
     );
     for (const text of [n3Address, ...moreN3Addresses]) {
       const local = formatAddress(requireAddress(text));
-      const received = (data: Uint8Array, remote: SocketAddress, at: SocketAddress) => {
+      const received = (data: Uint8Array, remote: SocketAddress, at: SocketAddress, tos: number) => {
         this.tap?.n3(data, remote, at);
-        return this.gateway.receiveGtpu(data, remote, local);
+        return this.gateway.receiveGtpu(data, remote, local, tos);
       };
       this.n3Sockets.set(local, await open({ address: text, port: n3Port }, received));
     }
     const takesBareEsp = this.kernel === undefined && this.config.gateway.ike.forceUdpEncapsulation !== true;
     if (takesBareEsp) this.espSocket = this.openEsp(address, fault);
+    if (!this.natSocket.tellsTos)
+      this.log.warn({}, 'congestion marks of outer headers are not seen: the C library cannot be loaded');
     await this.kernel?.start({ address, port: this.natSocket.local.port });
   }
 
@@ -269,12 +271,12 @@ export class GatewayShell {
   }
 
   /** True when the deadline may be another one now. */
-  private onNatPort(data: Uint8Array, remote: SocketAddress, local: SocketAddress): boolean {
+  private onNatPort(data: Uint8Array, remote: SocketAddress, local: SocketAddress, tos: number): boolean {
     if (data.length <= 1) return false; // a keepalive
     this.tap?.nwu(data, remote, local);
     const isIke =
       data.length >= markerLength && data[0] === 0 && data[1] === 0 && data[2] === 0 && data[3] === 0;
-    if (!isIke) return this.gateway.receiveEsp(data, local, remote);
+    if (!isIke) return this.gateway.receiveEsp(data, local, remote, tos);
     this.gateway.receiveIke(data, local, remote);
     return true;
   }

@@ -6,7 +6,7 @@ import { libc } from './libc.ts';
 import { EPOLLIN, readiness } from './readiness.ts';
 import { AF_INET, AF_INET6, SOCK_CLOEXEC, SOCK_NONBLOCK } from './sctp-constants.ts';
 import { socketAddress } from './sctp-socket.ts';
-import { slotOctets, UdpBatch } from './udp-batch.ts';
+import { slotOctets, tellTos, UdpBatch } from './udp-batch.ts';
 
 const SOCK_RAW = 3;
 const EPERM = 1;
@@ -34,7 +34,7 @@ export class EspSocket {
     const lost = () => {};
     this.batch = new UdpBatch(fd, isIpv4 ? AF_INET : AF_INET6, lost, fault, { segments: false });
     readiness.watch(fd, EPOLLIN, () =>
-      this.batch.receive(mostAtOnce, (packet, { address }) => this.take(packet, address, received)),
+      this.batch.receive(mostAtOnce, (packet, { address }, tos) => this.take(packet, address, tos, received)),
     );
   }
 
@@ -51,6 +51,7 @@ export class EspSocket {
       IP_PROTOCOL.ESP,
     );
     if (fd < 0) throw espFault(address, c.errno());
+    if (!isIpv4) tellTos(fd, AF_INET6);
     const name = socketAddress(address, 0);
     if (c.bind(fd, name, name.length) >= 0) return new EspSocket(fd, isIpv4, received, fault);
     const code = c.errno();
@@ -58,11 +59,11 @@ export class EspSocket {
     throw espFault(address, code);
   }
 
-  /** The socket gives IPv4 packets with their header, and IPv6 packets without. */
-  private take(packet: Uint8Array, address: string, received: Received): void {
+  /** The socket gives IPv4 packets with their header, and IPv6 packets without but with the traffic class told. */
+  private take(packet: Uint8Array, address: string, trafficClass: number, received: Received): void {
     const headerLength = this.isIpv4 ? ((packet[0] ?? 0) & 0x0f) * 4 : 0;
     if (!this.isOpen || packet.length <= headerLength) return;
-    const tos = this.isIpv4 ? (packet[1] ?? 0) : 0;
+    const tos = this.isIpv4 ? (packet[1] ?? 0) : trafficClass;
     received(packet.subarray(headerLength), { address, port: 0 }, tos);
   }
 

@@ -11,8 +11,12 @@ export interface Libc {
   epollControl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
   /** Sleeps on a thread of libuv's pool until a descriptor is ready; `entries` is filled with as many as are told. */
   epollWait(epoll: number, entries: Uint8Array, most: number, woken: (count: number) => void): void;
+  /** The same without sleeping; gives how many were ready. */
+  epollLook(epoll: number, entries: Uint8Array, most: number): number;
   eventfd(initial: number, flags: number): number;
   shutdown(fd: number, how: number): number;
+  /** Where a socket is bound: `address` is filled, `length` holds its octets in 4 of its own. */
+  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
   getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
   sendmsg(fd: number, message: object, flags: number): number;
@@ -81,7 +85,9 @@ function load(): Libc {
       epollControl: library.func('int epoll_ctl(int, int, int, void *)'),
       epollWait: (epoll, entries, most, woken) =>
         epollWait.async(epoll, entries, most, -1, (_error: unknown, count: number) => woken(count)),
+      epollLook: (epoll, entries, most) => epollWait(epoll, entries, most, 0),
       eventfd: library.func('int eventfd(unsigned int, int)'),
+      getsockname: library.func('int getsockname(int, _Out_ void *, _Inout_ void *)'),
       setsockopt: library.func('int setsockopt(int, int, int, void *, uint32_t)'),
       getsockopt: library.func('int getsockopt(int, int, int, _Out_ void *, _Inout_ void *)'),
       sendmsg: library.func('sendmsg', 'long', ['int', koffi.pointer(message), 'int']),

@@ -36,6 +36,7 @@ export type Family = 2 | 10;
 
 /** Control messages: level and type. */
 const segmentSize = [17, 103] as const;
+const headerOfControl = 16;
 const typeOfService: Readonly<Record<Family, readonly [level: number, type: number]>> = {
   2: [0, 1],
   10: [41, 67],
@@ -63,6 +64,7 @@ class Slots {
       this.vectors.setBigUint64(i * vectorOctets + 8, BigInt(size), little);
       this.messages.setBigUint64(i * messageOctets, namesAt + BigInt(i * nameOctets), little);
       this.pointAt(i, i, 1);
+      this.setControl(i, controlOctets);
     }
   }
 
@@ -84,22 +86,58 @@ class Slots {
     this.messages.setUint32(at + 40, length, little);
   }
 
+  /** To be called before each reading: the kernel writes over how much room there is for addresses and control messages. */
+  makeReady(): void {
+    for (let at = 0; at < batch * messageOctets; at += messageOctets) {
+      this.messages.setUint32(at + 8, nameOctets, little);
+      this.messages.setUint32(at + 40, controlOctets, little);
+    }
+  }
+
+  /**
+   * What the kernel tells of the IP header of message `index`, if it was asked to: an octet on IPv4, a whole number on IPv6.
+   * It is the first control message, as nothing else is asked for.
+   */
+  tosOf(index: number): number {
+    if (this.messages.getUint32(index * messageOctets + 40, little) <= headerOfControl) return 0;
+    const at = index * controlOctets;
+    const [level, type] = [this.control.getInt32(at + 8, little), this.control.getInt32(at + 12, little)];
+    if (level === typeOfService[2][0] && type === typeOfService[2][1])
+      return this.control.getUint8(at + headerOfControl);
+    if (level !== typeOfService[10][0] || type !== typeOfService[10][1]) return 0;
+    return this.control.getInt32(at + headerOfControl, little) & 0xff;
+  }
+
   /** Writes a control message of 4 octets behind `used` of message `index`; gives the octets used after it. */
   addControl(
     index: number,
     used: number,
-    [level, type]: readonly [number, number],
+    kind: readonly [number, number],
     length: 2 | 4,
     value: number,
   ): number {
-    const at = index * controlOctets + used;
-    this.control.setBigUint64(at, BigInt(16 + length), little);
-    this.control.setInt32(at + 8, level, little);
-    this.control.setInt32(at + 12, type, little);
-    if (length === 2) this.control.setUint16(at + 16, value, little);
-    else this.control.setInt32(at + 16, value, little);
-    return used + 24;
+    writeControl(this.control, index * controlOctets + used, kind, length, value);
+    return used + oneControl;
   }
+}
+
+/** Octets of a control message with as much as a number behind its header. */
+const oneControl = 24;
+
+/** Writes one at `at`; gives where the next one begins. */
+function writeControl(
+  view: DataView,
+  at: number,
+  [level, type]: readonly [number, number],
+  length: 2 | 4,
+  value: number,
+): number {
+  view.setBigUint64(at, BigInt(headerOfControl + length), little);
+  view.setInt32(at + 8, level, little);
+  view.setInt32(at + 12, type, little);
+  if (length === 2) view.setUint16(at + headerOfControl, value, little);
+  else view.setInt32(at + headerOfControl, value, little);
+  return at + oneControl;
 }
 
 /** Receiving slots are shared by all sockets: a batch is handed on before the next one is read. */
@@ -171,6 +209,9 @@ class SendQueue {
 
 let sending: SendQueue | undefined;
 
+/** Gets one datagram; `tos` is the octet of the IP header that it came in, 0 where the socket was not asked to tell. */
+export type DatagramReceived = (datagram: Uint8Array, remote: UdpAddress, tos: number) => void;
+
 /** What one UDP socket sends and receives in batches. */
 export class UdpBatch {
   private readonly c = libc();
@@ -178,7 +219,7 @@ export class UdpBatch {
   /** -1 once the socket is closed: its number may be another's then. */
   private fd: number;
   private readonly family: Family;
-  private readonly instead: (datagram: Uint8Array, remote: UdpAddress) => void;
+  private readonly instead: DatagramReceived;
   private readonly fault: (error: Error) => void;
   private readonly remotes = new Map<number | string, UdpAddress>();
   private readonly names = new Map<string, Uint8Array>();
@@ -195,7 +236,7 @@ export class UdpBatch {
   constructor(
     fd: number,
     family: Family,
-    instead: (datagram: Uint8Array, remote: UdpAddress) => void,
+    instead: DatagramReceived,
     fault: (error: Error) => void,
     { segments = true }: { readonly segments?: boolean } = {},
   ) {
@@ -211,6 +252,26 @@ export class UdpBatch {
   /** Takes a datagram of at most {@link slotOctets}; it leaves at the end of the present turn at the latest. */
   send(datagram: Uint8Array, remote: UdpAddress, tos: number): void {
     this.queue.add(this, datagram, remote, tos);
+  }
+
+  /** Sends a datagram of more octets at once, by a message made for it alone. */
+  sendLong(datagram: Uint8Array, remote: UdpAddress, tos: number): void {
+    const name = this.nameOf(remote);
+    const [header, vector] = [new DataView(new ArrayBuffer(56)), new DataView(new ArrayBuffer(vectorOctets))];
+    const control = new DataView(new ArrayBuffer(controlOctets));
+    const at = (octets: ArrayBufferLike) => this.c.addressOf(new Uint8Array(octets));
+    vector.setBigUint64(0, at(datagram.buffer) + BigInt(datagram.byteOffset), little);
+    vector.setBigUint64(8, BigInt(datagram.length), little);
+    header.setBigUint64(0, at(name.buffer), little);
+    header.setUint32(8, name.length, little);
+    header.setBigUint64(16, at(vector.buffer), little);
+    header.setBigUint64(24, 1n, little);
+    header.setBigUint64(32, at(control.buffer), little);
+    header.setBigUint64(40, BigInt(writeControl(control, 0, typeOfService[this.family], 4, tos)), little);
+    if (this.c.sendmsgInPlace(this.fd, new Uint8Array(header.buffer), dontWait) >= 0) return;
+    const code = this.c.errno();
+    if (code === errno.EAGAIN) this.instead(Uint8Array.from(datagram), remote, tos);
+    else this.fault(new Error(`sendmsg: ${this.c.describe(code)}`));
   }
 
   /** Sends what is waiting; nothing is sent or received after. */
@@ -264,7 +325,8 @@ export class UdpBatch {
       return from;
     }
     for (let slot = from; slot < next; slot++) {
-      if (code === errno.EAGAIN) this.instead(this.copyOf(slot), this.queue.peers[slot] as UdpAddress);
+      if (code === errno.EAGAIN)
+        this.instead(this.copyOf(slot), this.queue.peers[slot] as UdpAddress, this.queue.tos[slot] as number);
       else this.fault(new Error(`sendmmsg: ${this.c.describe(code)}`));
     }
     return next;
@@ -288,22 +350,24 @@ export class UdpBatch {
     return name;
   }
 
-  /** Hands on what waits in the socket, about `most` datagrams, each in memory of its own. */
-  receive(most: number, received: (datagram: Uint8Array, remote: UdpAddress) => void): void {
+  /** Hands on what waits in the socket, about `most` datagrams, each in memory of its own; gives how many there were. */
+  receive(most: number, received: DatagramReceived): number {
     receiving ??= new Slots(this.c, receiveSlotOctets);
-    const { messages, messageBytes, octets } = receiving;
-    for (let total = 0; total < most && this.fd !== -1; ) {
-      for (let i = 0; i < batch; i++) messages.setUint32(i * messageOctets + 8, nameOctets, little);
-      const count = this.c.recvmmsg(this.fd, messageBytes, batch, dontWait);
+    const slots = receiving;
+    let total = 0;
+    while (total < most && this.fd !== -1) {
+      slots.makeReady();
+      const count = this.c.recvmmsg(this.fd, slots.messageBytes, batch, dontWait);
       for (let i = 0; i < count; i++) {
-        const length = messages.getUint32(i * messageOctets + 56, little);
+        const length = slots.messages.getUint32(i * messageOctets + 56, little);
         const datagram = Buffer.allocUnsafe(length);
-        datagram.set(octets.subarray(i * receiveSlotOctets, i * receiveSlotOctets + length));
-        received(datagram, this.remoteOf(receiving.names, i * nameOctets));
+        datagram.set(slots.octets.subarray(i * receiveSlotOctets, i * receiveSlotOctets + length));
+        received(datagram, this.remoteOf(slots.names, i * nameOctets), slots.tosOf(i));
       }
-      if (count < batch) return;
-      total += count;
+      total += Math.max(0, count);
+      if (count < batch) break;
     }
+    return total;
   }
 
   private remoteOf(names: Uint8Array, at: number): UdpAddress {
@@ -323,6 +387,22 @@ export class UdpBatch {
     }
     return remote;
   }
+}
+
+/** Options that have the kernel tell the type of service, or the traffic class, of what comes: level and number. */
+const toldTos: Readonly<Record<Family, readonly [level: number, option: number]>> = {
+  2: [0, 13],
+  10: [41, 66],
+};
+
+/** From now on what comes to a socket by packets of this family has its type of service told. */
+export function tellTos(fd: number, family: Family): void {
+  setNumber(fd, ...toldTos[family], 1);
+}
+
+/** Sets an option of a socket that is a whole number; an option that the kernel does not have stays unset. */
+export function setNumber(fd: number, level: number, option: number, value: number): void {
+  libc().setsockopt(fd, level, option, new Uint8Array(Int32Array.of(value).buffer), 4);
 }
 
 /** `struct sockaddr_in` or `sockaddr_in6` without its port, in the machine's order where that counts. */

@@ -1,9 +1,11 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
+import { constants } from 'node:os';
 import { OperatorError } from '../errors.ts';
-import { slotOctets, UdpBatch } from './udp-batch.ts';
-import { descriptorOf, TosOfSocket } from './udp-tos.ts';
+import type { DatagramReceived } from './udp-batch.ts';
+import { KernelUdp, UdpRefusal } from './udp-kernel.ts';
+import { TosOfSocket } from './udp-tos.ts';
 
 /** A textual address and a port. */
 export interface UdpAddress {
@@ -17,74 +19,105 @@ export interface UdpOptions {
   readonly batches?: boolean;
 }
 
-/** Datagrams that are taken from a socket before others, and timers, have their turn. */
-const mostAtOnce = 256;
-
-/** One bound UDP socket. Datagrams go to the listener given at opening; send errors to `fault`, never to the process. */
+/**
+ * One bound UDP socket. Datagrams go to the listener given at opening; send errors to `fault`, never to the process. It is
+ * one of the C library where that can be loaded, which works in batches and knows how packets were marked, else Node's.
+ */
 export class UdpSocket {
   /** Where it is bound: the port that the system chose where 0 was asked for. */
   readonly local: UdpAddress;
+  /** Whether listeners are told the type of service of what comes; where not, it is 0 to them. */
+  readonly tellsTos: boolean;
+  private readonly socket: KernelUdp | NodeUdp;
+
+  private constructor(socket: KernelUdp | NodeUdp, address: string) {
+    this.socket = socket;
+    this.local = { address, port: socket.port };
+    this.tellsTos = socket instanceof KernelUdp;
+  }
+
+  /** @throws OperatorError N3IWF_E_BIND that names the address, the port and, where it can be told, who holds it */
+  static async open(
+    at: UdpAddress,
+    received: (datagram: Uint8Array, remote: UdpAddress, local: UdpAddress, tos: number) => void,
+    fault: (error: Error) => void = () => {},
+    { batches = true }: UdpOptions = {},
+  ): Promise<UdpSocket> {
+    let local = at;
+    const take: DatagramReceived = (datagram, remote, tos) => received(datagram, remote, local, tos);
+    const socket =
+      (batches ? openKernelUdp(at, take, fault) : undefined) ?? (await NodeUdp.open(at, take, fault));
+    const opened = new UdpSocket(socket, at.address);
+    local = opened.local;
+    return opened;
+  }
+
+  /** `tos` is the octet of the IP header: code point and ECN. */
+  send(datagram: Uint8Array, remote: UdpAddress, tos = 0): void {
+    this.socket.send(datagram, remote, tos);
+  }
+
+  async close(): Promise<void> {
+    await this.socket.close();
+  }
+}
+
+/** Undefined where the C library is out of reach. @throws OperatorError N3IWF_E_BIND */
+function openKernelUdp(
+  at: UdpAddress,
+  received: DatagramReceived,
+  fault: (error: Error) => void,
+): KernelUdp | undefined {
+  try {
+    return KernelUdp.open(at, received, fault);
+  } catch (error) {
+    if (error instanceof UdpRefusal) throw bindFault(at, codeOf(error), error.message);
+    return undefined;
+  }
+}
+
+/** Node's socket: each datagram goes by itself, and none has its type of service told. */
+class NodeUdp {
+  readonly port: number;
   private readonly socket: Socket;
+  private readonly local: UdpAddress;
   /** One callback for all sends: without one Node keeps most send errors to itself. */
   private readonly sent: (error: Error | null) => void;
   private closed = false;
-  /** There from the first datagram on that is marked. */
+  /** There from the first datagram on that is marked; setting it costs a call into the kernel where it changes. */
   private tos: TosOfSocket | undefined;
-  /** Where the kernel takes batches; without it each datagram goes through Node. */
-  private readonly batch: UdpBatch | undefined;
 
-  private constructor(socket: Socket, local: UdpAddress, fault: (error: Error) => void, batches: boolean) {
+  private constructor(socket: Socket, address: string, fault: (error: Error) => void) {
     this.socket = socket;
-    this.local = local;
-    this.batch = batches
-      ? openBatch(local, (datagram, remote) => this.sendSingly(datagram, remote, 0), fault)
-      : undefined;
+    this.port = socket.address().port;
+    this.local = { address, port: this.port };
     this.sent = (error) => {
       if (error !== null) fault(error);
     };
   }
 
-  /** @throws OperatorError N3IWF_E_BIND that names the address, the port and, where it can be told, who holds it */
-  static open(
-    at: UdpAddress,
-    received: (datagram: Uint8Array, remote: UdpAddress, local: UdpAddress) => void,
-    fault: (error: Error) => void = () => {},
-    { batches = true }: UdpOptions = {},
-  ): Promise<UdpSocket> {
+  /** @throws OperatorError N3IWF_E_BIND */
+  static open(at: UdpAddress, received: DatagramReceived, fault: (error: Error) => void): Promise<NodeUdp> {
     const family = isIPv6(at.address) ? 6 : 4;
     const socket = createSocket({ type: `udp${family}`, recvBufferSize: 1 << 20, lookup: noLookup(family) });
     return new Promise((resolve, reject) => {
       socket.once('error', (error: NodeJS.ErrnoException) => {
         socket.close();
-        reject(bindFault(at, error));
+        reject(bindFault(at, error.code, error.message));
       });
       socket.bind(at.port, at.address, () => {
         socket.removeAllListeners('error');
         socket.on('error', fault);
-        const local = { address: at.address, port: socket.address().port };
-        const opened = new UdpSocket(socket, local, fault, batches);
-        const take = (datagram: Uint8Array, remote: UdpAddress) => received(datagram, remote, local);
-        socket.on('message', (datagram: Uint8Array, { address, port }: RemoteInfo) => {
-          take(datagram, { address, port });
-          if (!opened.closed) opened.batch?.receive(mostAtOnce, take);
-        });
-        resolve(opened);
+        socket.on('message', (datagram: Uint8Array, { address, port }: RemoteInfo) =>
+          received(datagram, { address, port }, 0),
+        );
+        resolve(new NodeUdp(socket, at.address, fault));
       });
     });
   }
 
-  /** `tos` is the octet of the IP header: code point and ECN. It costs a call into the kernel where it changes. */
-  send(datagram: Uint8Array, remote: UdpAddress, tos = 0): void {
+  send(datagram: Uint8Array, remote: UdpAddress, tos: number): void {
     if (this.closed) return;
-    if (this.batch === undefined) this.sendSingly(datagram, remote, tos);
-    else if (datagram.length <= slotOctets) this.batch.send(datagram, remote, tos);
-    else {
-      this.batch.flush(); // what was sent before goes before
-      this.sendSingly(datagram, remote, tos);
-    }
-  }
-
-  private sendSingly(datagram: Uint8Array, remote: UdpAddress, tos: number): void {
     if (tos !== 0) this.tos ??= new TosOfSocket(this.local);
     this.tos?.set(tos);
     this.socket.send(datagram, remote.port, remote.address, this.sent);
@@ -92,24 +125,8 @@ export class UdpSocket {
 
   close(): Promise<void> {
     if (this.closed) return Promise.resolve();
-    this.batch?.close();
     this.closed = true;
     return new Promise((resolve) => this.socket.close(() => resolve()));
-  }
-}
-
-/** Undefined where the socket's descriptor, or the C library, is out of reach. */
-function openBatch(
-  local: UdpAddress,
-  instead: (datagram: Uint8Array, remote: UdpAddress) => void,
-  fault: (error: Error) => void,
-): UdpBatch | undefined {
-  const fd = descriptorOf(local);
-  if (fd === undefined) return undefined;
-  try {
-    return new UdpBatch(fd, isIPv6(local.address) ? 10 : 2, instead, fault);
-  } catch {
-    return undefined;
   }
 }
 
@@ -122,24 +139,29 @@ function noLookup(family: 4 | 6) {
   ) => callback(null, address, family);
 }
 
-function bindFault(at: UdpAddress, error: NodeJS.ErrnoException): OperatorError {
+/** What Node calls an errno of the C library. */
+function codeOf({ errno }: UdpRefusal): string | undefined {
+  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0];
+}
+
+function bindFault(at: UdpAddress, code: string | undefined, text: string): OperatorError {
   const where = `UDP ${at.address} port ${at.port}`;
-  if (error.code === 'EADDRINUSE') {
+  if (code === 'EADDRINUSE') {
     return new OperatorError(
       'N3IWF_E_BIND',
       `${where} is taken${holderText(at.port)}; stop its holder or choose another port`,
     );
   }
-  if (error.code === 'EACCES') {
+  if (code === 'EACCES') {
     return new OperatorError(
       'N3IWF_E_BIND',
       `${where} needs CAP_NET_BIND_SERVICE, or a port of 1024 and above`,
     );
   }
-  if (error.code === 'EADDRNOTAVAIL') {
+  if (code === 'EADDRNOTAVAIL') {
     return new OperatorError('N3IWF_E_BIND', `${at.address} is no address of this machine`);
   }
-  return new OperatorError('N3IWF_E_BIND', `${where}: ${error.message}`);
+  return new OperatorError('N3IWF_E_BIND', `${where}: ${text}`);
 }
 
 /** Which user's socket holds the port, by the kernel's table; nothing where that cannot be read. */

@@ -127,11 +127,16 @@ async function measureSockets(
   );
   const nwu = await UdpSocket.open(
     NODE,
-    (data, remote, local) => plane.receiveEsp(0, data, local, remote),
+    (data, remote, local, tos) => plane.receiveEsp(0, data, local, remote, tos),
     fault,
     options,
   );
-  const n3 = await UdpSocket.open(NODE, (data, remote) => plane.receiveGtpu(0, data, remote), fault, options);
+  const n3 = await UdpSocket.open(
+    NODE,
+    (data, remote, _, tos) => plane.receiveGtpu(0, data, remote, tos),
+    fault,
+    options,
+  );
   const threads = directions.map((direction) => {
     const port = direction === 'up' ? nwu.local.port : n3.local.port;
     return new Worker(new URL('./support/blaster.ts', import.meta.url), {
