@@ -11,6 +11,7 @@ import { monotonicMs } from '../io/machine.ts';
 import { withoutPassword } from '../io/postgres-key-storage.ts';
 import { connectSctp } from '../io/sctp-kernel.ts';
 import { etsi014Of } from '../qkd-config.ts';
+import { placeOf } from './configuration-file.ts';
 import { type DoctorKmeOptions, doctorKme, openKme, probeOf } from './doctor-kme.ts';
 import { openKeySource } from './key-sources.ts';
 import { examineKeyStorage } from './key-storage.ts';
@@ -26,6 +27,8 @@ export interface DoctorOptions extends DoctorKmeOptions {
   readonly ikeLifetime: number;
   readonly keyRate?: number;
   readonly outage: number;
+  /** PEM file of the authority that UEs have. */
+  readonly ueCa?: string;
 }
 
 /**
@@ -52,7 +55,17 @@ function planOf(options: DoctorOptions): Plan {
     ikeSeconds: options.ikeLifetime,
     keysPerSecond: options.keyRate,
     outageSeconds: options.outage,
+    ueAuthority: options.ueCa,
   };
+}
+
+/** A file by its path or, for `credential:NAME`, where the service manager put it. */
+function readNamed(named: string): ReturnType<Machine['readFile']> {
+  try {
+    return host.readWhole(placeOf('a file', named));
+  } catch (error) {
+    return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 /** This machine, the AMFs and the KME of the configuration. */
@@ -67,7 +80,10 @@ function realMachine(config: Config, options: DoctorOptions): Machine {
     capabilities: host.effectiveCapabilities,
     unprivilegedPort: host.lowestUnprivilegedPort,
     interfaceOf: host.interfaceOf,
-    readFile: host.readWhole,
+    networks: host.ipv4Networks,
+    readFile: readNamed,
+    folder: host.folderState,
+    clockKept: () => host.clockKept(),
     connectAmf: async (number) => {
       const amf = amfs[number];
       if (amf === undefined) throw new Error(`there is no AMF ${number}`);

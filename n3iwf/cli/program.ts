@@ -282,6 +282,7 @@ function addDoctor(program: Command, done: Done): void {
     .option('--ike-lifetime <s>', 'seconds between rekeys of an IKE SA, or attaches', wholeNumber, 86_400)
     .option('--key-rate <r>', 'keys per second of the link; measured when left out', rateNumber)
     .option('--outage <s>', 'seconds without the link that the pool shall bridge', wholeNumber, 600)
+    .option('--ue-ca <file>', 'authority that UEs have (PEM): does the certificate lead to it?')
     .option('--json', 'print one object on standard output')
     .option('--peer-url <url>', 'the other KME, for a round trip of a key')
     .option('--peer-kme-id <id>', 'its ID')

@@ -2,11 +2,12 @@
 import { type StorageFault, takesQuantumKeys } from '#qkd';
 import type { Config } from '../config.ts';
 import { etsi014Of } from '../qkd-config.ts';
-import { judgeCertificates } from './certificates.ts';
+import { checkCertificates } from './certificates.ts';
 import { type Finding, failure, good, type NamedFinding, skipped, warning } from './finding.ts';
 import { judgeKeyRate, keyUseOf } from './key-rate.ts';
 import type { Machine, Plan } from './machine.ts';
 import { checkAmfs, checkMtu, checkPorts, checkSctp, udpPlaces } from './network-checks.ts';
+import { checkAddresses, checkFiles } from './place-checks.ts';
 
 /** One check. */
 interface Check {
@@ -18,12 +19,18 @@ interface Check {
 
 /** Every check, in the order in which they are made: what explains a later one comes first. */
 export const checks: readonly Check[] = [
+  { name: 'files', looksAt: 'whether this process may read and write what is named', run: checkFiles },
   { name: 'ports', looksAt: 'whether each UDP port is free, and who holds it', run: checkPorts },
+  {
+    name: 'addresses',
+    looksAt: 'whether its own are of this machine, and those of UEs enough and of nobody else',
+    run: checkAddresses,
+  },
   { name: 'capabilities', looksAt: 'what this process may do', run: checkCapabilities },
   { name: 'SCTP', looksAt: 'whether the kernel has it', run: checkSctp },
   { name: 'MTU', looksAt: 'interfaces against the packet sizes of the configuration', run: checkMtu },
-  { name: 'clock', looksAt: 'whether the date can be right', run: checkClock },
-  { name: 'certificates', looksAt: 'their dates', run: checkCertificates },
+  { name: 'clock', looksAt: 'whether the date can be right, and something keeps it', run: checkClock },
+  { name: 'certificates', looksAt: 'dates, names, private keys, the chain', run: checkCertificates },
   { name: 'AMF', looksAt: 'each AMF, by an NG Setup without UEs', run: checkAmfs },
   { name: 'key store', looksAt: 'whether it can be read, and is as it was written', run: checkStore },
   { name: 'KME', looksAt: 'its identity and whether it answers by the standard', run: checkKme },
@@ -96,28 +103,21 @@ const plausible = { fromMs: Date.UTC(2026, 0, 1), untilMs: Date.UTC(2076, 0, 1) 
 function checkClock(_config: Config, machine: Machine): Finding[] {
   const now = machine.wallMs();
   const shown = Number.isFinite(now) ? new Date(now).toISOString() : String(now);
-  if (now >= plausible.fromMs && now < plausible.untilMs) return [good(shown)];
+  if (now >= plausible.fromMs && now < plausible.untilMs) {
+    if (machine.clockKept() !== false) return [good(shown)];
+    return [
+      warning(
+        `the clock says ${shown}, and the kernel that nothing keeps it: certificates and audit rows go by it`,
+        'let chrony or systemd-timesyncd keep it',
+      ),
+    ];
+  }
   return [
     failure(
       `the clock says ${shown}, which cannot be: certificates and audit rows go by it`,
       'set it, and let chrony or systemd-timesyncd keep it',
     ),
   ];
-}
-
-function checkCertificates({ ike, qkd }: Config, machine: Machine): Finding[] {
-  const etsi014 = etsi014Of(qkd);
-  const files = [
-    ...(ike.certificate === undefined ? [] : [{ key: 'ike.certificate.chain', path: ike.certificate.chain }]),
-    ...(etsi014 === undefined
-      ? []
-      : [
-          { key: 'qkd.certificate', path: etsi014.certificate },
-          { key: 'qkd.ca', path: etsi014.ca },
-        ]),
-  ];
-  if (files.length === 0) return [good('none is used')];
-  return files.map(({ key, path }) => judgeCertificates(key, path, machine.readFile(path), machine.wallMs()));
 }
 
 /** What to do about a store, by what is wrong with it. */

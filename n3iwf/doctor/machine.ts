@@ -26,6 +26,18 @@ export interface InterfaceFacts {
   readonly mtu: number | undefined;
 }
 
+/** A network that an interface of this machine is in. */
+export interface Network {
+  /** Of the interface. */
+  readonly name: string;
+  /** IPv4, in dotted text. */
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+/** Whether this process may make files in a folder. */
+export type FolderState = 'writable' | 'missing' | 'denied';
+
 /** The outcome of something that may not work out; the reason is for an operator to read. */
 export type Told<T> =
   | { readonly ok: true; readonly value: T }
@@ -51,7 +63,13 @@ export interface Machine {
   unprivilegedPort(): number;
   /** Undefined when no interface has the address. */
   interfaceOf(address: string): InterfaceFacts | undefined;
+  /** Of every interface, loopback included. */
+  networks(): readonly Network[];
+  /** A path, or `credential:NAME`. */
   readFile(path: string): Told<Uint8Array>;
+  folder(path: string): FolderState;
+  /** Whether the kernel says that something keeps its clock; undefined where it says nothing. */
+  clockKept(): boolean | undefined;
   /** Opens an association with the AMF of that number; rejects with what an operator can read. */
   connectAmf(number: number): Promise<N2Transport>;
   /** What the KME says of the pair of SAEs. */
@@ -85,4 +103,6 @@ export interface Plan {
   readonly keysPerSecond: number | undefined;
   /** Outage of the link that the pool shall bridge. */
   readonly outageSeconds: number;
+  /** PEM file of the authority that UEs trust; undefined: what UEs say of the certificate is not looked at. */
+  readonly ueAuthority?: string | undefined;
 }

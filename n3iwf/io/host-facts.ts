@@ -1,9 +1,16 @@
 /** What the kernel says of this machine: who holds a UDP port, capabilities, interfaces, whether it has SCTP. */
 import { createSocket } from 'node:dgram';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { accessSync, constants, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import type { BindOutcome, InterfaceFacts, PortHolder, Told } from '../doctor/machine.ts';
+import type {
+  BindOutcome,
+  FolderState,
+  InterfaceFacts,
+  Network,
+  PortHolder,
+  Told,
+} from '../doctor/machine.ts';
 import { libc } from './libc.ts';
 import { AF_INET } from './sctp-constants.ts';
 import { openSctpSocket } from './sctp-socket.ts';
@@ -95,6 +102,42 @@ export function interfaceOf(address: string, { sys }: KernelFiles = kernelFiles)
     return { name, mtu: Number.isInteger(mtu) ? mtu : undefined };
   }
   return undefined;
+}
+
+/** IPv4 networks of every interface. */
+export function ipv4Networks(): Network[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, entries = []]) =>
+    entries
+      .filter(({ family }) => family === 'IPv4')
+      .map(({ address, cidr }) => ({ name, address, prefixLength: Number(cidr?.split('/')[1] ?? 32) })),
+  );
+}
+
+/** Whether this process may make files in a folder. */
+export function folderState(path: string): FolderState {
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return 'writable';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'denied';
+  }
+}
+
+/** What `adjtimex` gives when nothing keeps the clock right, TIME_ERROR of sys/timex.h. */
+const timeError = 5;
+/** More than `struct timex` has, of which nothing but zeros is needed: nothing is to be changed. */
+const timexOctets = 256;
+
+/** Whether the kernel says that its clock is kept; undefined where it cannot be asked. */
+export function clockKept(
+  ask: (timex: Uint8Array) => number = (timex) => libc().adjtimex(timex),
+): boolean | undefined {
+  try {
+    const state = ask(new Uint8Array(timexOctets));
+    return state < 0 ? undefined : state !== timeError;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Opens one SCTP socket and closes it. */

@@ -41,6 +41,8 @@ export interface Libc {
   /** Where octets lie. They stay there only if their buffer was made as an ArrayBuffer of its own. */
   addressOf(octets: Uint8Array): bigint;
   close(fd: number): number;
+  /** Reads the kernel's clock discipline into a `struct timex` in place; gives its state, or -1. */
+  adjtimex(timex: Uint8Array): number;
   /** The errno of the last call of this thread. */
   errno(): number;
   /** The system's own words for an errno. */
@@ -100,6 +102,7 @@ function load(): Libc {
       sendmmsg: library.func('int sendmmsg(int, void *, unsigned int, int)'),
       addressOf: (octets) => koffi.address(octets),
       close: library.func('int close(int)'),
+      adjtimex: library.func('int adjtimex(void *)'),
       errno: () => koffi.errno(),
       describe: (errno) => String(strerror(errno)),
     };

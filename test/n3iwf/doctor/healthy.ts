@@ -91,6 +91,7 @@ export const nowMs = Date.now();
 export function healthyMachine(issued: IssuedCertificate): Machine {
   let clock = 0;
   const pem = new TextEncoder().encode(issued.pem.certificate);
+  const key = new TextEncoder().encode(issued.pem.privateKey);
   return {
     wallMs: () => nowMs,
     monotonicMs: () => clock,
@@ -104,7 +105,10 @@ export function healthyMachine(issued: IssuedCertificate): Machine {
     capabilities: () => (1n << 10n) | (1n << 12n) | (1n << 13n),
     unprivilegedPort: () => 1024,
     interfaceOf: () => ({ name: 'eth0', mtu: 1500 }),
-    readFile: () => ({ ok: true, value: pem }),
+    networks: () => [{ name: 'eth0', address: '192.0.2.10', prefixLength: 24 }],
+    readFile: (path) => ({ ok: true, value: path.endsWith('key') || path.endsWith('key.pem') ? key : pem }),
+    folder: () => 'writable',
+    clockKept: () => true,
     connectAmf: () => amfThat(setupResponse),
     kmeStatus: async () => ({ ok: true, value: statusOf(5000 + clock / 10) }),
     lookAtSource: async () => ({ name: 'key files a', reachable: true, storedKeys: 7 }),

@@ -88,3 +88,24 @@ it('says whether there is SCTP, and reads files whole', () => {
   });
   expect(host.readWhole(join(files.proc, 'self/status')).ok).toBe(true);
 });
+
+describe('what the machine says of itself', () => {
+  it('has the networks of its interfaces', () => {
+    expect(host.ipv4Networks()).toContainEqual({ name: 'lo', address: '127.0.0.1', prefixLength: 8 });
+  });
+
+  it('tells a folder that takes files from one that is not there and one that is none', () => {
+    expect(host.folderState(folder)).toBe('writable');
+    expect(host.folderState(join(folder, 'none'))).toBe('missing');
+    expect(host.folderState(join(files.proc, 'net/udp/below'))).toBe('denied');
+  });
+
+  it('says by the state of the kernel whether the clock is kept', () => {
+    expect([0, 5, -1].map((state) => host.clockKept(() => state))).toEqual([true, false, undefined]);
+    const broken = () => {
+      throw new Error('no such call');
+    };
+    expect(host.clockKept(broken)).toBeUndefined();
+    expect([true, false, undefined]).toContain(host.clockKept());
+  });
+});
