@@ -21,7 +21,7 @@ it('bash completes commands, their subcommands, options and choices', async () =
   );
   expect(offered(source, 'st')).toEqual(['status']);
   expect(offered(source, 'keys', 'aud')).toEqual(['audit']);
-  expect(offered(source, 'keys', 'audit', '')).toEqual(['verify', '--help']);
+  expect(offered(source, 'keys', 'audit', '')).toEqual(['verify', 'find', '--help']);
   expect(offered(source, 'release', '--re')).toEqual(['--reason']);
   expect(offered(source, 'lab', '--auth', '')).toEqual(['qkd', 'psk', 'certificate', 'eap-only']);
   expect(offered(source, 'completion', 'z')).toEqual(['zsh']);
