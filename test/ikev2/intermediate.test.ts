@@ -225,7 +225,7 @@ describe('a PPK in IKE_INTERMEDIATE', () => {
   });
 });
 
-describe("ppkA PPK in IKE_INTERMEDIATE that is not the peer's", () => {
+describe("a PPK in IKE_INTERMEDIATE that is not the peer's", () => {
   it('[RFC9867 3.1.1] a key that differs under the same name is reported and passed over', () => {
     const wrong = { secret: key(1), identity: named('key-a') };
     const { pair } = attach({ ...both('required'), ppks: offers(wrong, ppkB) });

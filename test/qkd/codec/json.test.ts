@@ -64,7 +64,9 @@ describe('JSON over octets', () => {
   ])('refuses %s', (_what, text) => {
     expect(parse(text)).toBeInstanceOf(Error);
   });
+});
 
+describe('JSON over octets and its bounds', () => {
   it('refuses octets that are no UTF-8', () => {
     expect(parseJson(Uint8Array.of(0x22, 0xff, 0x22)).ok).toBe(false);
   });

@@ -57,7 +57,9 @@ describe('streams of ETSI 004 as keys', () => {
     expect(await b.decKeys('a', ['no ID'])).toMatchObject({ error: { kind: 'unknown-key' } });
     expect(manager.calls).toEqual([]);
   });
+});
 
+describe('streams of ETSI 004 that fail', () => {
   it.each([
     [STREAM_STATUS.peerNotConnected, 'unavailable'],
     [STREAM_STATUS.insufficientKey, 'unavailable'],

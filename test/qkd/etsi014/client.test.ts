@@ -53,7 +53,9 @@ describe('the ETSI 014 client', () => {
     expect(kme.asked[0]).toContain('POST /api/v1/keys/master/dec_keys {"key_IDs":[{"key_ID":');
     expect(keys.ok && keys.value.map(({ keyId }) => keyId)).toEqual([B, A]);
   });
+});
 
+describe('the ETSI 014 client and the faults of a KME', () => {
   it.each([
     [400, 'one or more keys specified are not found on KME', 'unknown-key'],
     [404, 'Key not found', 'unknown-key'],
@@ -104,7 +106,9 @@ describe('the ETSI 014 client', () => {
     expect(kme.bodies[0]?.every((octet) => octet === 0)).toBe(true);
     expect(kme.requests).toHaveLength(1);
   });
+});
 
+describe('the ETSI 014 client and lost answers', () => {
   it.each([
     [new KmeTransportError('unreachable', 'KME k at https://h:1: refused', false), 'unreachable', false],
     [

@@ -62,6 +62,79 @@ function notPassed(report: ProbeReport): string[] {
     .map(({ verdict, check }) => `${verdict}: ${check}`);
 }
 
+/** What a KME does otherwise, a part of the check's name that shows it, and the verdict. */
+const twists: readonly (readonly [string, string, string, Twist])[] = [
+  [
+    'a status without a member',
+    'status has every member',
+    'fail',
+    (request, answer) =>
+      request.path.endsWith('/status') ? jsonAnswer(200, { source_KME_ID: 'kme-a' }) : answer(),
+  ],
+  [
+    'a status of another KME',
+    'names the pair',
+    'warn',
+    (request, answer) => changedStatus(request, answer, { source_KME_ID: 'kme-x' }),
+  ],
+  [
+    'limits that cannot be',
+    'limits that fit',
+    'fail',
+    (request, answer) => changedStatus(request, answer, { min_key_size: 512 }),
+  ],
+  [
+    '404 for an unknown key',
+    'unknown key ID',
+    'warn',
+    (request, answer) => {
+      const response = answer();
+      return request.path.includes('dec_keys') && response.status === 400
+        ? jsonAnswer(404, { message: 'gone' })
+        : response;
+    },
+  ],
+  [
+    'other words for an unknown extension',
+    'mandatory extension',
+    'warn',
+    (request, answer) =>
+      Buffer.from(request.body ?? []).includes('extension_mandatory')
+        ? jsonAnswer(400, { message: 'no' })
+        : answer(),
+  ],
+  [
+    'mandatory extensions left aside',
+    'mandatory extension',
+    'fail',
+    (request, answer) =>
+      Buffer.from(request.body ?? []).includes('extension_mandatory') ? ONE_KEY() : answer(),
+  ],
+  ['HTML everywhere', 'status has every member', 'fail', () => textAnswer(200, '<html>')],
+  ['an inner fault everywhere', 'empty body', 'skip', () => jsonAnswer(500, { message: 'oops' })],
+  [
+    'keys of half the size',
+    'number and size',
+    'fail',
+    (request, answer) =>
+      Buffer.from(request.body ?? []).includes('"number":2')
+        ? jsonAnswer(200, {
+            keys: [17, 18].map((n) => ({
+              key_ID: `bc490419-7d60-487f-adc1-4ddcc177c1${n}`,
+              key: 'AAAAAAAAAAAAAAAAAAAAAA==',
+            })),
+          })
+        : answer(),
+  ],
+  [
+    'no GET',
+    'by GET',
+    'warn',
+    (request, answer) =>
+      request.method === 'GET' && request.path.includes('enc_keys') ? jsonAnswer(405, {}) : answer(),
+  ],
+];
+
 describe('the probe', () => {
   it('passes our own KME in everything', async () => {
     const anonymous: KmeTransport = { request: () => Promise.reject(new Error('handshake failure')) };
@@ -92,80 +165,12 @@ describe('the probe', () => {
     expect(verdictOf(await probed(asIs, { anonymous: transport }), 'without a certificate')).toBe('fail');
   });
 
-  it.each<[string, string, string, Twist]>([
-    [
-      'a status without a member',
-      'status has every member',
-      'fail',
-      (request, answer) =>
-        request.path.endsWith('/status') ? jsonAnswer(200, { source_KME_ID: 'kme-a' }) : answer(),
-    ],
-    [
-      'a status of another KME',
-      'names the pair',
-      'warn',
-      (request, answer) => changedStatus(request, answer, { source_KME_ID: 'kme-x' }),
-    ],
-    [
-      'limits that cannot be',
-      'limits that fit',
-      'fail',
-      (request, answer) => changedStatus(request, answer, { min_key_size: 512 }),
-    ],
-    [
-      '404 for an unknown key',
-      'unknown key ID',
-      'warn',
-      (request, answer) => {
-        const response = answer();
-        return request.path.includes('dec_keys') && response.status === 400
-          ? jsonAnswer(404, { message: 'gone' })
-          : response;
-      },
-    ],
-    [
-      'other words for an unknown extension',
-      'mandatory extension',
-      'warn',
-      (request, answer) =>
-        Buffer.from(request.body ?? []).includes('extension_mandatory')
-          ? jsonAnswer(400, { message: 'no' })
-          : answer(),
-    ],
-    [
-      'mandatory extensions left aside',
-      'mandatory extension',
-      'fail',
-      (request, answer) =>
-        Buffer.from(request.body ?? []).includes('extension_mandatory') ? ONE_KEY() : answer(),
-    ],
-    ['HTML everywhere', 'status has every member', 'fail', () => textAnswer(200, '<html>')],
-    ['an inner fault everywhere', 'empty body', 'skip', () => jsonAnswer(500, { message: 'oops' })],
-    [
-      'keys of half the size',
-      'number and size',
-      'fail',
-      (request, answer) =>
-        Buffer.from(request.body ?? []).includes('"number":2')
-          ? jsonAnswer(200, {
-              keys: [17, 18].map((n) => ({
-                key_ID: `bc490419-7d60-487f-adc1-4ddcc177c1${n}`,
-                key: 'AAAAAAAAAAAAAAAAAAAAAA==',
-              })),
-            })
-          : answer(),
-    ],
-    [
-      'no GET',
-      'by GET',
-      'warn',
-      (request, answer) =>
-        request.method === 'GET' && request.path.includes('enc_keys') ? jsonAnswer(405, {}) : answer(),
-    ],
-  ])('%s: "%s" is a %s', async (_, check, verdict, twist) => {
+  it.each(twists)('%s: "%s" is a %s', async (_, check, verdict, twist) => {
     expect(verdictOf(await probed(twist), check)).toBe(verdict);
   });
+});
 
+describe('the probe of odd key managers', () => {
   it('fails a KME whose ends differ, and one that gives a key twice', async () => {
     let last: Uint8Array | undefined;
     const { transport, peer } = pair();
@@ -202,7 +207,9 @@ describe('the probe', () => {
     let now = 0;
     expect(verdictOf(await probed(asIs, { now: () => (now += 200) }), 'fast enough')).toBe('warn');
   });
+});
 
+describe('the probe of anything that answers', () => {
   it('reports on anything that answers, and on what does not', async () => {
     const broken: KmeTransport = { request: () => Promise.reject(new Error('connect ECONNREFUSED')) };
     const report = await probed(asIs, { transport: broken });

@@ -61,7 +61,7 @@ function keyIdsOf(reply: Reply): { key_IDs: { key_ID: string }[] } {
   return { key_IDs: (reply.body.keys ?? []).map(({ key_ID }) => ({ key_ID })) };
 }
 
-describe('the KME', () => {
+describe('the KME and its three methods', () => {
   it('[ETSI014 5.2] tells the status of a pair', () => {
     expect(ask('sae-a', 'GET', 'sae-b/status')).toEqual({
       status: 200,
@@ -112,7 +112,9 @@ describe('the KME', () => {
     expect(ask('sae-b', 'GET', 'sae-a/dec_keys').status).toBe(400);
     expect(ask('sae-b', 'GET', 'sae-a/dec_keys?key_ID=a&key_ID=b').status).toBe(400);
   });
+});
 
+describe('the KME and who may have which key', () => {
   it('[ETSI014 5.4] gives all of the IDs or none', () => {
     const drawn = ask('sae-a', 'POST', 'sae-b/enc_keys', { number: 2 });
     const more = {
@@ -146,7 +148,9 @@ describe('the KME', () => {
     const request = { method: 'GET', path: '/api/v1/keys/sae-b/status', body: new Uint8Array(0) };
     expect(server?.handle(undefined, request, 0).status).toBe(401);
   });
+});
 
+describe('requests that the KME refuses', () => {
   it.each([
     [{ size: 255 }, 'size shall be a multiple of 8'],
     [{ extension_mandatory: [{ abc_max_age: 1 }] }, 'not all extension_mandatory parameters are supported'],
@@ -187,7 +191,9 @@ describe('the KME', () => {
     expect(reply.status).toBe(400);
     expect(reply.body.message).toContain(text);
   });
+});
 
+describe('the KME when keys run out, and multicast', () => {
   it('says which SAE or link is missing, and 503 when the bits are used up', () => {
     expect(ask('sae-a', 'POST', 'nobody/enc_keys').body.message).toContain('no such SAE');
     expect(ask('sae-a', 'POST', 'sae-alone/enc_keys').body.message).toContain('no quantum link');
@@ -222,7 +228,9 @@ describe('the KME', () => {
   ])('answers %s %s with %i', (method, path, status) => {
     expect(ask('sae-a', method, path).status).toBe(status);
   });
+});
 
+describe('the KME and any request', () => {
   it('answers any request with a status, and keys never go to two', () => {
     const keyIds = new Set<string>();
     const path = fc.oneof(

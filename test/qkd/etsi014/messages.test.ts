@@ -35,7 +35,7 @@ const status = fc.record({
   maxSaeIdCount: count,
 });
 
-describe('bodies of ETSI GS QKD 014', () => {
+describe('the status body of ETSI GS QKD 014', () => {
   it('[ETSI014 6.1] status comes back as it went', () => {
     fc.assert(
       fc.property(status, (value) => {
@@ -86,7 +86,9 @@ describe('bodies of ETSI GS QKD 014', () => {
       expect(decodeStatus(utf8.encode(wrong)).ok).toBe(false);
     }
   });
+});
 
+describe('the key request of ETSI GS QKD 014', () => {
   it('[ETSI014 6.2] a key request comes back as it went, an empty body as the defaults', () => {
     const request = fc.record(
       {
@@ -120,7 +122,9 @@ describe('bodies of ETSI GS QKD 014', () => {
   ])('[ETSI014 6.2] refuses the key request %s', (body) => {
     expect(decodeKeyRequest(utf8.encode(body)).ok).toBe(false);
   });
+});
 
+describe('the key container of ETSI GS QKD 014', () => {
   it('[ETSI014 6.3] a key container comes back as it went', () => {
     const key = fc.record({ keyId: fc.uuid(), bytes: fc.uint8Array({ minLength: 1, maxLength: 64 }) });
     fc.assert(
@@ -173,7 +177,9 @@ describe('bodies of ETSI GS QKD 014', () => {
       expect(decodeKeyContainer(utf8.encode(body)).fault).toBeDefined();
     },
   );
+});
 
+describe('key IDs, errors and paths of ETSI GS QKD 014', () => {
   it('[ETSI014 6.4] key IDs are objects, and come back in lower case', () => {
     fc.assert(
       fc.property(fc.array(fc.uuid(), { maxLength: 5 }), (keyIds) => {

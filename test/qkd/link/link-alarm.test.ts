@@ -28,7 +28,9 @@ describe('the alarm of the error rate', () => {
     alarm.observe(7000, 0.3);
     expect(alarm.observe(7100, 0.3)).toMatchObject({ kind: 'raised', sinceMs: 7000 });
   });
+});
 
+describe('the alarm of the error rate, over any measurements', () => {
   it('alternates, and what is raised lies behind what was cleared, for any measurements', () => {
     fc.assert(
       fc.property(

@@ -62,7 +62,9 @@ describe('the link simulator', () => {
     link.advance(10_000);
     expect(link.state()).toMatchObject({ availableBits: 2500, distilledBits: 10_000, discardedBits: 7500 });
   });
+});
 
+describe('the bits of the link simulator', () => {
   it('gives only bits that it has, and every bit once', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(64, 128, 256), { maxLength: 30 }), (sizes) => {
@@ -95,7 +97,9 @@ describe('the link simulator', () => {
     expect(up / steps).toBeGreaterThan(0.87);
     expect(up / steps).toBeLessThan(0.93);
   });
+});
 
+describe('the link simulator when something goes on', () => {
   it('stops while the fibre is cut and comes back', () => {
     const link = started('cut', { rateBitsPerSecond: 1000, qberNoise: 0 });
     link.inject({ kind: 'outage', durationMs: 5000 });

@@ -79,18 +79,18 @@ describe('the profiles', () => {
   });
 });
 
-describe('faults of a link with optics', () => {
-  function faulty(fault: LinkFault): { during: LinkState; after: LinkState } {
-    const link = new LinkSimulator('faults', LINK_PROFILES.laboratory);
-    link.advance(0);
-    link.advance(10_000);
-    link.inject(fault);
-    link.advance(15_000);
-    const during = link.state();
-    link.advance(25_000);
-    return { during, after: link.state() };
-  }
+function faulty(fault: LinkFault): { during: LinkState; after: LinkState } {
+  const link = new LinkSimulator('faults', LINK_PROFILES.laboratory);
+  link.advance(0);
+  link.advance(10_000);
+  link.inject(fault);
+  link.advance(15_000);
+  const during = link.state();
+  link.advance(25_000);
+  return { during, after: link.state() };
+}
 
+describe('faults of a link with optics', () => {
   it('a cut leaves dark counts alone', () => {
     const { during, after } = faulty({ kind: 'outage', durationMs: 10_000 });
     expect(during).toMatchObject({ up: false, synchronised: false, rateBitsPerSecond: 0 });

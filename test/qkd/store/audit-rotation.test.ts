@@ -202,7 +202,9 @@ describe('what was done to a segment', () => {
     expect(await fault(rows, forged)).toEqual({ sequence: 30, problem: 'changed' });
     expect(await fault(rows, { ...base!, peaks: [] })).toEqual({ sequence: 30, problem: 'changed' });
   });
+});
 
+describe('what was done to all of the record', () => {
   it('shows in a checkpoint when all of it was chained anew', async () => {
     const { storage, archive } = await inParts();
     const heads: TreeHead[] = [{ size: 20, root: new Uint8Array(32) }];

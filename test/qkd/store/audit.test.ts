@@ -153,7 +153,9 @@ describe('the audit chain', () => {
       ),
     );
   });
+});
 
+describe('the audit chain, cut or written anew', () => {
   it('names the place of a deletion', async () => {
     const rows = recorded(COUNT);
     for (let index = 0; index < COUNT - 1; index++)

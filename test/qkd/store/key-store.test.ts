@@ -67,7 +67,9 @@ describe('fetching a key by its ID', () => {
     expect(await store.fetch('peer', mine)).toMatchObject({ reason: 'unknown-key' });
     grantedId(await store.fetch('peer', ID));
   });
+});
 
+describe('fetching a key by its ID from a KME that fails', () => {
   it.each(['unauthorised', 'unavailable', 'wrong-kme', 'bad-request', 'unknown-key'] as const)(
     'passes on that the KME said %s',
     async (kind) => {
@@ -185,7 +187,9 @@ describe('obtaining a key to share', () => {
     expect(new Set(keyIds).size).toBe(5);
     expect(kme.asked).toEqual(['enc peer 2', 'enc peer 3']);
   });
+});
 
+describe('obtaining a key to share from a KME that has few', () => {
   it('asks for fewer when the KME has not so many, and no more often than that', async () => {
     const { store, kme } = await bench({ pool: { low: 4, high: 15 } });
     kme.limit = 3;
@@ -378,7 +382,9 @@ describe('the end of keys', () => {
     expect(await second.store.counts()).toMatchObject({ delivered: 3, burnt: 3, stored: 0 });
     expect(grantedId(await second.store.obtain('peer'))).toBe(keyIdOf(100));
   });
+});
 
+describe('the end of keys by a fault or a hand on the case', () => {
   it('burns a sealed key that was tampered with and takes the next', async () => {
     const { store, storage } = await bench({ pool: { low: 1, high: 3 } });
     store.prefetch('peer');

@@ -80,7 +80,9 @@ describe('sealing', () => {
     sealer.forget(later.epoch);
     expect(sealer.epoch).toBeUndefined();
   });
+});
 
+describe('what a seal keeps from', () => {
   it('notices a change of any octet, and any cut', () => {
     const { sealer, context } = sealing();
     const sealed = sealer.seal(context, Secret.own(random(32)));
@@ -151,9 +153,9 @@ describe('store time', () => {
   });
 });
 
-describe('group commit', () => {
-  const event = (reason: string) => [{ atMs: 1, event: 'note', reason }];
+const event = (reason: string) => [{ atMs: 1, event: 'note', reason }];
 
+describe('group commit', () => {
   it('writes what is asked for in one turn in one transaction', async () => {
     const storage = new MemoryKeyStorage();
     let transactions = 0;
@@ -202,7 +204,9 @@ describe('group commit', () => {
       event: expect.stringContaining('"reason":"3"'),
     });
   });
+});
 
+describe('group commit that fails', () => {
   it('tells every piece of a transaction that could not be written, and goes on', async () => {
     const storage = new FailingStorage();
     storage.failures = 1;

@@ -81,7 +81,9 @@ describe('a key whose life has ended', () => {
     expect(granted.length).toBeGreaterThan(0);
     expect(granted).not.toContain(keyId);
   });
+});
 
+describe('what is kept of a key whose life has ended', () => {
   it.each(['retired', 'burnt', 'expired', 'quarantined', 'destroyed'] as const)(
     'is counted where it was, when %s',
     async (state) => {
