@@ -120,8 +120,9 @@ echo o >/proc/sysrq-trigger
 while :; do :; done
 INIT
 
-# one processor: with more they spend their time on interrupting each other; and no protection keys, each change of which
-# makes qemu forget all translated addresses
+# One processor: with more they spend their time on interrupting each other; and no protection keys, each change of which
+# makes qemu forget all translated addresses. Its clock goes by the instructions that it has done, 2 ns each, while it is
+# busy: an access point has a fifth of a second to answer a station, which a host with other work may take from it.
 timeout "$seconds" qemu-system-x86_64 -accel tcg -cpu max,pku=off -smp 1 -icount shift=1,sleep=on -rtc clock=vm -m 3G -nodefaults -no-user-config \
   -display none -no-reboot -kernel "$base/boot/vmlinuz-$release" -initrd "$folder/initrd" \
   -append 'console=ttyS0 quiet panic=-1 loglevel=4' -serial "file:$folder/console" -serial stdio \
