@@ -19,17 +19,17 @@ export function clip(text: string, width: number, keep: 'start' | 'end' = 'start
 
 const gap = 2;
 
-/** Widths of the columns so that a line has at most `most` characters, if the columns' least widths let it. */
-function widthsOf<Row>(columns: readonly Column<Row>[], natural: readonly number[], most: number): number[] {
+/** Widths of the columns so that a line has at most `limit` characters, if the columns' least widths let it. */
+function widthsOf<Row>(columns: readonly Column<Row>[], natural: readonly number[], limit: number): number[] {
   const widths = [...natural];
   const total = () => widths.reduce((sum, width) => sum + width, 0) + gap * (widths.length - 1);
-  for (let over = total() - most; over > 0; over--) {
-    // The widest of those that may still give way loses a character.
+  for (let over = total() - limit; over > 0; over--) {
+    // The one that is the furthest above its least loses a character.
     let victim: number | undefined;
+    let most = 0;
     for (const [at, { least }] of columns.entries()) {
-      const width = widths[at] ?? 0;
-      if (least !== undefined && width > least && (victim === undefined || width > (widths[victim] ?? 0)))
-        victim = at;
+      const room = (widths[at] ?? 0) - (least ?? Number.POSITIVE_INFINITY);
+      if (room > most) [victim, most] = [at, room];
     }
     if (victim === undefined) break;
     widths[victim] = (widths[victim] ?? 1) - 1;

@@ -106,6 +106,8 @@ const handlers: Handlers = {
 export class SaBook {
   private readonly entries = new Map<number, IkeEntry>();
   private readonly spis = new Map<string, IkeEntry>();
+  /** SPIs of the SA before the last rekey, by the number of the present one: its last messages are still to come. */
+  private readonly formerSpis = new Map<number, string>();
 
   /** Takes one event of the IKE engine, at a time in ms of the node's clock. */
   note(event: IkeEvent, now: number): void {
@@ -153,7 +155,8 @@ export class SaBook {
 
   private rekey(entry: IkeEntry, event: EventOf<'ikeSaRekeyed'>, now: number): void {
     const { spiInitiator, spiResponder, suite, ppkIdentity } = event;
-    this.spis.delete(spiKey(entry.spiInitiator, entry.spiResponder));
+    this.forget(entry, this.formerSpis.get(entry.ikeSaId));
+    this.formerSpis.set(entry.ikeSaId, spiKey(entry.spiInitiator, entry.spiResponder));
     const keyId = keyIdOf(ppkIdentity);
     Object.assign(entry, { spiInitiator, spiResponder, suite, keyId, keyedMs: now });
     entry.hasMlKem ||= usesMlKem(suite);
@@ -163,7 +166,13 @@ export class SaBook {
 
   private end(entry: IkeEntry): void {
     this.entries.delete(entry.ikeSaId);
-    const key = spiKey(entry.spiInitiator, entry.spiResponder);
-    if (this.spis.get(key) === entry) this.spis.delete(key);
+    this.forget(entry, spiKey(entry.spiInitiator, entry.spiResponder));
+    this.forget(entry, this.formerSpis.get(entry.ikeSaId));
+    this.formerSpis.delete(entry.ikeSaId);
+  }
+
+  /** SPIs that another SA has by now stay with that one. */
+  private forget(entry: IkeEntry, key: string | undefined): void {
+    if (key !== undefined && this.spis.get(key) === entry) this.spis.delete(key);
   }
 }

@@ -24,6 +24,12 @@ describe('tables', () => {
     expect(tableLines(columns, rows, 24)).toEqual(['ID  NAME           WHERE', ' 1  …930000000001  short']);
   });
 
+  it('give way first where most is left above the least', () => {
+    const wide = (title: string, least: number) => ({ title, least, of: () => 'abcdefghijklmnopqrst' });
+    const [, line] = tableLines([wide('NAME', 16), wide('PEER', 12)], [0], 39);
+    expect(line).toBe('abcdefghijklmnopqrst  …efghijklmnopqrst');
+  });
+
   it('fit the width whatever is in them, if their columns can', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.stringMatching(/^\d{0,5}$/), fc.string(), fc.string())), (rows) => {

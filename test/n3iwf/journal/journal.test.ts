@@ -171,4 +171,21 @@ describe('SAs in the book', () => {
     expect(ladder(world).at(-1)).toMatch(/INFORMATIONAL (request|response)|stage ikeSaRekeyed/);
     expect(ladder(world)).toContain('stage ikeSaRekeyed');
   });
+
+  it('keep the last messages of an SA that is rekeyed: the answer, and its Delete', async () => {
+    const world = await attached();
+    for (let times = 1; times <= 2; times++) {
+      const known = ladder(world).length;
+      world.ue.ue.rekeyIke();
+      await world.settle();
+      const [request, ...others] = ladder(world).slice(known);
+      expect(request).toMatch(/^UE > N3IWF IKE CREATE_CHILD_SA request/);
+      expect(others).toEqual([
+        'stage ikeSaRekeyed',
+        expect.stringMatching(/^N3IWF > UE IKE CREATE_CHILD_SA response/),
+        expect.stringMatching(/^UE > N3IWF IKE INFORMATIONAL request/),
+        expect.stringMatching(/^N3IWF > UE IKE INFORMATIONAL response/),
+      ]);
+    }
+  });
 });
