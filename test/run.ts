@@ -41,6 +41,20 @@ const needs = {
     otherwise: 'dnsmasq is not installed (Debian package dnsmasq-base)',
   },
   nft: { met: () => runs('nft'), otherwise: 'nft is not installed (Debian package nftables)' },
+  'qemu-system-x86_64': {
+    met: () => runs('qemu-system-x86_64'),
+    otherwise: 'qemu-system-x86_64 is not installed (Debian package qemu-system-x86)',
+  },
+  busybox: {
+    met: () => runs('busybox'),
+    otherwise: 'busybox is not installed (Debian package busybox-static)',
+  },
+  cpio: { met: () => runs('cpio'), otherwise: 'cpio is not installed (Debian package cpio)' },
+  wpa_supplicant: {
+    met: () => runs('wpa_supplicant'),
+    otherwise: 'wpa_supplicant is not installed (Debian package wpasupplicant)',
+  },
+  iw: { met: () => runs('iw'), otherwise: 'iw is not installed (Debian package iw)' },
   chromium: {
     met: () => existsSync('/usr/bin/chromium'),
     otherwise: 'Chromium is not installed (Debian package chromium)',

@@ -6,11 +6,12 @@ import { type AdminSources, adminPages } from '../admin/pages.ts';
 import type { Config } from '../config.ts';
 import { OperatorError } from '../errors.ts';
 import type { Gateway } from '../gateway.ts';
-import { type AdminApi, listenAdmin } from '../io/admin-http.ts';
+import { type AdminApi, listenAdmin, type Refused } from '../io/admin-http.ts';
 import { consolePages } from '../io/console-files.ts';
 import { measureLoopDelay } from '../io/loop-delay.ts';
 import { monotonicMs } from '../io/machine.ts';
 import type { Log } from '../log.ts';
+import { Quiet } from '../quiet.ts';
 import { readNamedFile } from './configuration-file.ts';
 
 /** Counts IKE events by their type, for the metrics. */
@@ -100,7 +101,12 @@ export async function openAdmin({
   };
   const pages = new Map([...adminPages].map(([path, page]) => [path, () => page(sources)]));
   if (api !== undefined) for (const [path, page] of consolePages()) pages.set(path, page);
-  const refused = (request: object) => log.warn({ request }, 'a request on the admin port was refused');
+  // Of each status one a second: whoever reaches the port must not be able to fill the disk with log.
+  const quiet = new Quiet<number>(monotonicMs);
+  const refused = (request: Refused) => {
+    const unlogged = quiet.next(request.status);
+    if (unlogged !== undefined) log.warn({ request, unlogged }, 'a request on the admin port was refused');
+  };
   try {
     const listener = await listenAdmin(admin, { pages, ...(api === undefined ? {} : { api }), refused });
     log.info({ url: listener.url }, 'the admin port is open');
