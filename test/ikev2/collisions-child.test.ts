@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type KeName, NOTIFY } from '#ikev2';
-import { Steps } from '../support/ike-steps.ts';
+import { lowestNonces, otherSide, Steps } from '../support/ike-steps.ts';
 import { espProposal, type Side } from '../support/pair.ts';
-
-const other = (side: Side): Side => (side === 'ue' ? 'node' : 'ue');
 
 /** One Child SA on both sides, the same on both, and no SA is closed. */
 function expectOneChild(steps: Steps): void {
@@ -24,30 +22,17 @@ function sendsBy(steps: Steps, side: Side): number | undefined {
 }
 
 describe('both sides rekey the same Child SA', () => {
-  // Which of the four nonces is the lowest, and which side's new Child SA goes for it.
-  it.each([
-    ['Ni of the UE', { ue: [1, 9], node: [5, 6] }, 'ue'],
-    ['Nr of the node', { ue: [5, 9], node: [6, 1] }, 'ue'],
-    ['Ni of the node', { ue: [5, 9], node: [1, 6] }, 'node'],
-    ['Nr of the UE', { ue: [5, 1], node: [6, 9] }, 'node'],
-  ] as [string, Record<Side, [number, number]>, Side][])(
+  it.each(lowestNonces)(
     '[RFC7296 2.8.1] %s is the lowest nonce: the SA made with it is deleted by who made it',
     (_, nonces, loser) => {
       const steps = new Steps();
       const { pair } = steps;
-      [steps.nonce.ue] = nonces.ue;
-      [steps.nonce.node] = nonces.node;
-      steps.rekeyChild('ue'); //    req1 ──►
-      steps.rekeyChild('node'); //       ◄── req2
-      [, steps.nonce.ue] = nonces.ue;
-      [, steps.nonce.node] = nonces.node;
-      steps.pass('node'); //             req2 arrives, resp2 ──►
-      steps.pass('ue'); //               req1 arrives, ◄── resp1
+      steps.crossRekeys('rekeyChild', nonces);
       expect([steps.childIds('ue').length, steps.childIds('node').length]).toEqual([2, 2]);
       steps.pass('node'); //             resp1 arrives: the UE compares and deletes
       steps.pass('ue'); //               resp2 arrives: the node does
       expect([steps.childIds('ue').length, steps.childIds('node').length]).toEqual([3, 3]);
-      const winner = other(loser);
+      const winner = otherSide(loser);
       const lost = pair.events(loser, 'childSaEstablished').filter(({ redundant }) => redundant);
       expect(lost).toHaveLength(1);
       expect(pair.events(winner, 'childSaEstablished').filter(({ redundant }) => redundant)).toEqual([]);
@@ -181,7 +166,7 @@ describe('a rekey meets a Delete', () => {
     '[RFC7296 2.25.1] %s deletes while the other rekeys: TEMPORARY_FAILURE, the old one goes',
     (side) => {
       const steps = new Steps();
-      const rekeying = other(side);
+      const rekeying = otherSide(side);
       steps.deleteChild(side); //    Delete ──►
       steps.rekeyChild(rekeying); //        ◄── REKEY_SA
       steps.pass(rekeying); //              TEMPORARY_FAILURE ──►

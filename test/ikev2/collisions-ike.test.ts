@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { KeName } from '#ikev2';
-import { Steps } from '../support/ike-steps.ts';
+import { lowestNonces, otherSide, Steps } from '../support/ike-steps.ts';
 import { ikeProposal, type Side } from '../support/pair.ts';
-
-const other = (side: Side): Side => (side === 'ue' ? 'node' : 'ue');
 
 /** Both sides are on the same SPIs with the same keys, and nothing of older ones is left on either. */
 function expectOneIkeSa(steps: Steps): void {
@@ -26,25 +24,13 @@ function expectOneIkeSa(steps: Steps): void {
 }
 
 describe('both sides rekey the IKE SA', () => {
-  it.each([
-    ['Ni of the UE', { ue: [1, 9], node: [5, 6] }, 'ue'],
-    ['Nr of the node', { ue: [5, 9], node: [6, 1] }, 'ue'],
-    ['Ni of the node', { ue: [5, 9], node: [1, 6] }, 'node'],
-    ['Nr of the UE', { ue: [5, 1], node: [6, 9] }, 'node'],
-  ] as [string, Record<Side, [number, number]>, Side][])(
+  it.each(lowestNonces)(
     '[RFC7296 2.8.2] %s is the lowest nonce: its IKE SA goes, the other takes over the Child SAs',
     (_, nonces, loser) => {
       const steps = new Steps();
       const { pair } = steps;
       const children = steps.spis('ue');
-      [steps.nonce.ue] = nonces.ue;
-      [steps.nonce.node] = nonces.node;
-      steps.rekeyIke('ue'); //    req1 ──►
-      steps.rekeyIke('node'); //       ◄── req2
-      [, steps.nonce.ue] = nonces.ue;
-      [, steps.nonce.node] = nonces.node;
-      steps.pass('node'); //           resp2 ──►
-      steps.pass('ue'); //             ◄── resp1
+      steps.crossRekeys('rekeyIke', nonces);
       expect(pair.events('ue', 'ikeSaRekeyed')).toEqual([]);
       steps.pass('node'); //           resp1: the UE decides, Delete ──►
       steps.pass('ue'); //             resp2: the node decides, ◄── Delete
@@ -176,8 +162,8 @@ describe('a rekey of the IKE SA meets its end', () => {
     (side) => {
       const steps = new Steps();
       steps.deleteIke(side);
-      steps.rekeyIke(other(side));
-      steps.pass(other(side)); //       TEMPORARY_FAILURE
+      steps.rekeyIke(otherSide(side));
+      steps.pass(otherSide(side)); //       TEMPORARY_FAILURE
       steps.pass(side);
       steps.pair.run();
       for (const each of ['ue', 'node'] as const) {

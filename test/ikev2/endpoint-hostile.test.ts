@@ -3,12 +3,11 @@ import { EXCHANGE, NOTIFY, type NotifyPayload, type Payload, PROTOCOL } from '#i
 import type { IkeSa } from '../../ikev2/sa/ike-sa.ts';
 import { PpkRequests } from '../../ikev2/sa/ppk-requests.ts';
 import { ask, insideOf } from '../support/ike-raw.ts';
-import { Steps } from '../support/ike-steps.ts';
+import { otherSide, Steps } from '../support/ike-steps.ts';
 import { espProposal, hostSelector, Pair, type Side } from '../support/pair.ts';
 
 const critical = { type: 'Unknown', payloadType: 200, critical: true, data: new Uint8Array(1) } as const;
 const empty = new Uint8Array(0);
-const other = (side: Side): Side => (side === 'ue' ? 'node' : 'ue');
 
 /** From now on `side` answers with something else. */
 function answering(pair: Pair, side: Side, change: (payloads: readonly Payload[]) => Payload[]): void {
@@ -56,7 +55,7 @@ describe('an answer that cannot be read', () => {
       const steps = new Steps();
       const { pair } = steps;
       const sa = insideOf(pair, side);
-      answering(pair, other(side), (payloads) => [...payloads, critical]);
+      answering(pair, otherSide(side), (payloads) => [...payloads, critical]);
       steps.rekeyChild(side);
       pair.run();
       expect(pair.events(side, 'ikeSaClosed')).toMatchObject([

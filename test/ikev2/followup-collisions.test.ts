@@ -2,12 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { type AdditionalChoices, NOTIFY } from '#ikev2';
 import { EXCHANGE } from '../../ikev2/wire/registry.ts';
 import { insideOf, requestTypes } from '../support/ike-raw.ts';
-import { Steps } from '../support/ike-steps.ts';
+import { otherSide, Steps } from '../support/ike-steps.ts';
 import { espProposal, type InTransit, ikeProposal, type Side } from '../support/pair.ts';
 
 const { IKE_FOLLOWUP_KE } = EXCHANGE;
 const sides = ['ue', 'node'] as const;
-const other = (side: Side): Side => (side === 'ue' ? 'node' : 'ue');
 
 interface Story {
   readonly steps: Steps;
@@ -84,7 +83,7 @@ describe('both sides rekey, and keys are still to be exchanged', () => {
       cross(steps, 'rekeyChild', nonces);
       expect([steps.childIds('ue').length, steps.childIds('node').length]).toEqual([1, 1]);
       pair.run();
-      expect([rounds(both, loser), rounds(both, other(loser))]).toEqual([0, 2]);
+      expect([rounds(both, loser), rounds(both, otherSide(loser))]).toEqual([0, 2]);
       for (const side of sides) {
         expect(pair.events(side, 'childSaEstablished')).toHaveLength(2);
         expect(pair.events(side, 'childSaFailed')).toEqual([]);
@@ -101,7 +100,7 @@ describe('both sides rekey, and keys are still to be exchanged', () => {
       const { steps } = both;
       cross(steps, 'rekeyIke', nonces);
       steps.pair.run();
-      expect([rounds(both, loser), rounds(both, other(loser))]).toEqual([0, 1]);
+      expect([rounds(both, loser), rounds(both, otherSide(loser))]).toEqual([0, 1]);
       for (const side of sides) expect(steps.pair.events(side, 'ikeSaRekeyed')).toHaveLength(1);
       expectOneOfEach(both);
     },

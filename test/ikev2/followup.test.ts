@@ -9,7 +9,7 @@ import {
 import { EXCHANGE } from '../../ikev2/wire/registry.ts';
 import type { Payload } from '../../ikev2/wire/types.ts';
 import { ask, insideOf, requestTypes } from '../support/ike-raw.ts';
-import { Steps } from '../support/ike-steps.ts';
+import { otherSide, Steps } from '../support/ike-steps.ts';
 import type { InTransit, PairOptions, Side } from '../support/pair.ts';
 
 const { CREATE_CHILD_SA, IKE_FOLLOWUP_KE, INFORMATIONAL } = EXCHANGE;
@@ -53,7 +53,6 @@ function story(words: string, options: PairOptions = {}): Story {
   return { steps, packets };
 }
 
-const other = (side: Side): Side => (side === 'ue' ? 'node' : 'ue');
 const acts = ['createChild', 'rekeyChild', 'rekeyIke'] as const;
 const sides = ['ue', 'node'] as const;
 
@@ -91,7 +90,7 @@ describe('further key exchanges after CREATE_CHILD_SA', () => {
       steps.pair.run();
       const rounds = each.split('-').map(() => IKE_FOLLOWUP_KE);
       expect(requestTypes(packets, side).slice(0, 1 + rounds.length)).toEqual([CREATE_CHILD_SA, ...rounds]);
-      expect(requestTypes(packets, other(side))).toEqual([]);
+      expect(requestTypes(packets, otherSide(side))).toEqual([]);
       for (const one of sides) {
         const suite =
           act === 'rekeyIke'

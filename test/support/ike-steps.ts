@@ -7,6 +7,19 @@ export const sessionSelectors = {
   trafficSelectorsRemote: [hostSelector('10.0.0.2')],
 };
 
+export const otherSide = (side: Side): Side => (side === 'ue' ? 'node' : 'ue');
+
+/** First octets of the two nonces that each side draws when both rekey at once: Ni of its own request, Nr of its answer. */
+export type CrossingNonces = Readonly<Record<Side, readonly [number, number]>>;
+
+/** Which of the four nonces is the lowest, and which side's new SA goes for it. */
+export const lowestNonces: readonly (readonly [string, CrossingNonces, Side])[] = [
+  ['Ni of the UE', { ue: [1, 9], node: [5, 6] }, 'ue'],
+  ['Nr of the node', { ue: [5, 9], node: [6, 1] }, 'ue'],
+  ['Ni of the node', { ue: [5, 9], node: [1, 6] }, 'node'],
+  ['Nr of the UE', { ue: [5, 1], node: [6, 9] }, 'node'],
+];
+
 /**
  * An attached pair whose packets a story moves one by one: `pass` delivers the oldest of a sender, `lose` drops it.
  * `nonce` fixes the first octet of every nonce that a side draws from then on, and so who loses a collision.
@@ -58,6 +71,18 @@ export class Steps {
 
   rekeyIke(side: Side): void {
     this.pair.take(side, this.pair[side].rekeyIkeSa(this.pair.now, this.sa(side)));
+  }
+
+  /** Both sides begin the same rekey and answer each other's: two requests have crossed, two responses are on the wire. */
+  crossRekeys(rekey: 'rekeyChild' | 'rekeyIke', nonces: CrossingNonces): void {
+    [this.nonce.ue] = nonces.ue;
+    [this.nonce.node] = nonces.node;
+    this[rekey]('ue'); //    req1 ──►
+    this[rekey]('node'); //       ◄── req2
+    [, this.nonce.ue] = nonces.ue;
+    [, this.nonce.node] = nonces.node;
+    this.pass('node'); //         req2 arrives, resp2 ──►
+    this.pass('ue'); //           req1 arrives, ◄── resp1
   }
 
   deleteIke(side: Side): void {
