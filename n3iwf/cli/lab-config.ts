@@ -2,13 +2,14 @@
 import { createHash } from 'node:crypto';
 import { ID_TYPE, parseEspProposal, parseIkeProposal, type ResponderAuth, type Result } from '#ikev2';
 import type { CoreConfig, Refusal, Subscriber, UeConfig } from '#peers';
+import { takesQuantumKeys } from '#qkd';
 import { parseDocument } from '../config.ts';
 import type { TestAuthority } from '../io/test-authority.ts';
 import { keyingSchema, keyingSettingsOf } from '../keying-settings.ts';
 import type { KeyingSettings } from '../keying-watch.ts';
 import { applyChildKeyPolicy, applyKeyPolicy } from '../nwu/key-policy.ts';
 import type { ShellConfig } from '../shell.ts';
-import type { LabFault, LabOptions } from './lab-options.ts';
+import type { GivenLabOptions, LabFault, LabOptions } from './lab-options.ts';
 import { ueSae } from './lab-quantum.ts';
 
 /** Addresses of loopback by the number of this process: eight times 256 hosts, which neighbours in number do not share. */
@@ -37,6 +38,7 @@ const n3iwfName = 'n3iwf.5gc.mnc093.mcc208.pub.3gppnetwork.org';
 const plmn = { mcc: '208', mnc: '93' };
 const slice = { sst: 1, sd: '010203' };
 const ikeProposals = ['aes256gcm16-prfsha256-x25519-ke1_mlkem768'];
+const classicalProposals = ['aes256gcm16-prfsha256-x25519'];
 /** Where SAs fall back from quantum keys, each Child SA has an ML-KEM of its own. */
 const espProposalsOf = ({ linkSchedule }: LabOptions): string[] => [
   linkSchedule === undefined ? 'aes256gcm16' : 'aes256gcm16-mlkem768',
@@ -57,8 +59,15 @@ export function labLifetimes(rekeySeconds: number) {
   };
 }
 
-/** With a schedule the N3IWF rekeys SAs, the pool holds a few keys for each UE, and the horizon is a lifetime. */
-export function withScheduleDefaults(options: LabOptions): LabOptions {
+/**
+ * Decides what was left open. Without a word on it SAs need quantum keys, or prefer them where a schedule takes them away;
+ * a policy that uses none mixes none in. With a schedule the N3IWF rekeys SAs, the pool holds a few keys for each UE, and
+ * the horizon is a lifetime.
+ */
+export function decided(given: GivenLabOptions): LabOptions {
+  const policy = given.policy ?? (given.linkSchedule === undefined ? 'qkd-required' : 'qkd-preferred');
+  const ppk = given.ppk ?? (takesQuantumKeys(policy) ? 'rfc9867' : 'none');
+  const options = { ...given, policy, ppk };
   if (options.linkSchedule === undefined) return options;
   const rekeyEvery = options.rekeyEvery ?? 20;
   return {
@@ -94,7 +103,8 @@ export function ueConfig(index: number, options: LabOptions): UeConfig {
     ppkOptional: policy === 'qkd-preferred',
     n3iwfName,
     preSharedKey: labPreSharedKey,
-    ikeProposals,
+    // A network that takes no ML-KEM refuses a UE that has nothing else to offer.
+    ikeProposals: policy === 'classical' ? classicalProposals : ikeProposals,
     espProposals: espProposalsOf(options),
     wrongResStar: fault === 'wrong-res',
     ...(sameSpi === true ? { spi: Uint8Array.of(0, 0, 0, 0, 0, 6, 0xf7, 8) } : {}),

@@ -20,7 +20,7 @@ export const labSessionTypes = ['ipv4', 'ipv6', 'ipv4v6'] as const;
 /** One of these types. */
 export type LabSessionType = (typeof labSessionTypes)[number];
 
-/** Options of `n3iwf lab`, as the command line gives them. */
+/** Options of `n3iwf lab`, all of them decided. */
 export interface LabOptions {
   readonly ues: number;
   /** PDU sessions of each UE, and QoS flows of each of these. */
@@ -66,6 +66,10 @@ export interface LabOptions {
   /** Logs of the node on standard error. */
   readonly verbose?: boolean;
 }
+
+/** As an operator gives them: what is left out follows from the rest. */
+export type GivenLabOptions = Omit<LabOptions, 'policy' | 'ppk'> &
+  Partial<Pick<LabOptions, 'policy' | 'ppk'>>;
 
 /** What `n3iwf lab --json` prints of one UE; times in ms. */
 export interface LabUe {

@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { exitCodes, OperatorError } from '../errors.ts';
 import { monotonicMs } from '../io/machine.ts';
 import type { Log } from '../log.ts';
-import { labKeying, withScheduleDefaults } from './lab-config.ts';
+import { decided, labKeying } from './lab-config.ts';
 import { LabNetwork } from './lab-network.ts';
-import type { LabOptions, LabSummary } from './lab-options.ts';
+import type { GivenLabOptions, LabOptions, LabSummary } from './lab-options.ts';
 import { LabProgress, linkLines, summaryLines } from './lab-report.ts';
 import { type LinkSchedule, linkScheduleOf } from './lab-schedule.ts';
 import { ThrottleRun } from './lab-throttle.ts';
@@ -26,8 +26,8 @@ const mostAtOnce = 16;
  *
  * @returns 0 when all of it worked, 1 when a step failed; without `once` it stays up until it is interrupted
  */
-export async function runLabCommand(given: LabOptions): Promise<number> {
-  const options = withScheduleDefaults(given);
+export async function runLabCommand(given: GivenLabOptions): Promise<number> {
+  const options = decided(given);
   const log = logTo(options);
   const say = (line: string) => (options.json === true ? process.stderr : process.stdout).write(`${line}\n`);
   const progress = new LabProgress(say, monotonicMs);

@@ -10,7 +10,7 @@ import type { BooksOptions, EpochOptions, FindOptions, ListOptions, VerifyOption
 import type { ProvisionOptions } from './keys-provision.ts';
 import type { QuarantineOptions } from './keys-quarantine.ts';
 import type { KmeOptions } from './kme.ts';
-import { type LabOptions, type LabSessionType, labFaults, labSessionTypes } from './lab-options.ts';
+import { type GivenLabOptions, type LabSessionType, labFaults, labSessionTypes } from './lab-options.ts';
 import type { MigrateOptions } from './migrate.ts';
 import { addLiveKeys, addOperate } from './program-operate.ts';
 import type { ReplayOptions } from './replay.ts';
@@ -200,7 +200,10 @@ function addConfig(program: Command, done: Done): void {
 
 function addLab(program: Command, done: Done): void {
   const auth = new Option('--auth <method>', 'how the N3IWF proves itself');
-  const ppk = new Option('--ppk <mode>', 'how QKD keys enter the SAs');
+  const ppk = new Option(
+    '--ppk <mode>',
+    'how QKD keys enter the SAs (default: "rfc9867", "none" with a policy without them)',
+  );
   program
     .command('lab')
     .description('N3IWF, two KMEs, simulated core, UPF and UEs in one process, on loopback')
@@ -217,7 +220,7 @@ function addLab(program: Command, done: Done): void {
       new Option('--child-sas <policy>', 'what gets a Child SA').choices(childSaPolicies).default('gbr'),
     )
     .addOption(auth.choices(['qkd', 'psk', 'certificate', 'eap-only']).default('qkd'))
-    .addOption(ppk.choices(ppkUses).default('rfc9867'))
+    .addOption(ppk.choices(ppkUses))
     .addOption(
       new Option(
         '--policy <policy>',
@@ -250,10 +253,9 @@ function addLab(program: Command, done: Done): void {
     .option('--same-spi', 'all UEs use the same initiator SPI')
     .addOption(new Option('--fault <kind>', 'make this go wrong, to see how it ends').choices(labFaults))
     .option('--verbose', 'log every step of the N3IWF')
-    .action(async (given: Omit<LabOptions, 'policy'> & { policy?: LabOptions['policy'] }) => {
-      const policy = given.policy ?? (given.linkSchedule === undefined ? 'qkd-required' : 'qkd-preferred');
-      done(await (await import('./lab.ts')).runLabCommand({ ...given, policy }));
-    });
+    .action(async (options: GivenLabOptions) =>
+      done(await (await import('./lab.ts')).runLabCommand(options)),
+    );
 }
 
 function addReplay(program: Command, done: Done): void {

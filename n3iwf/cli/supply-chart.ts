@@ -66,6 +66,7 @@ export function supplyChart(samples: readonly SupplySample[]): string {
   const bottom = TOP + PANELS.length * (PANEL + GAP) - GAP;
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="12">`,
+    '<title>Pool of quantum keys, need, rate of the link and mode over time</title>',
     `<rect width="100%" height="100%" fill="white"/>`,
     ...shades(samples).map(
       ([from, to]) =>

@@ -24,6 +24,8 @@ describe('n3iwf lab', () => {
     expect(new Set(summary.ues.map((ue) => ue.innerIp)).size).toBe(3);
     expect(new Set(summary.ues.map((ue) => ue.pduSessions[0]?.ip)).size).toBe(3);
     expect(summary.qkd).toEqual({ delivered: 15, used: 15, burnt: 0 });
+    expect(summary.supply).toMatchObject({ seed: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    expect(summary.supply?.storedKeys).toBeGreaterThan(3000);
   });
 
   test('the console has a port of its own, a token, and a place for faults of the link', async () => {
@@ -56,6 +58,21 @@ describe('n3iwf lab', () => {
     expect(summary.ues[0]?.keyIds.length).toBe(keys);
     expect(summary.qkd.used).toBe(keys);
   });
+
+  test.each([
+    ['qkd-preferred', 'rfc9867', 5],
+    ['hybrid-always', 'rfc9867', 5],
+    ['pqc-only', 'none', 1],
+    ['classical', 'none', 1],
+  ])(
+    'works with --policy %s, which mixes keys in by %s and takes %i, that of AUTH among them',
+    async (policy, ppk, keys) => {
+      const { status, summary } = await runLab('--policy', policy);
+      expect([status, summary.errors]).toEqual([0, []]);
+      expect(summary.ues[0]).toMatchObject({ ppk });
+      expect(summary.qkd.used).toBe(keys);
+    },
+  );
 
   test('UEs behind one NAT, which maps them anew in the middle of their streams, lose nothing; sessions are of the types asked for', async () => {
     const { status, summary } = await runLab(
