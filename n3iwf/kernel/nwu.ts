@@ -5,7 +5,7 @@ import { newSaTraffic, type SaTraffic } from '../userplane/counters.ts';
 import type { DropCause } from '../userplane/drops.ts';
 import type { NasListenerPorts } from '../userplane/nas-listener.ts';
 import type { EspSizes, NasEnd, NwuSide, SaEnds } from '../userplane/nwu-side.ts';
-import type { ChildUse } from '../userplane/types.ts';
+import type { ChildUse, EspPath } from '../userplane/types.ts';
 import { encodeMessage, type NetlinkMessage, NLM_F } from './netlink.ts';
 import { numbersOf } from './ours.ts';
 import { PlainSender } from './plain-sender.ts';
@@ -226,18 +226,18 @@ export class KernelNwu implements NwuSide {
     return held?.sa.child.id;
   }
 
-  /** Sends to another address from now on, with what came so far still counted: MOBIKE, or a NAT that forgot [RFC4555 3.5]. */
-  moveUe(ueId: number, remote: SocketAddress): void {
-    for (const held of this.heldOf(ueId)) {
-      const { address, port } = held.sa.remote;
-      if (address !== remote.address || port !== remote.port) this.move(held, remote);
-    }
+  /**
+   * Takes another way from now on, with what came so far still counted: MOBIKE, or a NAT that forgot, and with or without
+   * UDP as there is a NAT on the new way or none [RFC4555 3.5].
+   */
+  moveUe(ueId: number, path: EspPath): void {
+    for (const held of this.heldOf(ueId)) if (!isSamePath(pathOf(held.sa), path)) this.move(held, path);
   }
 
-  private move(held: Held, remote: SocketAddress): void {
+  private move(held: Held, { local, remote, udpEncapsulation }: EspPath): void {
     const { sa } = held;
     const { options } = this;
-    const moved = { ...sa, remote };
+    const moved = { ...sa, child: { ...sa.child, local, udpEncapsulation }, remote };
     const [inbound, outbound] = this.ask([
       { name: 'getSa', ...states.inboundId(sa) },
       { name: 'getSa', ...states.outboundId(sa) },
@@ -288,7 +288,7 @@ export class KernelNwu implements NwuSide {
     if (held === undefined) return;
     const octets = requireAddress(held.sa.remote.address).length;
     const address = formatAddress(body.newSaddr.subarray(0, octets));
-    this.moveUe(held.ueId, { address, port: body.newSport });
+    this.moveUe(held.ueId, { ...pathOf(held.sa), remote: { address, port: body.newSport } });
   }
 
   /** Reads the kernel's counters of every Child SA. */
@@ -403,4 +403,15 @@ function ahead(past: states.Past = {}): states.Past {
 function sizesOf({ encr, integ }: EspSuite): EspSizes {
   const { ivLength, icvLength, blockSize } = ENCR_ALGORITHMS[encr];
   return { ivLength, blockSize, icvLength: icvLength > 0 ? icvLength : INTEG_ALGORITHMS[integ].icvLength };
+}
+
+/** The way that a Child SA takes at present. */
+function pathOf({ child: { local, udpEncapsulation }, remote }: states.KernelSa): EspPath {
+  return { local, remote, udpEncapsulation };
+}
+
+function isSamePath(one: EspPath, other: EspPath): boolean {
+  const ends = [one.local, one.remote].map(({ address, port }) => `${address} ${port}`);
+  const others = [other.local, other.remote].map(({ address, port }) => `${address} ${port}`);
+  return ends.join() === others.join() && one.udpEncapsulation === other.udpEncapsulation;
 }

@@ -112,11 +112,18 @@ export function getLinks(): Uint8Array {
   );
 }
 
-/** Puts an address of 4 or 16 octets on an interface, alone in its prefix. */
+/** IFA_F_NODAD: an address of IPv6 is good at once, though nobody was asked whether it has it too. */
+const notDoubted = 0x02;
+
+/**
+ * Puts an address of 4 or 16 octets on an interface, alone in its prefix. It can be the source of routes at once: the
+ * interface is this machine's own, and there is nobody on it to ask [RFC4862 5.4].
+ */
 export function newAddress(index: number, address: Uint8Array): Uint8Array {
+  const flags = address.length === 16 ? notDoubted : 0;
   return encodeMessage(
     { type: RTM.NEWADDR, flags: NLM_F.REQUEST | NLM_F.ACK | NLM_F.CREATE | NLM_F.EXCL, sequence: 0 },
-    encodeStruct(addressInfo, { family: familyOf(address), prefixLength: address.length * 8, index }),
+    encodeStruct(addressInfo, { family: familyOf(address), prefixLength: address.length * 8, flags, index }),
     [
       [IFA.LOCAL, address],
       [IFA.ADDRESS, address],

@@ -43,14 +43,14 @@ const handlers: Handlers = {
     const ue = node.ues.ofIkeSa(ikeSaId);
     if (ue !== undefined) onSessionChangeAnswered(ue, tag, notifies);
   },
-  addressChanged: (node, { ikeSaId, remote }) => {
+  addressChanged: (node, { ikeSaId, local, remote, udpEncapsulation }) => {
     const ue = node.ues.ofIkeSa(ikeSaId);
     if (ue === undefined) return;
     const from = ue.remote.address;
     if (from !== remote.address)
       node.log.info({ ue: ue.id, from, to: remote.address }, 'UE is at another address');
     ue.remote = remote;
-    node.plane.moveUe(ue.id, remote);
+    node.plane.moveUe(ue.id, { local, remote, udpEncapsulation });
     reportNewLocation(node, ue);
   },
   ikeSaClosed,

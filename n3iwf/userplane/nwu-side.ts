@@ -1,10 +1,10 @@
-import { type ChildSa, createCipher, type SocketAddress } from '#ikev2';
+import { type ChildSa, createCipher } from '#ikev2';
 import { requireAddress } from './address.ts';
 import type { SaTraffic } from './counters.ts';
 import { type EspCipher, EspReceiver, EspSender } from './esp.ts';
 import type { NasListenerPorts } from './nas-listener.ts';
 import { largestEspPayload } from './path-mtu.ts';
-import type { ChildUse, PlaneChildSa, PlaneOptions, PlanePorts } from './types.ts';
+import type { ChildUse, EspPath, PlaneChildSa, PlaneOptions, PlanePorts } from './types.ts';
 
 /**
  * Takes packets that go out by one Child SA. The relay writes an inner IP packet to where `prepare` says; `sealPrepared`
@@ -54,8 +54,8 @@ export interface NwuSide {
   openNas(ports: NasListenerPorts): NasEnd;
   addUe(ueId: number, inner: Uint8Array): void;
   removeUe(ueId: number): void;
-  /** The UE has another address: its Child SAs send there from now on. Where this is absent they do not move. */
-  moveUe?(ueId: number, remote: SocketAddress): void;
+  /** The UE is reached by another way: its Child SAs take that from now on. Where this is absent they do not move. */
+  moveUe?(ueId: number, path: EspPath): void;
 }
 
 /** A Child SA whose packets are sealed and opened here. */

@@ -23,6 +23,7 @@ import { UserRelay } from './relay.ts';
 import { type NodeEnd, nodeEnds, PlaneTables, reportUe, type SaState, type UeState } from './tables.ts';
 import type {
   ChildUse,
+  EspPath,
   PlaneChildSa,
   PlaneOptions,
   PlanePorts,
@@ -133,16 +134,27 @@ export class UserspacePlane {
       waitsFor: this.ports.nwu === undefined && child.startedHere !== true ? old : undefined,
       sender: ends.sender,
       receiver: ends.receiver,
+      sizes: ends.sizes,
+      local: old?.local ?? child.local,
       remote: old?.remote ?? child.remote,
-      largestPacket: largestUserPacket(this.options.nwuMtu, child, ends.sizes, ue.inner),
+      udpEncapsulation: old?.udpEncapsulation ?? child.udpEncapsulation,
+      largestPacket: largestUserPacket(this.options.nwuMtu, old ?? child, ends.sizes, ue.inner),
       traffic: ends.traffic ?? newSaTraffic(),
     });
   }
 
-  /** The UE is elsewhere now: ESP of all its Child SAs goes there, of idle ones too [RFC4555 3.5]. */
-  moveUe(ueId: number, remote: SocketAddress): void {
-    for (const sa of this.tables.ues.get(ueId)?.childSas ?? []) sa.remote = remote;
-    this.ports.nwu?.moveUe?.(ueId, remote);
+  /**
+   * The UE is elsewhere now: ESP of all its Child SAs goes there, of idle ones too, and inside UDP if there is a NAT on
+   * the way now, whatever there was before [RFC4555 3.5].
+   */
+  moveUe(ueId: number, path: EspPath): void {
+    const ue = this.tables.ues.get(ueId);
+    for (const sa of ue?.childSas ?? []) {
+      const { local, remote, udpEncapsulation } = path;
+      Object.assign(sa, { local, remote, udpEncapsulation });
+      sa.largestPacket = largestUserPacket(this.options.nwuMtu, path, sa.sizes, sa.ue.inner);
+    }
+    this.ports.nwu?.moveUe?.(ueId, path);
   }
 
   /** Gives an installed Child SA other flows, or the role of the default one, or another code point. */
@@ -207,7 +219,7 @@ export class UserspacePlane {
     sa.traffic.packetsIn++;
     sa.traffic.octetsIn += packet.length;
     // only what comes inside UDP may have been moved by a NAT [RFC7296 2.23]
-    if (opened.newest && remote.port !== 0) sa.remote = remote;
+    if (opened.newest && remote.port !== 0 && sa.udpEncapsulation) sa.remote = remote;
     if (sa.waitsFor !== undefined) this.tables.heard(sa);
     const cause = this.receivePacket(now, sa, opened.payload, tos);
     if (cause !== undefined) this.drop(cause, sa.ue);

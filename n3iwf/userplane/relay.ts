@@ -165,7 +165,7 @@ export class UserRelay {
     sa.traffic.octetsOut += packet.length;
     const { nwu } = this.ports;
     if (nwu !== undefined) nwu.send(sa.child.id, packet);
-    else this.ports.sendEsp(packet, sa.child.local, sa.remote, sa.child.udpEncapsulation, tos);
+    else this.ports.sendEsp(packet, sa.local, sa.remote, sa.udpEncapsulation, tos);
     return true;
   }
 }

@@ -101,7 +101,7 @@ export interface SessionState {
 }
 
 /** A Child SA in the plane. */
-export interface SaState extends Pick<SaEnds, 'sender' | 'receiver'> {
+export interface SaState extends Pick<SaEnds, 'sender' | 'receiver' | 'sizes'> {
   readonly child: PlaneChildSa;
   readonly ue: UeState;
   use: ChildUse;
@@ -112,10 +112,12 @@ export interface SaState extends Pick<SaEnds, 'sender' | 'receiver'> {
    * it, or as the other is deleted [RFC7296 2.8].
    */
   waitsFor: SaState | undefined;
-  /** Follows the peer's last authenticated packet. */
+  /** Where ESP leaves from and goes to; follows the peer's last authenticated packet where a NAT may have moved it. */
+  local: SocketAddress;
   remote: SocketAddress;
+  udpEncapsulation: boolean;
   /** Octets of the largest user packet that fits the path to the UE; infinite where no MTU is known. */
-  readonly largestPacket: number;
+  largestPacket: number;
   readonly traffic: SaTraffic;
 }
 

@@ -49,6 +49,9 @@ export type PlaneChildSa = ChildSa & {
   readonly refusesPadding?: boolean;
 };
 
+/** The way of ESP between this node and a UE; the ports count with `udpEncapsulation` only. */
+export type EspPath = Pick<ChildSa, 'local' | 'remote' | 'udpEncapsulation'>;
+
 /** How one UE wants its packets. */
 export interface UeOptions {
   /** GRE header that the UE understands; the standard's without it. */

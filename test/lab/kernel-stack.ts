@@ -7,7 +7,7 @@ import { KernelNwu } from '../../n3iwf/kernel/nwu.ts';
 import { encodeNasEnvelope, NasEnvelopeReader } from '../../n3iwf/nwu/nas-envelope.ts';
 import type { QosInfo } from '../../n3iwf/nwu/notifies.ts';
 import { formatAddress } from '../../n3iwf/userplane/address.ts';
-import { encodeIp, IP_PROTOCOL } from '../../n3iwf/userplane/ip.ts';
+import { encodeIp, IP_PROTOCOL, ipHeaderLength } from '../../n3iwf/userplane/ip.ts';
 import type { UePorts } from '../peers/ue/config.ts';
 import { InnerStack, type StackEvents } from '../peers/ue/inner-stack.ts';
 
@@ -15,7 +15,6 @@ import { InnerStack, type StackEvents } from '../peers/ue/inner-stack.ts';
 const nasClientPort = 49_152;
 const peer = 1;
 const markBase = 0x0e000000;
-const greHeaderAt = 20;
 
 function ip(...words: string[]): void {
   execFileSync('ip', words, { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -50,7 +49,7 @@ export class KernelStack extends InnerStack {
   override configure(inner: Uint8Array, nasAddress: Uint8Array, nasPort: number): void {
     super.configure(inner, nasAddress, nasPort);
     [this.own, this.node, this.port] = [Uint8Array.from(inner), Uint8Array.from(nasAddress), nasPort];
-    ip('addr', 'replace', `${formatAddress(inner)}/32`, 'dev', 'lo');
+    ip('addr', 'replace', `${formatAddress(inner)}/${inner.length * 8}`, 'dev', 'lo');
     ip('route', 'replace', formatAddress(nasAddress), 'dev', this.device, 'src', formatAddress(inner));
     this.gre = GreSocket.open(this.own, (mark, packet) => this.received(mark, packet));
     this.nwu = new KernelNwu(
@@ -99,9 +98,10 @@ export class KernelStack extends InnerStack {
     super.remove(childSaId);
   }
 
-  override move(local: SocketAddress, remote: SocketAddress): void {
-    super.move(local, remote);
-    this.nwu?.moveUe(peer, remote);
+  /** The kernel's states move when the N3IWF has agreed, which also tells whether ESP goes inside UDP. */
+  override move(local: SocketAddress, remote: SocketAddress, udpEncapsulation?: boolean): void {
+    super.move(local, remote, udpEncapsulation);
+    if (udpEncapsulation !== undefined) this.nwu?.moveUe(peer, { local, remote, udpEncapsulation });
   }
 
   override clear(): void {
@@ -133,6 +133,6 @@ export class KernelStack extends InnerStack {
 
   private received(mark: number, packet: Uint8Array): void {
     const session = this.sessionOfChild.get(this.nwu?.childOf(mark) ?? -1);
-    if (session !== undefined) this.told.packetReceived(session, packet.subarray(greHeaderAt));
+    if (session !== undefined) this.told.packetReceived(session, packet.subarray(ipHeaderLength(this.own)));
   }
 }

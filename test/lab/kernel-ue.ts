@@ -1,7 +1,7 @@
 /**
  * A simulated UE whose ESP is its own kernel's, in the network namespace that it is started in. Its sessions are
  * interfaces `pdu1`, `pdu2` of that namespace. Events go to standard output, a line of JSON each; commands come by
- * standard input: `rekey`, `release N`, `detach`.
+ * standard input: `rekey`, `release N`, `move ADDRESS`, `detach`.
  *   kernel-ue.ts CONFIGURATION, a file of JSON
  */
 import { execFileSync } from 'node:child_process';
@@ -96,14 +96,23 @@ function act(action: () => void): void {
   timer.rearm();
 }
 
-const commands: Readonly<Record<string, (id: number) => void>> = {
+/** Goes on from another address of this namespace. */
+async function move(to: string): Promise<void> {
+  await sockets.moveTo(to);
+  const fault = leaveEspToKernel({ ...at.localNat, address: to });
+  if (fault !== undefined) throw new Error(fault);
+  act(() => ue.move(to));
+}
+
+const commands: Readonly<Record<string, (word: string) => void>> = {
   rekey: () => ue.rekeyAll(),
-  release: (id) => ue.sessions.release(id),
+  release: (id) => ue.sessions.release(Number(id)),
+  move: (to) => void move(to),
   detach: () => ue.nas.deregister(),
 };
 createInterface({ input: process.stdin }).on('line', (line) => {
-  const [word = '', id = '0'] = line.split(' ');
-  act(() => commands[word]?.(Number(id)));
+  const [word = '', argument = ''] = line.split(' ');
+  act(() => commands[word]?.(argument));
 });
 await ue.start();
 timer.rearm();

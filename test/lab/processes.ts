@@ -11,6 +11,8 @@ const main = fileURLToPath(new URL('../../n3iwf/main.ts', import.meta.url));
 export interface Running {
   readonly child: ChildProcess;
   output(): string;
+  /** True when it has ended and everything that it printed is there, which may come later than its end. */
+  isOver(): boolean;
 }
 
 /** Runs `ip` with these words. @throws Error when it refuses; its own words are printed */
@@ -87,8 +89,12 @@ export class Processes {
     child.on('exit', (status) => {
       output += `${label} ended with ${status}\n`;
     });
+    let isOver = false;
+    child.on('close', () => {
+      isOver = true;
+    });
     this.children.push(child);
-    return { child, output: () => output };
+    return { child, output: () => output, isOver: () => isOver };
   }
 
   /** Ends what still runs. */

@@ -19,7 +19,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t tmpfs run /run
 mkdir -p /run/netns
-for module in sctp veth esp4 xfrm_user dummy tun; do modprobe -q \$module; done
+for module in sctp veth ipv6 esp4 esp6 xfrm_user dummy tun; do modprobe -q \$module; done
 ip link set lo up
 cd $(printf '%q' "$PWD")
 bash $folder/command >$folder/output 2>&1

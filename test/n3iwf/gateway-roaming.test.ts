@@ -61,6 +61,39 @@ describe('a UE that roams', () => {
     expect(world.ue.events.map(({ type }) => type)).toContain('sessionDown');
   });
 
+  it('[RFC4555 3.5] has ESP inside UDP where there is a NAT now, and outside of it again where there is none', async () => {
+    const nat = { address: '203.0.113.1', port: 61_000 };
+    const { world, sentTo } = await attached({
+      bareEsp: true,
+      channel: ({ data, from, to }) => {
+        if (to.address === nat.address)
+          return to.port === nat.port ? [{ data, from, to: { address: elsewhere, port: 4500 } }] : [];
+        return [
+          {
+            data,
+            from:
+              from.address === elsewhere ? { ...nat, port: from.port === 4500 ? nat.port : 61_500 } : from,
+            to,
+          },
+        ];
+      },
+    });
+    const ports = (address: string) => new Set(sentTo.get(address)?.map(({ to }) => to.port));
+    world.roam(elsewhere);
+    await world.settle();
+    sentTo.clear();
+    expect(await world.ping()).toBe(true);
+    expect([...ports(nat.address)]).toEqual([nat.port]);
+    world.ue.ue.rekeyAll();
+    await world.pass(5000);
+    expect(await world.ping()).toBe(true);
+    world.roam('192.0.2.201');
+    await world.settle();
+    sentTo.clear();
+    expect(await world.ping()).toBe(true);
+    expect([...ports('192.0.2.201')]).toEqual([0]);
+  });
+
   it('loses only what was sent to where it is no more', async () => {
     let isAway = false;
     const { world } = await attached({ channel: (datagram) => (isAway ? [] : [datagram]) });

@@ -436,9 +436,10 @@ describe('a UE that moves', () => {
   it('[RFC4555 3.5] by MOBIKE: policies follow, Child SAs to come as well, and the same word twice does nothing', () => {
     const { kernel, nwu, open } = side();
     open(1);
-    nwu.moveUe(1, elsewhere);
+    const path = { local, remote: elsewhere, udpEncapsulation: true };
+    nwu.moveUe(1, path);
     const asked = kernel.asked.length;
-    nwu.moveUe(1, elsewhere);
+    nwu.moveUe(1, { ...path });
     expect(kernel.asked).toHaveLength(asked);
     const out = [...kernel.policies.values()].find(({ body }) => body.dir === XFRM_POLICY.OUT);
     expect(out?.attributes.templates?.[0]?.id.daddr).toEqual(wide(requireAddress(elsewhere.address)));
@@ -449,5 +450,32 @@ describe('a UE that moves', () => {
     nwu.close(1);
     nwu.close(2);
     expect(kernel.states.size).toBe(0);
+  });
+
+  it('[RFC4555 3.5] by MOBIKE to behind a NAT and from behind it: inside UDP and outside, with all counted on', () => {
+    const { kernel, nwu, open } = side();
+    open(1, session, { udpEncapsulation: false });
+    const ports = () =>
+      [...kernel.states.values()].map(({ attributes: { encap } }) => [encap?.sport, encap?.dport]);
+    expect(ports()).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+    nwu.moveUe(1, { local, remote: elsewhere, udpEncapsulation: true });
+    expect(ports()).toEqual([
+      [5000, 4500],
+      [4500, 5000],
+    ]);
+    const other = { address: '192.0.2.99', port: 4500 };
+    nwu.moveUe(1, { local: other, remote: elsewhere, udpEncapsulation: false });
+    expect(ports()[0]).toEqual([undefined, undefined]);
+    const ends = [...kernel.states.values()].map(({ body }) => [body.saddr, body.id.daddr]);
+    const [from, to] = [other, elsewhere].map(({ address }) => wide(requireAddress(address)));
+    expect(ends).toEqual([
+      [to, from],
+      [from, to],
+    ]);
+    nwu.close(1);
+    expect([kernel.states.size, kernel.policies.size]).toEqual([0, 1]);
   });
 });

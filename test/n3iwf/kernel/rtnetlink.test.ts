@@ -64,6 +64,11 @@ describe('answers', () => {
     }
   });
 
+  it('[RFC4862 5.4] an address of IPv6 needs no look for doubles, after which alone routes could have it as source', () => {
+    const flagsOf = (address: Uint8Array) => newAddress(3, address)[18];
+    expect([flagsOf(inner), flagsOf(new Uint8Array(16).fill(0x20))]).toEqual([0, 2]);
+  });
+
   it('other messages are neither', () => {
     for (const octets of [deleteLink(2), getLinks(), getAddresses()]) {
       const message = decode(octets);

@@ -231,6 +231,41 @@ describe('user data', () => {
   });
 });
 
+describe('a UE that no NAT is in front of', () => {
+  it('[RFC7296 2.23] is not moved by whoever puts its packets into UDP', () => {
+    const node = new Node();
+    const { ue } = attached(node, 1);
+    const bare = ue.tunnel(userData([5, 9]), undefined, { udpEncapsulation: false });
+    const packet = ue.seal(bare, encodeIp(ue.inner, UP, IP_PROTOCOL.GRE, encodeGre(5, empty)));
+    node.plane.receiveEsp(0, packet, NODE, { address: '203.0.113.66', port: 6666 });
+    node.plane.receiveGtpu(0, encodeGpdu(0x601, down(5), empty), UPF);
+    expect(node.esp[0]).toMatchObject({ remote: ue.remote, udp: false });
+  });
+
+  it('[RFC4555 3.5] takes the way that MOBIKE tells, in UDP or not, with its packets as large as that allows', () => {
+    const node = new Node({ nwuMtu: 1500 });
+    const { ue } = attached(node, 1);
+    const bare = ue.tunnel(userData([5, 9]), undefined, { udpEncapsulation: false });
+    const [local, remote] = [
+      { address: '192.0.2.99', port: 4500 },
+      { address: '203.0.113.99', port: 61_000 },
+    ];
+    const sent = () => {
+      node.plane.receiveGtpu(0, encodeGpdu(0x601, down(5), Uint8Array.of(1)), UPF);
+      return node.esp.at(-1);
+    };
+    expect(sent()).toMatchObject({ remote: ue.remote, udp: false });
+    node.plane.moveUe(1, { local, remote, udpEncapsulation: true });
+    expect(sent()).toMatchObject({ remote, udp: true });
+    const fresh = ue.tunnel(userData([5, 9]), bare.child.id, { startedHere: true, udpEncapsulation: false });
+    expect(ue.open(fresh, sent() as never)).toBeDefined();
+    expect(node.esp.at(-1)).toMatchObject({ remote, udp: true });
+    node.plane.moveUe(1, { local, remote, udpEncapsulation: false });
+    expect(sent()).toMatchObject({ remote, udp: false });
+    node.plane.moveUe(77, { local, remote, udpEncapsulation: false });
+  });
+});
+
 describe('rekeying', () => {
   it('[RFC7296 2.8] that we began: the new SA sends at once, the old one is heard until it is removed', () => {
     const node = new Node();

@@ -40,6 +40,8 @@ export class InnerStack {
   private signalling: Sa | undefined;
   /** Where the UE moved to; Child SAs come up on the path that they name. */
   private path: { readonly local: SocketAddress; readonly remote: SocketAddress } | undefined;
+  /** Whether ESP goes inside UDP since the UE has moved; until then as each Child SA says. */
+  private udp: boolean | undefined;
   /** Child SAs of each session, the newest last: a rekeyed one stands behind the one that it replaces. */
   private readonly sessions = new Map<number, Sa[]>();
 
@@ -118,8 +120,9 @@ export class InnerStack {
   }
 
   /** ESP of all Child SAs leaves from here and goes there from now on. [RFC4555 3.5] */
-  move(local: SocketAddress, remote: SocketAddress): void {
+  move(local: SocketAddress, remote: SocketAddress, udpEncapsulation?: boolean): void {
     this.path = { local, remote };
+    this.udp = udpEncapsulation ?? this.udp;
   }
 
   clear(): void {
@@ -223,7 +226,7 @@ export class InnerStack {
     const sealed = sa?.sender.seal(this.inner.length === 4 ? IP_PROTOCOL.IPV4 : IP_PROTOCOL.IPV6, packet);
     if (sa === undefined || sealed === undefined) return;
     const { local, remote } = this.path ?? sa.child;
-    if (sa.child.udpEncapsulation) this.ports.send(sealed, local, remote);
+    if (this.udp ?? sa.child.udpEncapsulation) this.ports.send(sealed, local, remote);
     else this.ports.sendEsp?.(sealed, local, remote);
   }
 }

@@ -338,7 +338,7 @@ export class SimulatedUe {
         this.stack.remove(event.childSaId);
         return;
       case 'addressChanged':
-        this.stack.move(event.local, event.remote);
+        this.stack.move(event.local, event.remote, event.udpEncapsulation);
         this.ports.event({ type: 'moved', address: event.local.address });
         return;
       case 'addressRefused':
