@@ -57,6 +57,16 @@ describe('the systemd unit', () => {
     expect(service('NoNewPrivileges')).toEqual(['yes']);
   });
 
+  it('has a drop-in with what the kernel plane needs, and nothing more', () => {
+    const dropIn = parseUnit(readFileSync(deploy('systemd/kernel-plane.conf'), 'utf8'));
+    const capabilities = ['CAP_NET_ADMIN CAP_NET_RAW'];
+    expect([...dropIn]).toEqual([
+      ['Service.AmbientCapabilities', capabilities],
+      ['Service.CapabilityBoundingSet', capabilities],
+    ]);
+    expect(guide).toContain('/etc/systemd/system/n3iwf.service.d/kernel-plane.conf');
+  });
+
   it.each([
     'PrivateDevices',
     'PrivateTmp',

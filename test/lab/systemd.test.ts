@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { runUnderUml } from './uml.ts';
 
-/** Six times what it takes on a quiet machine of two cores. */
-const limitSeconds = 400;
+/** Ten times what it takes of a processor: machines may have other work. */
+const limitSeconds = 900;
 
 test(
   'the unit of deploy/systemd under a systemd that has booted',
@@ -18,6 +18,7 @@ test(
       'a node that stalls is ended and started again: ok',
       'a UE attaches after that: ok',
       'systemctl stop releases the UE first, and the secrets are gone: ok',
+      'with its drop-in, the same with ESP in the kernel: a UE attaches and pings: ok',
       'a wrong configuration is named in the journal, and not tried again: ok',
     ]);
     expect(status).toBe(0);

@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { Processes, type Running, until } from './processes.ts';
+import { inNamespace, newNamespace, Processes, type Running, until } from './processes.ts';
 import { SystemdMachine } from './systemd-machine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'systemd-'));
@@ -22,9 +22,12 @@ const subscriber = {
   k: '465b5ce8b199b49faa5f0a2ee238a6bc',
   opc: 'cd63cb71954a9f4e48a5994e37a02baf',
 };
-const [nodeAddress, coreAddress, ueAddress] = ['127.0.1.1', '127.0.1.2', '127.0.1.3'];
+/** Node and UE are joined by a pair of interfaces: the kernel leaves packets on the loopback to no IPsec. */
+const [nodeAddress, coreAddress, ueAddress] = ['10.9.0.1', '127.0.1.2', '10.9.0.2'];
 /** CAP_NET_BIND_SERVICE alone, as /proc/PID/status has it. */
 const onlyLowPorts = '0000000000000400';
+/** With CAP_NET_ADMIN and CAP_NET_RAW, too. */
+const kernelPlane = '0000000000003400';
 /** What systemd-analyze's rating from 0 (nothing is open) to 10 must stay under, in tenths. */
 const exposureLimit = '20';
 
@@ -34,21 +37,22 @@ const credentials = (sae: string) => ({
   key: join(folder, `${sae}.key`),
 });
 
-/** What the service reads; `n2` goes over the section of that name. */
-function nodeConfig(n2: object = {}): string {
+/** What the service reads; `n2` goes over the section of that name, `more` beside the sections. */
+function nodeConfig(n2: object = {}, more: object = {}): string {
   const etc = (file: string) => `/etc/n3iwf/${file}`;
   return stringify({
     ike: { address: nodeAddress, identity: name },
     inner: { pool: '10.45.0.0/24', address: '10.45.0.1' },
     n2: { n3iwfId: 135, plmn, tac: '000001', slices: [slice], amfs: [{ addresses: [coreAddress] }], ...n2 },
-    n3: { address: nodeAddress },
+    n3: { address: '127.0.1.1' },
     qkd: {
-      ...{ kme: 'https://127.0.0.1:8441', kmeId: 'kme-n3iwf', saeId: 'sae-n3iwf', ueSaeId: 'sae-ue' },
+      ...{ kme: `https://${nodeAddress}:8441`, kmeId: 'kme-n3iwf', saeId: 'sae-n3iwf', ueSaeId: 'sae-ue' },
       ...{ ca: etc('kme-ca.pem'), certificate: etc('sae.pem'), key: `/run/credentials/${unit}/sae.key` },
       store: '/var/lib/n3iwf/keys.db',
       keyEncryptionKey: { credential: 'kek' },
     },
     control: { path: '/run/n3iwf/control.sock' },
+    ...more,
   });
 }
 
@@ -56,8 +60,8 @@ const files = {
   kme: () =>
     processes.file('kme', {
       nodes: [
-        { kmeId: 'kme-n3iwf', saeIds: ['sae-n3iwf'], listen: { address: '127.0.0.1', port: 8441 } },
-        { kmeId: 'kme-ue', saeIds: ['sae-ue'], listen: { address: '127.0.0.1', port: 8442 } },
+        { kmeId: 'kme-n3iwf', saeIds: ['sae-n3iwf'], listen: { address: nodeAddress, port: 8441 } },
+        { kmeId: 'kme-ue', saeIds: ['sae-ue'], listen: { address: nodeAddress, port: 8442 } },
       ],
       links: [{ between: ['kme-n3iwf', 'kme-ue'], initialBits: 256_000 }],
       credentialsFolder: folder,
@@ -71,7 +75,7 @@ const files = {
     processes.file('ue', {
       ...{ address: ueAddress, n3iwf: { address: nodeAddress, identity: name }, subscriber, plmn, slice },
       qkd: {
-        ...{ kme: 'https://127.0.0.1:8442', kmeId: 'kme-ue', n3iwfSaeId: 'sae-n3iwf' },
+        ...{ kme: `https://${nodeAddress}:8442`, kmeId: 'kme-ue', n3iwfSaeId: 'sae-n3iwf' },
         ...credentials('sae-ue'),
       },
       keepPinging: { everyMs: 200, limitMs: 5000 },
@@ -91,6 +95,7 @@ const settled = (what: string, holds: () => boolean, seconds: number) =>
 
 /** Key managers and core, and the certificates of the former. */
 async function startWorld(): Promise<void> {
+  newNamespace('ue', `${nodeAddress}/24`, `${ueAddress}/24`);
   const kme = processes.command('kme', [], 'kme', '-c', files.kme());
   const isThere = () => processes.tryRead(join(folder, 'sae-ue.key')) !== undefined;
   await until('KMEs', isThere, 60, kme);
@@ -135,12 +140,13 @@ function start(machine: SystemdMachine): void {
   said('systemctl start waits until the node serves');
 }
 
-function whatItMayDo(machine: SystemdMachine): void {
+/** Its user, what that may do, and who reads its secrets. */
+function whatItMayDo(machine: SystemdMachine, capabilities: string): void {
   const status = processStatus(machine);
   const shown = [...status];
   demand('a user of its own', Number(status.get('Uid')?.split('\t')[0]) > 60_000, shown);
   for (const set of ['CapEff', 'CapPrm', 'CapBnd', 'CapAmb'])
-    demand(set, status.get(set) === onlyLowPorts, shown);
+    demand(set, status.get(set) === capabilities, shown);
   demand('no new privileges', status.get('NoNewPrivs') === '1', shown);
   demand('filter of system calls', status.get('Seccomp') === '2', shown);
   const socket = machine.run('stat', '--format', '%a %U', '/run/n3iwf', '/var/lib/private/n3iwf');
@@ -150,12 +156,11 @@ function whatItMayDo(machine: SystemdMachine): void {
     for (const place of ['/etc/n3iwf', `/run/credentials/${unit}`])
       demand(secret, machine.try(...asNobody, `${place}/${secret}`).status !== 0, place);
   }
-  said('it is no root, has one capability, and its secrets are for it alone');
 }
 
 /** A UE that stays, and pings. */
 async function attach(step: string): Promise<Running> {
-  const ue = processes.command('ue', [], 'ue', '-c', files.ue());
+  const ue = processes.command('ue', inNamespace('ue'), 'ue', '-c', files.ue());
   await until(step, () => answered(ue) >= 3, 90, ue);
   said(step);
   return ue;
@@ -212,6 +217,21 @@ async function stop(machine: SystemdMachine, ue: Running): Promise<void> {
   said('systemctl stop releases the UE first, and the secrets are gone');
 }
 
+/** The same unit with the drop-in for a user plane in the kernel. */
+async function kernel(machine: SystemdMachine): Promise<void> {
+  const dropIn = readFileSync(new URL('../../deploy/systemd/kernel-plane.conf', import.meta.url));
+  machine.file(`/etc/systemd/system/${unit}.d/kernel-plane.conf`, dropIn);
+  machine.run('systemctl', 'daemon-reload');
+  machine.file(configFile, nodeConfig({}, { userPlane: { plane: 'kernel', interfaceKind: 'dummy' } }));
+  demand('start', machine.try('systemctl', 'start', unit).status === 0, machine.journal(unit));
+  whatItMayDo(machine, kernelPlane);
+  const ue = await attach('with its drop-in, the same with ESP in the kernel: a UE attaches and pings');
+  machine.run('systemctl', 'stop', unit);
+  await until('the UE hears of it', () => ue.child.exitCode !== null, 30, ue);
+  const left = machine.run('ip', 'xfrm', 'state');
+  demand('nothing is left in the kernel', left.trim() === '', left);
+}
+
 /** A file that is wrong gets no second try. */
 async function refuse(machine: SystemdMachine): Promise<void> {
   machine.file(configFile, nodeConfig({ tac: 'none' }));
@@ -228,13 +248,15 @@ try {
   install(machine);
   analyze(machine);
   start(machine);
-  whatItMayDo(machine);
+  whatItMayDo(machine, onlyLowPorts);
+  said('it is no root, has one capability, and its secrets are for it alone');
   const first = await attach('a UE attaches with keys of the KME and pings');
   await reload(machine, first);
   await stall(machine);
   first.child.kill('SIGKILL');
   const second = await attach('a UE attaches after that');
   await stop(machine, second);
+  await kernel(machine);
   await refuse(machine);
 } catch (error) {
   console.log(`failed: ${error instanceof Error ? error.message : String(error)}`);
