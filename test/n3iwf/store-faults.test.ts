@@ -144,6 +144,28 @@ describe('a node whose key store fails under it', () => {
     },
   );
 
+  it.each(['qkd-preferred', 'qkd-required'] as const)(
+    'by a file that is written over notices it, gives no key any more, and goes on by its policy: %s',
+    async (policy) => {
+      const world = await attached(policy);
+      const used = (await store.counts()).used;
+      expect(used).toBeGreaterThan(0);
+      writeOver();
+      await store.maintain();
+      expect(store.trouble).toMatchObject({ reason: 'storage-damaged', usable: false });
+      expect(store.trouble?.detail).toContain(path());
+      const asked = kme.asked.length;
+      expect(await store.obtain('peer')).toMatchObject({ status: 'refused', reason: 'storage-damaged' });
+      expect(await store.fetch('peer', '0a782fb5-3434-48fe-aa4d-14f41d499999')).toMatchObject({
+        reason: 'storage-damaged',
+      });
+      expect(await rekeyed(world)).toBe(0);
+      expect(await world.ping()).toBe(true);
+      // No key is taken from the KME that could not be used.
+      expect(kme.asked).toHaveLength(asked);
+    },
+  );
+
   it('by a file that is written over does not start on it again', async () => {
     expect((await store.obtain('peer')).status).toBe('ok');
     writeOver();

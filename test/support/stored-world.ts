@@ -23,9 +23,14 @@ export async function attachedOver(
       );
     return reply;
   };
+  const pending = new Set<Promise<unknown>>();
+  const awaited = <T>(asked: Promise<T>): Promise<T> => {
+    pending.add(asked);
+    return asked.finally(() => pending.delete(asked));
+  };
   const node: KeySource = {
-    obtain: async (peer) => take(await store.obtain(peer)),
-    fetch: (peer, keyId) => store.fetch(peer, keyId),
+    obtain: (peer) => awaited(store.obtain(peer).then(take)),
+    fetch: (peer, keyId) => awaited(store.fetch(peer, keyId)),
   };
   const world = new World({
     ppk: 'rfc9867',
@@ -45,8 +50,21 @@ export async function attachedOver(
       find: async (keyId) => ({ keyId, secret: drawn.get(keyId) ?? new Uint8Array(0) }),
     },
   });
+  waitFor(world, pending);
   await world.register();
   await world.openSession();
   expect(await world.ping()).toBe(true);
   return world;
+}
+
+/** The time of a world stands still while a store of it is asked: its disk or database has a time of its own. */
+function waitFor(world: World, pending: ReadonlySet<Promise<unknown>>): void {
+  const settle = world.settle.bind(world);
+  world.settle = async () => {
+    await settle();
+    while (pending.size > 0) {
+      await Promise.allSettled(pending);
+      await settle();
+    }
+  };
 }
