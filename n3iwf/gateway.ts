@@ -164,6 +164,7 @@ export class Gateway implements Node {
     return this.ports.random(length);
   }
 
+  /** One datagram of IKE as it came: on port 4500 the marker stands before it. */
   receiveIke(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress): void {
     this.journal.ikeDatagram(datagram, 'UE');
     this.carryOut(this.engine.receive(this.now(), datagram, local, remote));
@@ -241,6 +242,7 @@ export class Gateway implements Node {
     return sas.length;
   }
 
+  /** Ends an IKE SA for an operator: with its UE, where it has one. */
   endSa(ikeSaId: number, text: string): void {
     const ue = this.ues.ofIkeSa(ikeSaId);
     if (ue !== undefined) this.release(ue, { group: 'misc', cause: 'om-intervention', text });

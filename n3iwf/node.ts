@@ -70,6 +70,7 @@ export interface Node {
   /** What Child SAs may be protected with, by the configuration. */
   readonly espSuites: readonly Pick<EspSuite, 'encr' | 'integ'>[];
   now(): number;
+  /** Random octets; every one that the node needs is drawn here. */
   random(length: number): Uint8Array;
   /** Runs commands on the IKE engine and carries out what it answers. */
   ike(command: (engine: IkeEndpoint, now: number) => Output[]): void;
@@ -77,6 +78,7 @@ export interface Node {
   sendN2(pdu: NgapPdu, amf?: Amf): void;
   /** The AMF owes `answer` for the UE; its silence has the consequence that goes with it. */
   awaitAnswer(ue: UeContext, answer: AwaitedAnswer): void;
+  /** That answer came, or does not matter any more. */
   answered(ue: UeContext, answer: AwaitedAnswer): void;
   /** The IKE SA of the UE ended, for whatever reason. */
   ikeSaGone(ue: UeContext, reason: string): void;

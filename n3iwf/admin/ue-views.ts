@@ -50,6 +50,7 @@ function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: 
 
 const noTraffic: Traffic = { uplinkPackets: 0, uplinkOctets: 0, downlinkPackets: 0, downlinkOctets: 0 };
 
+/** The four counters out of whatever else has them. */
 function trafficOf({ uplinkPackets, uplinkOctets, downlinkPackets, downlinkOctets }: Traffic): TrafficView {
   return { uplinkPackets, uplinkOctets, downlinkPackets, downlinkOctets };
 }
@@ -130,6 +131,7 @@ function childSaView(
   };
 }
 
+/** What the keys of an SA rest on, and how old they are. */
 function keysView(
   sa: Pick<ChildEntry, 'suite' | 'keyId' | 'mode' | 'keyedMs' | 'rekeys'>,
   time: ViewTime,
@@ -157,6 +159,7 @@ export function sessionViews(ue: UeContext, report: UeReport | undefined): Sessi
   });
 }
 
+/** The flows of a session as the AMF asked for them, with what they carried. */
 function flowViews(session: PduSession, report: SessionReport | undefined): FlowView[] {
   return [...session.flows].map(([qfi, parameters]) => {
     const { choice, value } = parameters.qosCharacteristics;

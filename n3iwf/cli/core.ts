@@ -21,6 +21,7 @@ export const coreSchema = z.strictObject({
   dnn: z.string().default('internet'),
 });
 
+/** The file of `n3iwf core`. */
 type CoreSettings = z.infer<typeof coreSchema>;
 
 const identity = { amfName: 'simulated-amf', amfRegionId: 0xca, amfSetId: 1016, amfPointer: 0 };

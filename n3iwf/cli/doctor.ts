@@ -47,6 +47,7 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   return statusOf(findings);
 }
 
+/** What the operator means to run, for the reckoning of keys. */
 function planOf(options: DoctorOptions): Plan {
   return {
     ues: options.ues,
@@ -101,6 +102,7 @@ function realMachine(config: Config, options: DoctorOptions): Machine {
   };
 }
 
+/** Asks the KME once, as the node would. */
 async function kmeStatus(config: Config): ReturnType<Machine['kmeStatus']> {
   const qkd = etsi014Of(config.qkd);
   if (qkd === undefined) return { ok: false, reason: 'qkd.kme is missing' };
@@ -118,6 +120,7 @@ async function kmeStatus(config: Config): ReturnType<Machine['kmeStatus']> {
   }
 }
 
+/** What is in the key store, or what is wrong with it. */
 async function lookAtStore({ qkd }: Config): ReturnType<Machine['lookAtStore']> {
   if (qkd === undefined) return { ok: true, value: 'none is used' };
   try {

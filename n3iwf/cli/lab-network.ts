@@ -35,11 +35,13 @@ import { NodeControl } from './node-control.ts';
 import { keyedNode, watchKeys } from './node-keys.ts';
 import { SupplySeenLast } from './node-views.ts';
 
+/** The simulated peers, which are loaded by the lab alone. */
 type Peers = typeof import('#peers');
 
 /** Last messages of a deregistration are still under way when a UE has seen its own. */
 const settleLimitMs = 3000;
 
+/** Everything that runs in a lab. */
 interface Parts {
   readonly quantum: LabQuantum;
   readonly peers: Peers;
@@ -61,6 +63,7 @@ interface Listeners {
 class Closers {
   private readonly actions: (() => unknown)[] = [];
 
+  /** Ends last what was opened first. */
   add(action: () => unknown): void {
     this.actions.push(action);
   }
@@ -294,6 +297,7 @@ async function openConsole(
   return opened;
 }
 
+/** A NAT between the UEs and the node. */
 async function openNat(closers: Closers): Promise<LabNat> {
   const { natInside, natOutside, n3iwf } = address;
   const nat = await LabNat.open(natInside, natOutside, n3iwf, [ikePort, natTraversalPort]);
@@ -301,6 +305,7 @@ async function openNat(closers: Closers): Promise<LabNat> {
   return nat;
 }
 
+/** The simulated core, at the other end of N2 and on a socket of its own for N3. */
 async function openCore(
   peers: Peers,
   options: LabOptions,

@@ -15,6 +15,7 @@ export class LabProgress {
     this.startedMs = now();
   }
 
+  /** Tells a step with the time since the lab began. */
   step(text: string): void {
     const seconds = (this.now() - this.startedMs) / 1000;
     this.write(`${seconds.toFixed(3).padStart(8)} s  ${text}`);
@@ -69,6 +70,7 @@ function endLines({ qkd: { delivered, used, burnt }, supply, errors, ok }: LabSu
   ];
 }
 
+/** What the link gives and what the node made of it. */
 function supplyLine({ linkBitsPerSecond, qber, storedKeys, mode, reason }: LabSupply): string {
   // A run may be over before the node has looked at its supply for the first time.
   const state = mode === undefined ? '' : `; keying: ${mode === 'qkd' ? 'QKD' : `fallback (${reason})`}`;

@@ -15,8 +15,11 @@ import {
 } from './lab-traffic.ts';
 import { NwuSockets } from './ue-sockets.ts';
 
+/** The event of that type. */
 type EventOf<T extends UeEvent['type']> = Extract<UeEvent, { type: T }>;
+/** The class is handed in, as it is loaded when the lab runs. */
 type UeClass = new (...parameters: ConstructorParameters<typeof SimulatedUe>) => SimulatedUe;
+/** Who waits for an event. */
 interface Waiter {
   readonly matches: (event: UeEvent) => boolean;
   readonly settle: (event: UeEvent) => void;

@@ -53,6 +53,7 @@ function logTo({ verbose }: LabOptions): Log {
   return openLog(verbose === true ? 'debug' : 'error');
 }
 
+/** What to try next, by what was just done. */
 function hintsFor(options: LabOptions): string[] {
   const hints = [
     'Next: --ues 3, --auth certificate --ppk none, --pcap FILE --keylog FOLDER; npm start -- --help',
@@ -81,6 +82,7 @@ async function run(options: LabOptions, summary: LabSummary, progress: LabProgre
   }
 }
 
+/** All UEs side by side, from stage to stage; one that fails a stage takes no part in the next. */
 async function runUes(
   options: LabOptions,
   schedule: LinkSchedule | undefined,

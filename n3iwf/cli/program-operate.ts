@@ -6,6 +6,7 @@ import type { OperateOptions, OperationName } from './operate.ts';
 import type { TopOptions } from './top.ts';
 import type { TraceOptions } from './trace.ts';
 
+/** Takes the exit status of the command. */
 type Done = (status: number) => void;
 
 /** Options of every command that asks a running node. */
@@ -29,6 +30,7 @@ const commands: readonly {
   { name: 'drain', description: 'take no more UEs, release those that are there, and end', reason: true },
 ];
 
+/** Gives a command the options that all of these have. */
 function withOptions(command: Command): Command {
   for (const option of askOptions()) command.addOption(option);
   return command;

@@ -90,6 +90,7 @@ function againstEngine(
   return difference === undefined ? 0 : 1;
 }
 
+/** Totals of a capture. */
 function countsOf(reports: readonly Report[]) {
   const ike = reports.filter((report) => report.kind === 'ike');
   return {
@@ -122,12 +123,14 @@ function authCheckerOf({ keys, psk }: ReplayOptions): AuthChecker | undefined {
   return new AuthChecker(readAuthKeys(text), psk === undefined ? undefined : secretOf(psk));
 }
 
+/** The octets of a pre-shared key as it was typed. */
 function secretOf(psk: string): Uint8Array {
   return /^0x([0-9a-f]{2})+$/i.test(psk)
     ? Uint8Array.from(Buffer.from(psk.slice(2), 'hex'))
     : new TextEncoder().encode(psk);
 }
 
+/** @throws OperatorError that names every line of the table that cannot be used */
 function readKeys(path: string): KeyTable {
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   const file = isFolder ? join(path, tableName) : path;

@@ -148,6 +148,7 @@ function warnOfRisks(config: Config, options: CaptureOptions, log: Log): void {
     log.warn({ policy: config.ike.policy }, 'nothing protects the SAs against a quantum computer');
 }
 
+/** Watches the supply of keys and what operators say of them, where there are keys; returns what ends it. */
 function startKeyWatch(
   config: Config,
   keys: NodeKeys | undefined,
@@ -168,6 +169,7 @@ function startKeyWatch(
   });
 }
 
+/** What the admin port shows and reaches. */
 interface AdminPortParts {
   readonly config: Config;
   readonly shell: GatewayShell;
@@ -179,6 +181,7 @@ interface AdminPortParts {
   readonly log: Log;
 }
 
+/** Opens the admin port where the configuration has one. */
 async function openAdminPort(
   parts: AdminPortParts,
 ): Promise<Awaited<ReturnType<typeof openAdmin>> | undefined> {

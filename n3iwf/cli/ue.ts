@@ -15,6 +15,7 @@ import { plmnSchema, sliceSchema, subscriberSchema } from './subscriber-schema.t
 import { openUeKeys, type UeKeys, ueKeysSchema } from './ue-keys.ts';
 import { stay } from './ue-stay.ts';
 
+/** The simulated UE, which is loaded when it is used. */
 type Peers = typeof import('#peers');
 
 const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
@@ -86,6 +87,7 @@ export const ueSchema = z
     message: 'must be there, or else find: one of the two',
   });
 
+/** The file of `n3iwf ue`. */
 type UeFile = z.infer<typeof ueSchema>;
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
@@ -211,6 +213,7 @@ async function selected(file: UeFile, { selectN3iwf }: Peers): Promise<SelectedN
   return found;
 }
 
+/** Both ends' addresses with the ports of the file. */
 function addresses({ ikePort: port, natTraversalPort }: UeFile, address: string, n3iwf: string): UeAddresses {
   return {
     local: { address, port },
@@ -233,6 +236,7 @@ function uePorts(file: UeFile, keys: UeKeys | undefined): Parameters<typeof LabU
   };
 }
 
+/** The UE that the file describes, for the N3IWF of that name. */
 function ueConfig(file: UeFile, n3iwfName: string): UeConfig {
   const { subscriber, imeisv, plmn, slice, dnn, nasAccess, auth, ppk } = file;
   const { preSharedKeyFile, proposals, espProposals } = file;

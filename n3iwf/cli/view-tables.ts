@@ -58,10 +58,12 @@ const childColumns: readonly Column<ChildSaView>[] = [
   { title: 'OUT', of: ({ octetsOut }) => brief(octetsOut), align: 'right' },
 ];
 
+/** `QFI/5QI`, with a star for a guaranteed bit rate. */
 function flowText({ qfi, fiveQi, guaranteed }: SessionView['flows'][number]): string {
   return `${qfi}${fiveQi === undefined ? '' : `/${fiveQi}`}${guaranteed ? '*' : ''}`;
 }
 
+/** What a Child SA carries: NAS, or flows of a session. */
 function childUse({ use, session, isDefault, qfis = [] }: ChildSaView): string {
   if (use !== 'session') return use;
   return `session ${session}${isDefault === true ? '' : ` flows ${qfis.join(',')}`}`;
@@ -138,6 +140,7 @@ export function ueDetailLines(ue: UeDetailView, width = 80): string[] {
   return [...head, '', ...sa, ...children, ...sessions];
 }
 
+/** The IKE SA of a UE, a line for each thing known of it. */
 function ikeLines(sa: NonNullable<UeDetailView['ikeSa']>, width: number): string[] {
   const rekeys = sa.rekeys === 0 ? '' : `, rekeyed ${sa.rekeys} times`;
   return pairLines(
@@ -184,6 +187,7 @@ export function keyLines({ policy, supply, pool, handed, keyModes }: KeysView, w
   );
 }
 
+/** What the KME says of its link. */
 function linkText({ keysPerSecond, qber }: NonNullable<KeysView['supply']>): string {
   const errors = qber === undefined ? '' : `, error rate ${(qber * 100).toFixed(2)} %`;
   return `${keysPerSecond.toFixed(2)} keys/s${errors}`;

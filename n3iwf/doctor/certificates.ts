@@ -45,6 +45,7 @@ export function judgeCertificates(key: string, path: string, file: Told<Uint8Arr
   return Array.isArray(chain) ? judgeDates(key, chain, nowMs) : chain;
 }
 
+/** Whether every certificate of a chain is valid now, and for long enough that nobody must hurry. */
 function judgeDates(key: string, chain: readonly X509Certificate[], nowMs: number): Finding {
   for (const certificate of chain) {
     const from = certificate.validFromDate.getTime();

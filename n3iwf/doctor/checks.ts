@@ -81,6 +81,7 @@ function bareEsp({ ike }: Config): string | undefined {
     : 'ike.forceUdpEncapsulation is false, so ESP travels without UDP';
 }
 
+/** Capabilities that this configuration needs and the process lacks. */
 function checkCapabilities(config: Config, machine: Machine): Finding[] {
   const effective = machine.capabilities();
   if (effective === undefined) return [skipped('this system tells no capabilities')];
@@ -100,6 +101,7 @@ function checkCapabilities(config: Config, machine: Machine): Finding[] {
 /** No build of this program is older, nor will one run so long; ms since 1970. */
 const plausible = { fromMs: Date.UTC(2026, 0, 1), untilMs: Date.UTC(2076, 0, 1) };
 
+/** Certificates and the rows of the record go by the clock: it must be plausible, and something must keep it so. */
 function checkClock(_config: Config, machine: Machine): Finding[] {
   const now = machine.wallMs();
   const shown = Number.isFinite(now) ? new Date(now).toISOString() : String(now);
@@ -130,6 +132,7 @@ const storeRemedies: Readonly<Record<StorageFault, string>> = {
   failed: 'see that its folder is there and that this user may write to it',
 };
 
+/** Whether the key store can be opened, and what is in it. */
 async function checkStore({ qkd }: Config, machine: Machine): Promise<Finding[]> {
   if (qkd === undefined) return [good('none is used')];
   const look = await machine.lookAtStore();
@@ -144,6 +147,7 @@ async function checkOtherSource(machine: Machine): Promise<Finding[]> {
   return [good(storedKeys === undefined ? `${name} answers` : `${name}: ${storedKeys} keys`)];
 }
 
+/** Whether the KME answers, and as the standard says. */
 async function checkKme({ qkd }: Config, machine: Machine): Promise<Finding[]> {
   if (qkd === undefined) return [good('none is used')];
   if (etsi014Of(qkd) === undefined) return await checkOtherSource(machine);
@@ -173,6 +177,7 @@ async function checkKme({ qkd }: Config, machine: Machine): Promise<Finding[]> {
 /** Time over which the growth of the pool is measured, ms. */
 const measureMs = 2_000;
 
+/** Whether the link makes as many keys as the planned UEs take. Measured, where nobody says how many it makes. */
 async function checkKeyRate({ ike, qkd }: Config, machine: Machine, plan: Plan): Promise<Finding[]> {
   const use = keyUseOf(takesQuantumKeys(ike.policy) ? ike.ppk : 'none', ike.auth);
   if (qkd === undefined) return [judgeKeyRate(use, plan, plan.keysPerSecond, 0)];

@@ -40,6 +40,7 @@ const knownHolders: readonly { readonly pattern: RegExp; readonly name: string; 
   { pattern: /n3iwf/, name: 'an N3IWF', stop: 'stop it first' },
 ];
 
+/** What it means that a port is free, taken, not ours to take, or at an address that is not here. */
 function judgeBind({ key, address, port }: UdpPlace, outcome: BindOutcome): Finding {
   const place = `UDP ${address} port ${port} (${key})`;
   switch (outcome.kind) {
@@ -133,6 +134,7 @@ export async function checkAmfs(config: Config, machine: Machine): Promise<Findi
   return (await Promise.all(asked)).flat();
 }
 
+/** What it means that an AMF accepted, refused or was not reached; an accepting one may still lack a PLMN or slice. */
 function judgeSetup(amf: string, outcome: NgSetupOutcome, { n2 }: Config): Finding[] {
   if (outcome.kind === 'unreachable')
     return [

@@ -64,6 +64,7 @@ export async function dryRunNgSetup(
   return outcome;
 }
 
+/** Events that settle the question; others are passed over. */
 function outcomeOf(event: N2Event): NgSetupOutcome | undefined {
   if (event.type === 'setupCompleted') return { kind: 'accepted', amf: event.amf };
   if (event.type === 'setupFailed') return { kind: 'refused', reason: event.reason, cause: event.cause };

@@ -15,10 +15,14 @@ export interface Translation {
   readonly warnings: readonly string[];
 }
 
+/** Their section `configuration`. */
 type Settings = Free5gcConfig['configuration'];
+/** A tracking area of theirs. */
 type Area = Settings['n3iwfInformation']['supportedTAList'][number];
+/** A PLMN of theirs, with its slices. */
 type Plmn = Area['broadcastPlmnList'][number];
 
+/** One key of theirs and where its value goes in ours. */
 interface Row {
   readonly key: string;
   readonly as: string;
@@ -171,6 +175,7 @@ export function translate(plain: unknown, overlay: unknown, source: string): Tra
   };
 }
 
+/** What an operator should know of a file that is taken as it is. */
 function warningsOf(version: string, { older }: KeyFindings): string[] {
   const warnings = ["the suites of free5GC's UE are on: SHA-1 and MODP-2048 last, after better ones"];
   if (version === versions.former) {
@@ -180,6 +185,7 @@ function warningsOf(version: string, { older }: KeyFindings): string[] {
   return warnings;
 }
 
+/** A schema that we do not know might mean other things by the same keys. */
 function unknownVersion(version: string, source: string): OperatorError {
   return new OperatorError(
     'N3IWF_E_CONFIG',
@@ -207,6 +213,7 @@ function areasOf({ n3iwfInformation }: Settings) {
   };
 }
 
+/** Slices in our form. */
 function slicesOf({ taiSliceSupportList }: Plmn) {
   return taiSliceSupportList.map(({ snssai: { sst, sd } }) => ({ sst, ...(sd === undefined ? {} : { sd }) }));
 }

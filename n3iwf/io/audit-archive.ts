@@ -16,6 +16,7 @@ const NAME = /^audit-(\d{12,15})-(\d{12,15})\.log$/;
 /** Rows of one page, so that a segment is never in memory as a whole when it is read. */
 const PAGE = 2000;
 
+/** Name of the file with the rows from `first` to `last`; names sort as the rows do. */
 function nameOf(first: number, last: number): string {
   const digits = (number: number): string => String(number).padStart(12, '0');
   return `audit-${digits(first)}-${digits(last)}.log`;
@@ -84,6 +85,7 @@ export class AuditFolder implements AuditArchive {
   }
 }
 
+/** A segment whose pages are read when they are asked for. */
 async function openSegment(path: string, first: number): Promise<AuditSegment> {
   for await (const line of linesOf(path)) {
     const base = readSegmentHead(line);
@@ -93,10 +95,12 @@ async function openSegment(path: string, first: number): Promise<AuditSegment> {
   return { base: { size: first - 1, hash: new Uint8Array(0), peaks: [] }, pages: () => pagesOf(path, first) };
 }
 
+/** Lines of a file, read as they are taken. */
 function linesOf(path: string): AsyncIterable<string> {
   return createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
 }
 
+/** Rows in pages, so that a large segment is never in memory as a whole. */
 async function* pagesOf(path: string, first: number): AsyncGenerator<readonly AuditRow[]> {
   let rows: AuditRow[] = [];
   // The first line is the head.

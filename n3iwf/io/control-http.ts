@@ -65,6 +65,7 @@ async function makeWay(path: string): Promise<void> {
   rmSync(path, { force: true });
 }
 
+/** Whether somebody answers at the socket, as opposed to a file that a crash left. */
 function isServed(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
@@ -94,10 +95,12 @@ async function answer(incoming: IncomingMessage, handler: ControlHandler): Promi
   return await handler(incoming.method ?? '', incoming.url ?? '', body.value);
 }
 
+/** An answer that says why not. */
 function refuse(status: number, message: string): ControlReply {
   return { status, body: { message } };
 }
 
+/** JSON, or that it is none. */
 function parse(text: string): { readonly ok: true; readonly value: unknown } | { readonly ok: false } {
   try {
     return { ok: true, value: JSON.parse(text) };

@@ -71,6 +71,7 @@ export function udpInodes(table: string, port: number): string[] {
     .flatMap((cells) => (cells[9] === undefined || cells[9] === '0' ? [] : [cells[9]]));
 }
 
+/** The command line of a process, cut to a length that a message can have. */
 function commandOf(proc: string, pid: string): string {
   const line = (textOf(`${proc}/${pid}/cmdline`) ?? '').replaceAll('\0', ' ').trim();
   const shown = line === '' ? (textOf(`${proc}/${pid}/comm`) ?? '?').trim() : line;
@@ -159,6 +160,7 @@ export function readWhole(path: string): Told<Uint8Array> {
   }
 }
 
+/** A file of /proc as text; undefined where it cannot be read. */
 function textOf(path: string): string | undefined {
   const read = readWhole(path);
   return read.ok ? new TextDecoder().decode(read.value) : undefined;
@@ -173,6 +175,7 @@ function listOf(path: string): string[] {
   }
 }
 
+/** Where a symbolic link leads; undefined where that cannot be read. */
 function linkOf(path: string): string | undefined {
   try {
     return readlinkSync(path);

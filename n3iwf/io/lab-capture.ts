@@ -32,10 +32,12 @@ export class LabCapture {
     this.keys = keylog === undefined ? undefined : new WiresharkKeys(keylog);
   }
 
+  /** A datagram between UE and node, with the ports that Wireshark knows. */
   nwu(datagram: Uint8Array, from: UdpAddress, to: UdpAddress): void {
     this.pcap?.write(udpFrame(datagram, shown(from), shown(to)), wallMs());
   }
 
+  /** A datagram between node and UPF. */
   n3(datagram: Uint8Array, from: UdpAddress, to: UdpAddress): void {
     this.pcap?.write(udpFrame(datagram, from, to), wallMs());
   }
@@ -47,6 +49,7 @@ export class LabCapture {
     this.pcap?.write(frame, wallMs());
   }
 
+  /** Takes the keys out of the events that have them. */
   ikeEvent(event: IkeEvent): void {
     if (event.type === 'ikeKeysDerived') this.keys?.ike(event);
     else if (event.type === 'childSaEstablished') this.keys?.child(event.child);
@@ -66,10 +69,12 @@ export class LabCapture {
   }
 }
 
+/** The address with the port that a capture should show. */
 function shown({ address, port }: UdpAddress): UdpAddress {
   return { address, port: shownPorts.get(port) ?? port };
 }
 
+/** Wall clock with fractions of a ms, as time stamps want it. */
 function wallMs(): number {
   return performance.timeOrigin + performance.now();
 }

@@ -17,6 +17,7 @@ interface OpenSsl {
   readonly open: Direction;
 }
 
+/** Encryption or decryption: the same three calls under two names. */
 interface Direction {
   init(
     context: unknown,
@@ -129,6 +130,7 @@ class NativeAead implements EspCipher {
 
 const refused: Result<Uint8Array> = { ok: false, error: new IntegrityError('ICV') };
 
+/** A context with the key in it: packets only set their IV. */
 function contextOf(ssl: OpenSsl, direction: Direction, algorithm: unknown, key: Uint8Array): unknown {
   const context = ssl.contextNew();
   if (direction.init(context, algorithm, null, key, null) !== 1) throw new RangeError('encryption key');
@@ -137,6 +139,7 @@ function contextOf(ssl: OpenSsl, direction: Direction, algorithm: unknown, key: 
 
 let loaded: OpenSsl | undefined | 'absent';
 
+/** Loaded once for the process. */
 function openSsl(): OpenSsl | undefined {
   loaded ??= load() ?? 'absent';
   return loaded === 'absent' ? undefined : loaded;

@@ -75,7 +75,9 @@ const prototypes = {
   C_Decrypt: ['uint64_t', 'void *', 'uint64_t', 'void *', 'void *'],
 } as const;
 
+/** A function of the module; its result is a CKR value. */
 type Call = (...words: unknown[]) => number | bigint;
+/** All of them, by their names. */
 type Calls = Readonly<Record<keyof typeof prototypes, Call>>;
 
 /** Octets at an address that stays: small arrays otherwise lie where the collector moves them. */
@@ -95,6 +97,7 @@ export function openToken(place: TokenKey): KeyEncryption {
   return new TokenEncryption(place);
 }
 
+/** A key that never leaves its token: AES-GCM with it wraps other keys. */
 class TokenEncryption implements KeyEncryption {
   private readonly calls: Calls;
   private readonly place: string;
@@ -121,6 +124,7 @@ class TokenEncryption implements KeyEncryption {
     }
   }
 
+  /** FORMAT, IV, ciphertext and tag, for {@link unwrap}. */
   wrap(key: Uint8Array, data: Uint8Array): Uint8Array {
     const iv = pinned(this.random(IV_OCTETS));
     const sealed = new Uint8Array(key.length + TAG_OCTETS);
@@ -130,6 +134,7 @@ class TokenEncryption implements KeyEncryption {
     return Uint8Array.from([FORMAT, ...iv, ...sealed.subarray(0, Number(length[0]))]);
   }
 
+  /** Undefined for what this key did not wrap, or not for that data. */
   unwrap(wrapped: Uint8Array, data: Uint8Array): Uint8Array | undefined {
     const start = 1 + IV_OCTETS;
     if (wrapped[0] !== FORMAT || wrapped.length < start + TAG_OCTETS) return undefined;

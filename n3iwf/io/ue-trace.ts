@@ -33,6 +33,7 @@ const keptMs = 60_000;
 const pieceOctets = 1024 * 1024;
 const n2Ends = { n3iwf: '192.0.2.1', amf: '192.0.2.2' };
 
+/** A capture of one UE, in pieces until it is fetched. */
 interface Trace {
   readonly ueId: number;
   readonly endsMs: number;
@@ -91,6 +92,7 @@ export class UeTraces implements Wiretap {
     return { data: Uint8Array.from(data), packets: trace.packets, ended };
   }
 
+  /** A datagram of NWu belongs to whoever is at that address. */
   nwu(datagram: Uint8Array, from: SocketAddress, to: SocketAddress): void {
     if (this.traces.size === 0) return;
     this.eachOf(
@@ -99,6 +101,7 @@ export class UeTraces implements Wiretap {
     );
   }
 
+  /** A datagram of N3 belongs to whose session has the tunnel. */
   n3(datagram: Uint8Array, from: SocketAddress, to: SocketAddress): void {
     if (this.traces.size === 0 || datagram.length < 8) return;
     const teid = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength).getUint32(4);
@@ -110,6 +113,7 @@ export class UeTraces implements Wiretap {
     this.eachOf(isOf, () => udpFrame(datagram, from, to));
   }
 
+  /** A message of N2 belongs to the UE that it names; keys in it are blanked. */
   n2(data: Uint8Array, stream: number, toAmf: boolean): void {
     if (this.traces.size === 0 || this.gateway === undefined) return;
     const decoded = decodeNgap(data);
@@ -159,6 +163,7 @@ function withoutKey(data: Uint8Array, pdu: NgapPdu): Uint8Array {
   return encodeNgap({ ...pdu, ies: { ...pdu.ies, securityKey: zeros } } as NgapPdu);
 }
 
+/** IKE begins on port 500, before it goes to the port that is known of the UE. */
 function isAt({ remote }: UeContext, { address, port }: SocketAddress): boolean {
   return remote.address === address && (remote.port === port || port === 500);
 }

@@ -32,6 +32,7 @@ const ends = /^(?:InitialContextSetup(?:Response|Failure)|closed)$/;
 /** Attaches that are followed at a time; more go without a trace. */
 const mostFollowed = 1000;
 
+/** An attach under way, with the parts of it that are over and those that have begun. */
 interface Attach {
   readonly traceId: string;
   readonly spanId: string;

@@ -5,9 +5,12 @@ import type { MessageStep, Party, Protocol, StageStep } from './feed.ts';
 import { nasName } from './nas-names.ts';
 import { keyIdOf } from './sa-book.ts';
 
+/** The event of that type. */
 type EventOf<T extends IkeEvent['type']> = Extract<IkeEvent, { type: T }>;
+/** What each event of the IKE engine is in the life of a UE. */
 type Stages = { [T in IkeEvent['type']]?: (event: EventOf<T>) => StageStep | undefined };
 
+/** One arrow of the ladder. */
 function message(
   from: Party,
   to: Party,

@@ -91,6 +91,7 @@ export function encodeAnParameters(parameters: AnParameters, writer: OctetWriter
   }
 }
 
+/** AMF set and pointer share two octets, ten bits and six. */
 function decodeGuami(value: OctetReader): Guami {
   const plmn = value.take(3, 'GUAMI PLMN');
   const amfRegionId = value.u8('AMF region');
@@ -98,6 +99,7 @@ function decodeGuami(value: OctetReader): Guami {
   return { plmn, amfRegionId, amfSetId: setAndPointer >>> 6, amfPointer: setAndPointer & 0x3f };
 }
 
+/** The mirror of {@link decodeGuami}. */
 function encodeGuami(value: Guami, writer: OctetWriter): void {
   writer
     .bytes(value.plmn)
@@ -130,6 +132,7 @@ function decodeNssai(value: OctetReader): SNssai[] {
   return list;
 }
 
+/** Each entry with the length of what it has. */
 function encodeNssai(list: readonly SNssai[], writer: OctetWriter): void {
   for (const entry of list) {
     const body = new OctetWriter(8).u8(entry.sst);

@@ -40,7 +40,9 @@ export interface OpenedMessage {
 /** `open`: nothing to check, or no key for it. */
 export type AuthVerdict = 'fits' | 'wrong' | 'open';
 
+/** Who of the two. */
 type Side = 'initiator' | 'responder';
+/** What of an AUTH payload is checked. */
 type Proof = Pick<Extract<Payload, { type: 'AUTH' }>, 'method' | 'data'>;
 
 /** What an SA's set-up has shown so far. */
@@ -149,6 +151,7 @@ function proofsOf(auth: Extract<Payload, { type: 'AUTH' }>, payloads: readonly P
   return without?.type === 'Notify' ? [auth, { method: auth.method, data: without.data }] : [auth];
 }
 
+/** Nothing was seen yet. */
 function newSetUp(): SetUp {
   return {
     sent: {},
@@ -174,6 +177,7 @@ function link(setUp: SetUp, side: Side, message: OpenedMessage, rows: readonly A
   if (side === 'responder') setUp.intermediates++;
 }
 
+/** Takes from a payload what AUTH will need. */
 function learn(setUp: SetUp, side: Side, payload: Payload): void {
   if (payload.type === 'EAP') setUp.isEap = true;
   // The initiator's wish for an identity of the responder is no identity of its own.
@@ -202,6 +206,7 @@ function provedMessage({ sent }: SetUp, side: Side): Uint8Array | undefined {
   return isFull ? concatOctets(new Uint8Array(8), other.octets, own.octets) : own.octets;
 }
 
+/** The nonce of an IKE_SA_INIT message. */
 function nonceOf(message: OpenedMessage | undefined): Uint8Array | undefined {
   return message?.payloads.find((payload) => payload.type === 'Nonce')?.data;
 }

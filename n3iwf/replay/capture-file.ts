@@ -31,23 +31,28 @@ class Fields {
     this.view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   }
 
+  /** Octets that are still to be read. */
   get left(): number {
     return this.octets.length - this.at;
   }
 
+  /** A field of two octets, in the order of the file. */
   u16(field: string): number {
     return this.view.getUint16(this.step(2, field), this.little);
   }
 
+  /** A field of four octets, in the order of the file. */
   u32(field: string): number {
     return this.view.getUint32(this.step(4, field), this.little);
   }
 
+  /** The next octets, as a part of the file. */
   take(length: number, field: string): Uint8Array {
     const from = this.step(length, field);
     return this.octets.subarray(from, from + length);
   }
 
+  /** @throws DecodeError that names the field and its place */
   fail(field: string, reason: string): never {
     throw new DecodeError(field, this.at, reason);
   }
@@ -84,6 +89,7 @@ export function readCapture(octets: Uint8Array): Result<Capture> {
   });
 }
 
+/** The classic format: a header, then records. What a file that ends early has is still given. */
 function readPcap(fields: Fields, perMs: number): Capture {
   fields.take(20, 'file header');
   const linkType = fields.u32('link type') & 0xffff;
@@ -110,6 +116,7 @@ function untilError(frames: CapturedFrame[], step: () => boolean): Capture {
   }
 }
 
+/** What an interface description block says of the packets that name it. */
 interface Interface {
   readonly linkType: number;
   /** Ticks of its time stamps in one ms. */
@@ -180,11 +187,13 @@ class PcapngReader {
   }
 }
 
+/** The block format, of one section or several. */
 function readPcapng(octets: Uint8Array): Capture {
   const reader = new PcapngReader(octets);
   return untilError(reader.frames, () => reader.step());
 }
 
+/** The packet block that was given up has its interface in two octets. */
 function readOldInterface(body: Fields): number {
   const number = body.u16('interface');
   body.u16('drops');

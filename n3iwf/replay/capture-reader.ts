@@ -240,6 +240,7 @@ export class CaptureReader {
   }
 }
 
+/** What was found inside one message. */
 interface Content {
   readonly verdict: Verdict;
   readonly notes: readonly string[];
@@ -264,6 +265,7 @@ function judged({ exchange, response }: IkeHeader, payloads: readonly Payload[])
     : { verdict: 'breaksRules', notes: [checked.error.message], payloads };
 }
 
+/** A message of which no more than its header counts. */
 function unreadable(datagram: CapturedDatagram, data: Uint8Array, verdict: Verdict, note: string): IkeReport {
   return {
     kind: 'ike',
@@ -282,6 +284,7 @@ function unreadable(datagram: CapturedDatagram, data: Uint8Array, verdict: Verdi
   };
 }
 
+/** Where and when a message was seen, as text. */
 function placeOf({ frame, timeMs, from, to }: CapturedDatagram) {
   const text = ({ address, port }: CapturedDatagram['from']) =>
     port === 0 ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

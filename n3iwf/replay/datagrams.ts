@@ -48,6 +48,7 @@ export function* datagramsOf(frames: Iterable<CapturedFrame>): Generator<Capture
   }
 }
 
+/** Undefined for what is no whole IP packet. */
 function readIp(packet: Uint8Array): IpPart | undefined {
   const version = (packet[0] ?? 0) >>> 4;
   const read = version === 4 ? readIpv4 : version === 6 ? readIpv6 : undefined;
@@ -126,6 +127,7 @@ function assemble(incomplete: Map<string, IpPart[]>, part: IpPart): IpPart | und
   return { ...part, data: Buffer.concat(parts.map(({ data }) => data)) };
 }
 
+/** ESP or UDP inside an IP packet; undefined for anything else. */
 function transportOf(
   packet: IpPart,
 ): Pick<CapturedDatagram, 'from' | 'to' | 'protocol' | 'data'> | undefined {

@@ -34,6 +34,7 @@ export interface CapturedSides {
   readonly fromResponder: ReadonlyMap<string, Uint8Array[]>;
 }
 
+/** The replay cannot go on as the record does. */
 class Difference extends Error {}
 
 const markerLength = 4;
@@ -66,10 +67,12 @@ function ikeOf(data: Uint8Array): Uint8Array | undefined {
   return isMarked && isIke(message) ? message : undefined;
 }
 
+/** A header of version 2 whose length is that of the datagram. */
 function isIke(message: Uint8Array): boolean {
   return message.length >= 28 && message[17] === 0x20 && lengthOf(message) === message.length;
 }
 
+/** Length field of an IKE header. */
 function lengthOf(message: Uint8Array): number {
   return new DataView(message.buffer, message.byteOffset).getUint32(24);
 }
@@ -89,6 +92,7 @@ export function replayEngine(entries: readonly RecordEntry[], captured?: Capture
   }
 }
 
+/** One engine that is given a record again. It ends by a {@link Difference}, or having compared all. */
 class Replay {
   inputs = 0;
   compared = 0;
@@ -105,6 +109,7 @@ class Replay {
     this.captured = captured;
   }
 
+  /** Goes through the record, entry by entry. */
   run(): void {
     const first = this.entries[this.at++];
     if (first?.kind !== 'config') throw new Difference('the record does not begin with a configuration');
@@ -262,14 +267,17 @@ function keyLike(certificate: Uint8Array | undefined): KeyObject {
   return generateKeyPairSync('rsa', { modulusLength: asymmetricKeyDetails.modulusLength ?? 2048 }).privateKey;
 }
 
+/** Signatures differ from run to run; shared-key MICs do not. */
 function isSignature(payload: Payload): boolean {
   return payload.type === 'AUTH' && payload.method !== AUTH_METHOD.SHARED_KEY;
 }
 
+/** A fragment of IKE_AUTH. */
 function isFragmentOfAuth(message: Uint8Array): boolean {
   return message[16] === PAYLOAD.SKF && message[18] === EXCHANGE.IKE_AUTH;
 }
 
+/** A payload as text, to compare and to show. */
 function textOf(payload: Payload | undefined): string {
   return JSON.stringify(payload, (_, value: unknown) =>
     value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,

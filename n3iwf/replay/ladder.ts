@@ -14,6 +14,7 @@ export function* ladderOf(reports: Iterable<Report>): Generator<string> {
   for (const report of reports) {
     startMs ??= report.timeMs;
     if (report.kind === 'esp') {
+      /** Adds a packet to the run of its SPI. */
       count(runs, report);
       continue;
     }
@@ -33,6 +34,7 @@ function count(runs: Map<string, EspRun>, report: EspReport): void {
 
 const seconds = (ms: number) => (ms / 1000).toFixed(6).padStart(12);
 
+/** ESP is summed up: a line for each SPI, at the time of its first packet. */
 function* espLines(runs: ReadonlyMap<string, EspRun>, startMs: number): Generator<string> {
   for (const { first, count: packets, octets } of runs.values()) {
     const place = `${seconds(first.timeMs - startMs)}  ${first.from} → ${first.to}`;
@@ -40,6 +42,7 @@ function* espLines(runs: ReadonlyMap<string, EspRun>, startMs: number): Generato
   }
 }
 
+/** One message: who to whom, what, the verdict, and what is in it. */
 function* messageLines(report: IkeReport, startMs: number): Generator<string> {
   const { exchange, direction, messageId, payloads, verdict, notes } = report;
   const arrow = report.fromInitiator ? '──►' : '◄──';

@@ -4,6 +4,7 @@ import { formatAddress } from '../userplane/address.ts';
 
 const mostHex = 24;
 
+/** Hexadecimal, cut where it would fill the screen; the length then follows. */
 function hex(octets: Uint8Array): string {
   const text = Buffer.from(octets.subarray(0, mostHex)).toString('hex');
   return octets.length > mostHex ? `${text}… (${octets.length} octets)` : text;
@@ -26,6 +27,7 @@ const transformRegistries: Readonly<Record<number, Parameters<typeof nameOf>[0]>
 };
 const protocols = ['none', 'IKE', 'AH', 'ESP'];
 
+/** A proposal as strongSwan would write its algorithms; what has no name shows by its number. */
 function proposal({ number, protocol, spi, transforms }: Proposal): string {
   const words = transforms.map(({ type, id, keyLength }) => {
     const registry = transformRegistries[type];
@@ -37,12 +39,14 @@ function proposal({ number, protocol, spi, transforms }: Proposal): string {
   return `${number} ${protocols[protocol] ?? protocol}${spiText}: ${words.join(' ')}`;
 }
 
+/** A traffic selector; protocol and ports only where they narrow it. */
 function selector({ protocol, startPort, endPort, start, end }: TrafficSelector): string {
   const range = `${formatAddress(start)}-${formatAddress(end)}`;
   const ports = startPort === 0 && endPort === 65_535 ? '' : ` ports ${startPort}-${endPort}`;
   return `${range}${protocol === 0 ? '' : ` protocol ${protocol}`}${ports}`;
 }
 
+/** What an EAP packet says, with the NAS message in it. */
 function eap(packet: Uint8Array): string {
   const decoded = decodeEap5g(packet);
   if (!decoded.ok) return `${packet.length} octets`;
@@ -87,6 +91,7 @@ export function payloadDetail(payload: Payload): string[] {
   }
 }
 
+/** An address where it has the length of one. */
 function attribute(value: Uint8Array): string {
   return value.length === 4 || value.length === 16 ? formatAddress(value) : textOrHex(value);
 }

@@ -4,6 +4,7 @@ import { DecodeError, type IkeCipher, IntegrityError, type Result } from '#ikev2
 /** What reading needs of a cipher. */
 export type ReadingCipher = Pick<IkeCipher, 'ivLength' | 'icvLength' | 'open'>;
 
+/** How an encryption algorithm lays out its key, IV and tag. */
 interface Encryption {
   /** Octets of the key without the salt. */
   readonly keyLength: number;
@@ -16,6 +17,7 @@ interface Encryption {
   readonly mode: 'cbc' | 'ctr' | 'gcm' | 'ccm' | 'null';
 }
 
+/** How an integrity algorithm lays out its key and ICV; no hash stands for none. */
 interface Integrity {
   readonly hash: string | undefined;
   readonly keyLength: number;
