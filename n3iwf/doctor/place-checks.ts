@@ -94,17 +94,23 @@ function overlapping({ inner, userPlane }: Config, networks: readonly Network[])
   });
 }
 
-/** The node's own addresses are this machine's, and those of UEs are nobody else's where the kernel routes them. */
-export function checkAddresses(config: Config, machine: Machine, plan: Plan): Finding[] {
-  const { n2, inner, userPlane } = config;
-  const wrong: Finding[] = n2.localAddresses
-    .filter((address) => machine.interfaceOf(address) === undefined)
+/** Addresses of `n2.localAddresses` that no interface has: a socket that is bound there tells, as for all of 127.0.0.0/8. */
+async function foreignAddresses({ n2 }: Config, machine: Machine): Promise<Finding[]> {
+  const outcomes = await Promise.all(n2.localAddresses.map((address) => machine.tryBind(address, 0)));
+  return n2.localAddresses
+    .filter((_, at) => outcomes[at]?.kind === 'noAddress')
     .map((address) =>
       failure(
         `n2.localAddresses: ${address} is on no interface of this machine`,
         'name an address of this machine',
       ),
     );
+}
+
+/** The node's own addresses are this machine's, and those of UEs are nobody else's where the kernel routes them. */
+export async function checkAddresses(config: Config, machine: Machine, plan: Plan): Promise<Finding[]> {
+  const { inner, userPlane } = config;
+  const wrong = await foreignAddresses(config, machine);
   const network = userPlane.plane === 'kernel' ? overlapping(config, machine.networks()) : undefined;
   if (network !== undefined)
     wrong.push(

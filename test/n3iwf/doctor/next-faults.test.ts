@@ -175,9 +175,10 @@ describe('this machine', () => {
 
   it('has no such address for N2', async () => {
     const config = configWith({ n2: { localAddresses: ['192.0.2.10', '198.51.100.9'] } });
-    const interfaceOf = (address: string) =>
-      address === '198.51.100.9' ? undefined : { name: 'eth0', mtu: 1500 };
-    expect((await diagnosed({ interfaceOf }, config)).first).toMatch(
+    const tryBind: Machine['tryBind'] = async (address) => ({
+      kind: address === '198.51.100.9' ? 'noAddress' : 'free',
+    });
+    expect((await diagnosed({ tryBind }, config)).first).toMatch(
       /^FAIL addresses: n2\.localAddresses: 198\.51\.100\.9 is on no interface/,
     );
   });
