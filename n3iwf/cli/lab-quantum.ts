@@ -66,14 +66,26 @@ export class LabQuantum {
     [this.n3iwf, this.ue] = stores;
   }
 
-  /** Starts both KMEs over mutual TLS on loopback and opens the stores. */
+  /** Starts both KMEs over mutual TLS on loopback and opens the stores. Where that fails nothing stays. */
   static async start(authority: TestAuthority, options: LabQuantumOptions = {}): Promise<LabQuantum> {
-    const { faults = false, seed, poolKeys } = options;
+    const folder = mkdtempSync(join(tmpdir(), 'qn3iwf-lab-'));
+    try {
+      return await LabQuantum.startIn(folder, authority, options);
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  private static async startIn(
+    folder: string,
+    authority: TestAuthority,
+    { faults = false, seed, poolKeys }: LabQuantumOptions,
+  ): Promise<LabQuantum> {
     const pool =
       poolKeys === undefined
         ? { initialBits: keyBits * initialKeys }
         : { initialBits: keyBits * poolKeys, capacityBits: keyBits * poolKeys };
-    const folder = mkdtempSync(join(tmpdir(), 'qn3iwf-lab-'));
     const config = readKmeConfig(
       {
         nodes: [
