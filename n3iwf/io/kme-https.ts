@@ -206,6 +206,12 @@ export interface KmeListener {
 }
 
 /**
+ * How long a connection may be idle. Clients are told of it and close theirs a moment sooner; where both ends share a machine
+ * that is busy, a short time makes them meet, and a request that was on its way is lost with what it may have cost.
+ */
+const KEEP_ALIVE_MS = 60_000;
+
+/**
  * Serves `kme` until it is closed. A client without a certificate of the authority does not get past the handshake.
  * Rejects when the address is busy, naming it.
  */
@@ -219,6 +225,7 @@ export async function listenKme(kme: KmeServer, options: KmeListenerOptions): Pr
       requestCert: true,
       rejectUnauthorized: true,
       requestTimeout: 10_000,
+      keepAliveTimeout: KEEP_ALIVE_MS,
     },
     (incoming, outgoing) => {
       serve(kme, options, incoming, outgoing).catch((error: unknown) => {

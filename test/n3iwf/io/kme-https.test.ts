@@ -95,6 +95,30 @@ describe('the KME over HTTPS, and who may ask it', () => {
     ]);
   });
 
+  it('tells clients that a connection may be idle for a minute', async () => {
+    const { listener } = await kmeA();
+    const { port } = new URL(listener.url);
+    const head = await new Promise<string>((resolve, reject) => {
+      const { certificate: cert, privateKey: key, authority: ca } = saeTls;
+      const to = {
+        host: '127.0.0.1',
+        port: Number(port),
+        cert,
+        key,
+        ca,
+        checkServerIdentity: () => undefined,
+      };
+      const socket = connect(to, () => socket.write(`GET ${STATUS.path} HTTP/1.1\r\nHost: kme-a\r\n\r\n`));
+      socket.once('data', (data) => {
+        resolve(String(data));
+        socket.destroy();
+      });
+      socket.once('error', reject);
+    });
+    expect(head).toMatch(/^HTTP\/1.1 200 /);
+    expect(head).toMatch(/^keep-alive: timeout=60\r$/im);
+  });
+
   it('answers 401 to an SAE that its certificate names and the KME does not know', async () => {
     const { listener } = await kmeA();
     const { pem } = await authority.issue({ commonName: 'mallory', dnsNames: ['sae-a'] });
