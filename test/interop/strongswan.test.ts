@@ -108,15 +108,15 @@ describe('we start, charon answers', () => {
     );
     await interop.open();
     interop.ours.connect(ppk, { remoteAuth: 'psk', localAuth: 'psk' });
-    await interop.until(() => interop.count('childSaEstablished') === 1);
+    await interop.until(() => interop.count('childSaEstablished') >= 1);
     const sas = await interop.charon.swanctl('--list-sas');
     expect(sas).toMatch(/remote 'our-ue\.test' @ 10\.77\.\d+\.2\[4500\] \[10\.60\.0\.1[23]\d\]/);
     expect(/\/PPK/.test(sas)).toBe(ppk === 'required');
     interop.ours.command((engine, now, ikeSa, child) => engine.rekeyChildSa(now, ikeSa, child));
-    await interop.until(() => interop.count('childSaEstablished') === 2);
-    await interop.until(() => interop.count('childSaDeleted') === 1);
+    await interop.until(() => interop.count('childSaEstablished') >= 2);
+    await interop.until(() => interop.count('childSaDeleted') >= 1);
     await interop.charon.swanctl('--rekey', '--ike', 'answer');
-    await interop.until(() => interop.count('ikeSaRekeyed') === 1);
+    await interop.until(() => interop.count('ikeSaRekeyed') >= 1);
     await interop.terminate('answer');
     await interop.untilGone();
   });
@@ -129,7 +129,7 @@ describe('we start, charon answers', () => {
       await interop.open(certificate);
       const ends = { local: 'our-cert.test', remote: 'gateway.test' };
       interop.ours.connect('off', { remoteAuth: 'certificate', localAuth: 'certificate', certificate }, ends);
-      await interop.until(() => interop.count('childSaEstablished') === 1);
+      await interop.until(() => interop.count('childSaEstablished') >= 1);
       await interop.terminate('certanswer');
       await interop.untilGone();
     },

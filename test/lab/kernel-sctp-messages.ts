@@ -4,6 +4,7 @@
  */
 import { connectSctp, type KernelAssociation, listenSctp, sendOne } from '../../n3iwf/io/sctp-kernel.ts';
 import type { TransportEvent } from '../../n3iwf/n2/transport.ts';
+import { until as untilWithin } from './processes.ts';
 
 const port = 38413;
 /** 200 kB: beyond what one read takes and beyond the kernel's usual window. */
@@ -26,11 +27,7 @@ function listening(association: KernelAssociation): End {
 }
 
 async function until(what: string, holds: () => boolean): Promise<void> {
-  const limit = Date.now() + 10_000;
-  while (!holds()) {
-    if (Date.now() > limit) throw new Error(`${what}: not within 10 s`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  await untilWithin(what, holds, 10, undefined, 2);
 }
 
 function demand(what: string, holds: boolean, told: unknown): void {

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { messages } from './kernel-sctp-messages.ts';
+import { until } from './processes.ts';
 
 const main = fileURLToPath(new URL('../../n3iwf/main.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'kernel-sctp-'));
@@ -66,14 +67,6 @@ function start(label: string, prefix: readonly string[], ...argv: string[]): Run
   });
   children.push(child);
   return { child, output: () => output };
-}
-
-async function until(what: string, holds: () => boolean, seconds: number): Promise<void> {
-  const limit = Date.now() + seconds * 1000;
-  while (!holds()) {
-    if (Date.now() > limit) throw new Error(`${what}: not within ${seconds} s`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 function credentials(sae: string) {
@@ -172,7 +165,7 @@ async function run(): Promise<void> {
   await until('core', () => core.output().includes('listening'), 20);
   const node = start('n3iwf', [], 'run', '-c', files.n3iwf());
   const accepted = () => node.output().split('accepted NG Setup').length - 1;
-  await until(`NG Setup (${node.output()})`, () => accepted() === 1, 20);
+  await until('NG Setup', () => accepted() > 0, 20, node);
   console.log('NG Setup over kernel SCTP with two local addresses: ok');
   await attach('attach with both paths');
   ip('link', 'set', 'path1', 'down');
@@ -181,10 +174,11 @@ async function run(): Promise<void> {
   ip('link', 'set', 'path1', 'up');
   await until('path up', () => pathTold(node.output(), 'available'), 20);
   console.log('the cut and the return of a path are told: ok');
+  const before = accepted();
   core.child.kill('SIGKILL');
   await until('the core is gone', () => core.child.exitCode !== null || core.child.signalCode !== null, 10);
   core = startCore();
-  await until('NG Setup again', () => accepted() === 2, 60);
+  await until('NG Setup again', () => accepted() > before, 60, node);
   console.log('NG Setup again after the core was killed: ok');
   await attach('attach after the restart');
   node.child.kill('SIGTERM');

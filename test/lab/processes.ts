@@ -31,7 +31,14 @@ export function newNamespace(name: string, here: string, there: string): void {
   ip('-n', name, 'link', 'set', 'uplink', 'up');
 }
 
-/** Looks every `everyMs` until `holds` does. @throws Error naming what was waited for, and the last words of `from` */
+/** Limits are written down for a quiet machine: a loaded one gets so many times as long. */
+export const patience = 4;
+
+/**
+ * Looks every `everyMs` until `holds` does, for `seconds` times {@link patience} at most.
+ *
+ * @throws Error naming what was waited for, and the last words of `from`
+ */
 export async function until(
   what: string,
   holds: () => boolean,
@@ -39,10 +46,10 @@ export async function until(
   from?: Running,
   everyMs = 50,
 ): Promise<void> {
-  const limit = Date.now() + seconds * 1000;
+  const limit = Date.now() + seconds * patience * 1000;
   while (!holds()) {
     if (Date.now() > limit)
-      throw new Error(`${what}: not within ${seconds} s\n${from?.output().slice(-2000) ?? ''}`);
+      throw new Error(`${what}: not within ${seconds * patience} s\n${from?.output().slice(-2000) ?? ''}`);
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }

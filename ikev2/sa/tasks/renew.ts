@@ -38,10 +38,22 @@ function renewIke(sa: IkeSa): void {
   if (!sa.busy) requestFresh(sa, new RekeyIkeTask(sa));
 }
 
+/** What took its place is still there, or has been replaced in its turn. Otherwise it serves on. */
+function hasSuccessor(sa: IkeSa, { replaced }: ChildRecord): boolean {
+  for (let next = replaced?.by; next !== undefined; next = next.replaced?.by) {
+    if (sa.children.get(next.id) === next) return true;
+  }
+  return false;
+}
+
 /** Make before break: the old one stays until its successor is there, and no longer than its hard limit. */
 function renewChild(sa: IkeSa, child: ChildRecord): void {
   const { life, replaced } = child;
   if (replaced !== undefined && replaced.deleteBy <= sa.now) {
+    if (!hasSuccessor(sa, child)) {
+      child.replaced = undefined;
+      return;
+    }
     child.replaced = { ...replaced, deleteBy: Number.POSITIVE_INFINITY };
     sa.request(deleteChildTask(child, 'the peer replaced it and did not delete it'), true);
     return;
