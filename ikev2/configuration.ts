@@ -13,6 +13,7 @@ export interface CertificateConfig {
   readonly privateKey: KeyObject;
 }
 
+/** Whether SAs are made with a post-quantum preshared key: never, where both sides have one, or not without. [RFC8784 3] */
 export type PpkMode = 'off' | 'optional' | 'required';
 
 /** Where a PPK comes in: with AUTH [RFC8784 3], before it and afresh for each SA [RFC9867 3.1], or where both can. */
@@ -24,8 +25,13 @@ export type PpkExchange = 'auth' | 'intermediate' | 'any';
  */
 export type TranscriptAuth = 'off' | 'on' | 'required';
 
+/**
+ * How a responder proves itself: by a signature, by a PSK, by a QKD key that the initiator names (a shared-key AUTH, too), or
+ * not at all but by an EAP method that authenticates both sides. [RFC5998 3]
+ */
 export type ResponderAuth = 'certificate' | 'psk' | 'qkd' | 'eap-only';
 
+/** How an initiator proves itself: by an EAP method that the owner speaks, by a PSK, or by a signature. [RFC7296 2.16] */
 export type InitiatorAuth = 'eap' | 'psk' | 'certificate';
 
 /**
@@ -34,6 +40,10 @@ export type InitiatorAuth = 'eap' | 'psk' | 'certificate';
  */
 export type ChildOffer = 'all' | 'as-first';
 
+/**
+ * How a node answers, and what all of its IKE SAs share. An SA that it starts has an {@link InitiatorProfile} beside it,
+ * whose proposals and keys count for whatever either side begins on that SA.
+ */
 export interface EndpointConfig {
   /** Port on which IKE carries the non-ESP marker: 4500. */
   readonly natTraversalPort: number;

@@ -115,6 +115,7 @@ export class IkeEndpoint {
     return this.begin(now, { local, remote }, profile);
   }
 
+  /** As {@link connect}; `supersedes` is deleted when the new one stands. */
   private begin(
     now: number,
     addresses: { readonly local: SocketAddress; readonly remote: SocketAddress },
@@ -367,6 +368,7 @@ export class IkeEndpoint {
     return this.refusals.allow(now) ? this.answerClear(header, [refusal], local, remote) : [];
   }
 
+  /** From here on the SA is found by handle and by SPI. */
   private add(sa: IkeSa): void {
     this.node.sas.set(sa.id, sa);
     this.node.byLocalSpi.set(spiKey(sa.channel.localSpi), sa);

@@ -10,6 +10,7 @@ import type { CpAttribute, Identity, Notify, SocketAddress, TrafficSelector } fr
 /** What the caller has to do, in this order. */
 export type Output = TransmitOutput | EventOutput;
 
+/** A datagram to be sent. Events before it have to be carried out first: they may set up what its receiver uses at once. */
 export interface TransmitOutput {
   readonly kind: 'transmit';
   /** A whole UDP payload; the non-ESP marker is in front already where it belongs. */
@@ -20,6 +21,7 @@ export interface TransmitOutput {
   readonly bare?: true;
 }
 
+/** Something that happened; what of it needs an answer is in the table of the folder's README. */
 export interface EventOutput {
   readonly kind: 'event';
   readonly event: IkeEvent;
@@ -47,6 +49,7 @@ export interface ChildSa {
   readonly rekeyAt?: number;
 }
 
+/** An IKE SA as operators and tests see it: no secrets, a snapshot. `suite` is undefined before IKE_SA_INIT is done. */
 export interface IkeSaSummary {
   readonly ikeSaId: IkeSaId;
   readonly role: Role;

@@ -5,6 +5,7 @@ import type { Encapsulated, MlKemName } from './crypto/types.ts';
 import type { GatewayIdentity, IkeSaId } from './terms.ts';
 import type { CpAttribute, Identity, Notify, SocketAddress, TrafficSelector } from './wire/types.ts';
 
+/** What an authenticated initiator asks for. Octets are views into its message: copy what is kept. */
 export interface AuthorizeRequest {
   readonly ikeSaId: IkeSaId;
   readonly peerId: Identity;
@@ -15,6 +16,7 @@ export interface AuthorizeRequest {
   readonly trafficSelectorsResponder: readonly TrafficSelector[];
 }
 
+/** A further Child SA that the peer wants; the selectors are named by who began the exchange, that is the peer first. */
 export interface AdmitChildSaRequest {
   readonly ikeSaId: IkeSaId;
   readonly trafficSelectorsInitiator: readonly TrafficSelector[];
@@ -25,6 +27,7 @@ export interface AdmitChildSaRequest {
 /** What the peer gets, or the notify type of the refusal. */
 export type AuthorizeAnswer = Admission | { readonly refuse: number };
 
+/** What the peer gets. Selectors lie within those asked for, the initiator's first; attributes go only where some were asked for. */
 export interface Admission {
   readonly attributes?: readonly CpAttribute[];
   readonly trafficSelectorsInitiator: readonly TrafficSelector[];
@@ -55,6 +58,7 @@ export interface EndpointPorts {
   verifyCertificate?(chain: readonly Uint8Array[], peerId: Identity): KeyObject | undefined;
 }
 
+/** A Child SA that the owner wants from the peer, which may narrow the selectors. [RFC7296 2.9] */
 export interface ChildSaRequest {
   readonly trafficSelectorsLocal: readonly TrafficSelector[];
   readonly trafficSelectorsRemote: readonly TrafficSelector[];

@@ -3,6 +3,7 @@
 /** Local handle of an IKE SA, never reused in a process. */
 export type IkeSaId = number;
 
+/** Who sent the IKE_SA_INIT request; a rekey of the IKE SA does not change it. */
 export type Role = 'initiator' | 'responder';
 
 /** A name for a post-quantum preshared key: type 1 opaque, 2 fixed [RFC8784 5.1]. */
@@ -11,6 +12,7 @@ export interface PpkIdentity {
   readonly data: Uint8Array;
 }
 
+/** A post-quantum preshared key as the owner hands it in; it stays the owner's to wipe. */
 export interface Ppk {
   readonly secret: Uint8Array;
   /** Needed from an initiator, which names the key to its peer. */

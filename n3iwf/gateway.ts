@@ -18,7 +18,6 @@ import { type AwaitedAnswer, AwaitedAnswers } from './n2/awaited.ts';
 import { N2Counters } from './n2/counters.ts';
 import { dispatchN2, ueNamedBy } from './n2/dispatch.ts';
 import { onN2Event } from './n2/events.ts';
-import { sendUplinkNas } from './n2/procedures/nas-transport.ts';
 import {
   keepDownlinkTunnels,
   moveDownlinkTunnel,
@@ -43,7 +42,7 @@ import { HeldNas } from './nwu/held-nas.ts';
 import { onIkeEvent } from './nwu/ike-events.ts';
 import { KeyUses } from './nwu/key-uses.ts';
 import { onNasOpened } from './nwu/nas-delivery.ts';
-import { NasEnvelopeReader } from './nwu/nas-envelope.ts';
+import { NasStreams } from './nwu/nas-streams.ts';
 import { OtherGateways } from './nwu/other-gateways.ts';
 import { recordingEngine } from './replay/engine-record.ts';
 import type { ReleaseReason, UeContext } from './ue/context.ts';
@@ -94,7 +93,7 @@ export class Gateway implements Node {
   private readonly usage: UsageWatch;
   private readonly inactivity: InactivityWatch;
   private readonly ports: GatewayPorts;
-  private readonly envelopes = new Map<number, NasEnvelopeReader>();
+  private readonly nasStreams = new NasStreams(this);
   private readonly awaited = new AwaitedAnswers();
   /** Datagrams of the events that are being carried out. */
   private outbox: Extract<Output, { kind: 'transmit' }>[] | undefined;
@@ -136,7 +135,7 @@ export class Gateway implements Node {
         ...(ports.nwu === undefined ? {} : { nwu: ports.nwu }),
         pathChanged: (upf, state) => this.onPathChanged(upf, state),
         nasOpened: (ueId) => this.withUe(ueId, (ue) => onNasOpened(this, ue)),
-        nasReceived: (ueId, octets) => this.withUe(ueId, (ue) => this.onNasOctets(ue, octets)),
+        nasReceived: (ueId, octets) => this.withUe(ueId, (ue) => this.nasStreams.received(ue, octets)),
         nasClosed: (ueId) => this.withUe(ueId, (ue) => this.onNasClosed(ue)),
         dropped: (cause, ueId) => dropLog.dropped(cause, ueId),
       },
@@ -227,6 +226,7 @@ export class Gateway implements Node {
     return state;
   }
 
+  /** Gives an SA other keys; without a Child SA the IKE SA itself. */
   private rekey({ ikeSaId, childSaId }: DueSa): void {
     this.ike((engine, now) =>
       childSaId === undefined
@@ -264,6 +264,7 @@ export class Gateway implements Node {
     if (redirectTo !== undefined) this.others.replace(redirectTo);
   }
 
+  /** Does what is due by now; {@link deadline} tells when it has to be called again. */
   tick(): void {
     const now = this.now();
     this.carryOut(this.engine.tick(now));
@@ -280,6 +281,7 @@ export class Gateway implements Node {
     }
   }
 
+  /** See {@link AwaitedAnswers}: what is not answered in time has its consequence in {@link tick}. */
   awaitAnswer(ue: UeContext, answer: AwaitedAnswer): void {
     this.awaited.expect(this.now(), ue, answer);
   }
@@ -313,6 +315,7 @@ export class Gateway implements Node {
     this.ports.resetN2({ cause, resetType: { choice: 'partOfNgInterface', value } }, amf.number);
   }
 
+  /** The same for every UE. */
   private tellUsage(now: number): void {
     for (const { id } of [...this.ues]) this.tellUsageOf(id, now);
   }
@@ -348,10 +351,12 @@ export class Gateway implements Node {
     );
   }
 
+  /** Runs commands on the IKE engine; what comes out is carried out before this returns, or, within an event, with it. */
   ike(command: (engine: IkeEndpoint, now: number) => Output[]): void {
     this.carryOut(command(this.engine, this.now()));
   }
 
+  /** Drops what has no AMF to go to: the UE that it is about is on its way out then. */
   sendN2(pdu: NgapPdu, to?: Amf): void {
     const { ranUeNgapId } = ueIdsOf(pdu.ies);
     const amf = to ?? (ranUeNgapId === undefined ? undefined : this.ues.ofId(ranUeNgapId)?.amf);
@@ -361,6 +366,10 @@ export class Gateway implements Node {
     } else this.log.warn({ message: pdu.message, ue: ranUeNgapId }, 'there is no AMF for a message; dropped');
   }
 
+  /**
+   * Ends a UE from this side. With an AMF that knows it the AMF is asked, and does the rest by its release command; without,
+   * the IKE SA goes at once. [TS38413 8.3.2]
+   */
   release(ue: UeContext, reason: ReleaseReason): void {
     const hasAmf = ue.amf?.ready === true;
     if (ue.releaseCommanded && hasAmf) return; // its IKE SA is going already
@@ -376,9 +385,10 @@ export class Gateway implements Node {
     for (const id of sessionIds) closeSession(this, ue, id, false);
     this.plane.removeUe(ue.id);
     this.inactivity.forget(ue.id);
-    this.envelopes.delete(ue.id);
+    this.nasStreams.closed(ue.id);
     if (ue.innerAddress !== undefined) this.innerAddresses.release(ue.innerAddress);
     ue.innerAddress = undefined;
+    ue.forgetKey();
     ue.advance('closed');
     ue.closedSessionIds = sessionIds;
     if (ue.releaseCommanded || ue.amfUeNgapId === undefined || ue.amf?.ready !== true) {
@@ -393,6 +403,7 @@ export class Gateway implements Node {
     sendUeContextReleaseRequest(this, ue, lost, sessionIds);
   }
 
+  /** The last of a UE: nothing names it any more. */
   forget(ue: UeContext): void {
     if (ue.releaseCommanded) sendUeContextReleaseComplete(this, ue, ue.closedSessionIds);
     this.ues.remove(ue);
@@ -480,21 +491,9 @@ export class Gateway implements Node {
     }
   }
 
-  private onNasOctets(ue: UeContext, octets: Uint8Array): void {
-    let reader = this.envelopes.get(ue.id);
-    if (reader === undefined) {
-      reader = new NasEnvelopeReader();
-      this.envelopes.set(ue.id, reader);
-    }
-    for (const nasPdu of reader.push(octets)) {
-      if (nasPdu.length === 0) continue;
-      this.journal.nas(ue.id, nasPdu, 'UE');
-      sendUplinkNas(this, ue, nasPdu);
-    }
-  }
-
+  /** The UE may connect again; NAS for it waits until then. */
   private onNasClosed(ue: UeContext): void {
     ue.nasConnected = false;
-    this.envelopes.delete(ue.id);
+    this.nasStreams.closed(ue.id);
   }
 }

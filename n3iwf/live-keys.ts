@@ -36,6 +36,7 @@ export const liveKeys = {
   log: 'at once',
 } as const satisfies Readonly<Record<string, string>>;
 
+/** A path of the configuration that a running node follows. */
 export type LiveKey = keyof typeof liveKeys;
 
 /** Why a change takes a restart, by path as above. */

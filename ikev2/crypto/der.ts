@@ -10,6 +10,7 @@ export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array
   return concatOctets(Uint8Array.of(tag, ...lengthOctets(body.length)), body);
 }
 
+/** A SEQUENCE of these encodings, in their order. */
 export function derSequence(...contents: readonly Uint8Array[]): Uint8Array {
   return der(0x30, ...contents);
 }

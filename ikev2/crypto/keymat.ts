@@ -12,6 +12,7 @@ import { prf, prfPlus } from './prf.ts';
 import { ENCR_ALGORITHMS, INTEG_ALGORITHMS, isAead, PRF_ALGORITHMS } from './suites.ts';
 import type { ChildKeys, CipherProvider, EncrName, IkeSuite, IntegName, PrfName } from './types.ts';
 
+/** Who began the exchange from which the keys come, or, of an IKE SA, the SA itself. */
 export type Role = 'initiator' | 'responder';
 
 /** What both sides contributed in the clear. SPIs are those of the IKE SA whose keys are derived. */
@@ -55,6 +56,10 @@ export type FreshPpkFormula = 'sk-d' | 'output';
 
 const KEY_PAD = new TextEncoder().encode('Key Pad for IKEv2');
 
+/**
+ * Seven keys: SK_d for what is derived later, SK_a and SK_e of each direction for SK payloads, SK_p of each side for AUTH.
+ * None of them can be read, printed or serialized; each derivation gives a new object and leaves this one to be wiped.
+ */
 export class Keymat {
   readonly suite: IkeSuite;
   readonly #inputs: KeyInputs;

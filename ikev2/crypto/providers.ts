@@ -1,5 +1,6 @@
 /** What a cipher provider computes. Keys come without the salt; `key` is whatever the provider made of it. */
 
+/** An AEAD under one key; nonces are the caller's, salt in front, and never used twice. */
 export interface AeadProvider {
   /** Writes ciphertext and tag into `out` from `at`. */
   seal(nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, out: Uint8Array, at: number): void;

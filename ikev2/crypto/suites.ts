@@ -36,6 +36,7 @@ const gcm = { id: ENCR.AES_GCM_16, variableKey: true, mode: 'gcm', ...aead } as 
 const ccm = { id: ENCR.AES_CCM_16, variableKey: true, mode: 'ccm', ...aead, saltLength: 3 } as const;
 const aesCbc = { id: ENCR.AES_CBC, variableKey: true, mode: 'cbc', ...cbc } as const;
 
+/** Transform type 1. The AEADs' keys end with a salt that no proposal speaks of. [RFC5282 4] */
 export const ENCR_ALGORITHMS: Readonly<Record<EncrName, EncrAlgorithm>> = {
   'aes128-gcm16': { ...gcm, keyLength: 16, cipher: 'aes-128-gcm' },
   'aes256-gcm16': { ...gcm, keyLength: 32, cipher: 'aes-256-gcm' },
@@ -72,6 +73,7 @@ export interface IntegAlgorithm {
   readonly hash: string | undefined;
 }
 
+/** Transform type 3; the MACs are truncated to half, but for SHA-1. (RFC 4868 section 2.3) */
 export const INTEG_ALGORITHMS: Readonly<Record<IntegName, IntegAlgorithm>> = {
   none: { id: INTEG.NONE, keyLength: 0, icvLength: 0, hash: undefined },
   'hmac-sha1-96': { id: INTEG.HMAC_SHA1_96, keyLength: 20, icvLength: 12, hash: 'sha1' },
@@ -87,6 +89,7 @@ export interface PrfAlgorithm {
   readonly length: number;
 }
 
+/** Transform type 2. */
 export const PRF_ALGORITHMS: Readonly<Record<PrfName, PrfAlgorithm>> = {
   'hmac-sha1': { id: PRF.HMAC_SHA1, hash: 'sha1', length: 20 },
   'hmac-sha2-256': { id: PRF.HMAC_SHA2_256, hash: 'sha256', length: 32 },
@@ -102,6 +105,7 @@ export interface KeAlgorithm {
   readonly secretLength: number;
 }
 
+/** Transform type 4, and 6 to 12 where several are combined. [RFC9370 2.2.1] */
 export const KE_ALGORITHMS: Readonly<Record<KeName, KeAlgorithm>> = {
   x25519: { id: KE.CURVE25519, publicLength: 32, answerLength: 32, secretLength: 32 },
   ecp256: { id: KE.ECP_256, publicLength: 64, answerLength: 64, secretLength: 32 },

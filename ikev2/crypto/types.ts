@@ -2,6 +2,7 @@
 
 import type { Result } from '../wire/cursor.ts';
 
+/** Ciphers, by the names of our own tables; keys of `crypto/suites.ts`. */
 export type EncrName =
   | 'aes128-gcm16'
   | 'aes256-gcm16'
@@ -11,15 +12,20 @@ export type EncrName =
   | 'aes256-cbc'
   | 'chacha20-poly1305'
   | 'null';
+/** Integrity algorithms; `none` beside an AEAD. */
 export type IntegName =
   | 'none'
   | 'hmac-sha1-96'
   | 'hmac-sha2-256-128'
   | 'hmac-sha2-384-192'
   | 'hmac-sha2-512-256';
+/** Pseudo-random functions. */
 export type PrfName = 'hmac-sha1' | 'hmac-sha2-256' | 'hmac-sha2-384' | 'hmac-sha2-512';
+/** Key exchanges in which both sides do the same. */
 export type DhName = 'x25519' | 'ecp256' | 'ecp384' | 'modp2048' | 'modp3072';
+/** Key encapsulations, in which the responder's value depends on the initiator's. */
 export type MlKemName = 'mlkem512' | 'mlkem768' | 'mlkem1024';
+/** All that IKE_SA_INIT may carry. */
 export type KeName = DhName | MlKemName;
 /** What may stand in a further slot, or be a Child SA's own: 'qkd' takes its secret from the owner. */
 export type AdditionalKeName = KeName | 'qkd';

@@ -8,6 +8,7 @@ import type { DecodedMessage, IkeCipher, MessageHeader, Payload } from '../wire/
 import { type Opened, Reassembly } from './reassembly.ts';
 import { OwnExchange, PeerWindow } from './window.ts';
 
+/** What stands for the responder's SPI before there is one; told from others by identity. [RFC7296 3.1] */
 export const NO_SPI: Uint8Array = new Uint8Array(8);
 
 /** The octets as a map key. */
@@ -49,6 +50,7 @@ export class Channel {
     this.spiResponder = spiResponder;
   }
 
+  /** By which the peer's messages find this channel. */
   get localSpi(): Uint8Array {
     return this.initiator ? this.spiInitiator : this.spiResponder;
   }
@@ -141,6 +143,7 @@ export class Channel {
     }
   }
 
+  /** Requests and responses have message IDs of their own, so each direction has an incomplete message of its own. */
   private reassembly(response: boolean): Reassembly {
     if (response) {
       this.responses ??= new Reassembly();
@@ -150,6 +153,7 @@ export class Channel {
     return this.requests;
   }
 
+  /** Undefined for what is not authentic, and without keys, as after {@link wipe}. */
   private decrypt(datagram: Uint8Array, message: DecodedMessage): Uint8Array | undefined {
     if (this.cipherIn === undefined) return undefined;
     const opened = openPlaintext(datagram, message, this.cipherIn);

@@ -25,6 +25,7 @@ export class Exchanges implements RequestHandler {
   intermediate: InitiatorIntermediate | undefined;
   between: ResponderIntermediate | undefined;
 
+  /** Both sides are proved, or the SA is closed: secrets of the set-up go, and what it counted for. */
   onSetUpEnded(sa: IkeSa): void {
     // One that failed counts for as long as it lingers, or whoever makes set-ups fail could have any number of them.
     if (sa.established) sa.node.gate.leave(sa.id);
@@ -38,6 +39,7 @@ export class Exchanges implements RequestHandler {
     this.initiator = undefined;
   }
 
+  /** Gives a request to its task; what it throws is the refusal. */
   onRequest(sa: IkeSa, exchange: number, payloads: readonly Payload[], opened: Opened): void {
     switch (exchange) {
       case EXCHANGE.IKE_AUTH:
@@ -67,6 +69,7 @@ export class Exchanges implements RequestHandler {
     this.between.onRequest(sa, payloads, opened);
   }
 
+  /** Of the responder alone: nobody asks an initiator for IKE_AUTH. */
   private onAuth(sa: IkeSa, payloads: readonly Payload[]): void {
     // [RFC9370 2.2.2] not before every key exchange that was agreed on.
     if (this.responder === undefined || this.between?.complete === false) throw outOfPlace('IKE_AUTH');
@@ -74,6 +77,10 @@ export class Exchanges implements RequestHandler {
   }
 }
 
+/**
+ * A request with traffic selectors is for a Child SA, one without for the IKE SA itself. [RFC7296 1.3] While we replace the
+ * IKE SA no Child SA is made on it: it would be of the old keys, and the new IKE SA would not know of it. [RFC7296 2.25.2]
+ */
 function onCreateChild(sa: IkeSa, payloads: readonly Payload[]): void {
   if (!sa.established) throw outOfPlace('CREATE_CHILD_SA');
   // [RFC7296 2.25.2] an SA that is being deleted gets nothing new.

@@ -61,6 +61,7 @@ export function leaveBudget(sa: IkeSa): void {
   sa.node.fragments.set(sa.id, 0);
 }
 
+/** What the SA keeps, for the budget of strangers, and until when. */
 function noteHeld(sa: IkeSa): void {
   if (!sa.established) sa.node.fragments.set(sa.id, sa.channel.heldFragments);
   const at = sa.channel.reassemblyDeadline;

@@ -35,6 +35,7 @@ export type Verdict =
 const ADMIT: Verdict = { kind: 'admit' };
 const DROP: Verdict = { kind: 'drop' };
 
+/** What cookies are made with from `since` on, in ms. */
 interface Secret {
   readonly version: number;
   readonly octets: Uint8Array;

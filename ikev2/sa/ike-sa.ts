@@ -130,6 +130,7 @@ export class IkeSa {
     this.profile = profile;
   }
 
+  /** Both sides are proved; an SA that is being deleted still answers. */
   get established(): boolean {
     return this.state === 'established' || this.state === 'deleting';
   }

@@ -105,6 +105,7 @@ export function armLifetimes(sa: IkeSa): void {
   else sa.timers.set('lifetime', earliest);
 }
 
+/** Both limits from now on, the soft one a little earlier at random. */
 function timesOf(sa: IkeSa, limits: Lifetime): Life {
   const early = 1 - jitterOf(sa, limits);
   return {
@@ -113,6 +114,7 @@ function timesOf(sa: IkeSa, limits: Lifetime): Life {
   };
 }
 
+/** The share by which it comes earlier this time. */
 function jitterOf(sa: IkeSa, { jitter = DEFAULT_JITTER }: Lifetime): number {
   return jitter * fraction(sa);
 }

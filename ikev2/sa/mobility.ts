@@ -64,6 +64,7 @@ export function noteNat(sa: IkeSa, payloads: readonly Payload[], { local, remote
   armKeepalive(sa);
 }
 
+/** Both ends are the same, by the text of the addresses and by port. */
 export function samePath(one: Path, other: Path): boolean {
   return sameAddress(one.local, other.local) && sameAddress(one.remote, other.remote);
 }

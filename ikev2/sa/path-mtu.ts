@@ -4,6 +4,7 @@
 export const DEFAULT_DATAGRAM = 1_280;
 /** Every IPv4 host takes these. [RFC7383 2.5.1] */
 const LEAST_IPV4 = 576;
+/** Every IPv6 path takes these. [RFC7383 2.5.1] */
 const LEAST_IPV6 = 1_280;
 
 const UDP_AND_MARKER = 8 + 4;

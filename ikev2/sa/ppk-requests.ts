@@ -7,6 +7,7 @@ import type { PpkAnswer } from './waiting.ts';
 
 type Resume = (ppks: readonly PpkAnswer[]) => void;
 
+/** What is done with the answer, and on which exchange. */
 interface Question {
   /** On which the exchange is, where the peer began it. */
   readonly channel: Channel;

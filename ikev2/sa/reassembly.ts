@@ -2,6 +2,7 @@
 
 /** Fragments of one message at most, and octets inside them: a chain of several large certificates fits. */
 export const MOST_FRAGMENTS = 64;
+/** Octets inside all fragments of a message; see {@link MOST_FRAGMENTS}. */
 export const MOST_OCTETS = 32_768;
 /** A message that is not complete after so long never will be, in ms. */
 export const PATIENCE = 30_000;
@@ -48,6 +49,7 @@ export interface Fragment {
   readonly datagram: Uint8Array;
 }
 
+/** A message under way; `parts` by fragment number less one. */
 interface Partial {
   readonly messageId: number;
   readonly total: number;
@@ -121,6 +123,7 @@ export class Reassembly {
     return fresh;
   }
 
+  /** The parts in a row. The first fragment names the first payload and stands for the message when it is repeated. */
   private complete({ parts, octets, first }: Partial): Opened | undefined {
     const inner = new Uint8Array(octets);
     let at = 0;

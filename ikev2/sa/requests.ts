@@ -115,6 +115,7 @@ export class Requests {
     this.sa.transmit(datagrams);
   }
 
+  /** One timer for the request in flight: the pause grows with each transmission. [RFC7296 2.4] */
   private armRetransmit(): void {
     const { sa } = this;
     sa.timers.set('retransmit', sa.now + sa.channel.own.backOff(sa.node.timers));

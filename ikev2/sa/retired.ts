@@ -22,6 +22,7 @@ const LATE_ANSWERS: ReadonlyMap<number, () => Payload[]> = new Map([
   [EXCHANGE.IKE_FOLLOWUP_KE, () => [notify(NOTIFY.STATE_NOT_FOUND)]],
 ]);
 
+/** A channel on its way out. */
 interface Leaving {
   readonly channel: Channel;
   /** From then on nobody can still need an answer on it. */
@@ -140,6 +141,7 @@ export class SideChannels {
     this.challenger = undefined;
   }
 
+  /** Our Delete again, or an end to it: the peer has forgotten the SA or is gone, and the SA in use finds that out itself. */
   private resend(each: Leaving): void {
     const { sa } = this;
     const { own } = each.channel;
@@ -162,6 +164,7 @@ export class SideChannels {
     this.arm();
   }
 
+  /** Late requests are answered as by an SA that is being deleted. [RFC7296 2.25.2] */
   private receiveRequest(
     channel: Channel,
     datagram: Uint8Array,
@@ -203,17 +206,20 @@ export class SideChannels {
     return [];
   }
 
+  /** It is over with this one. */
   private drop(each: Leaving | undefined): void {
     if (each === undefined) return;
     this.leaving = this.leaving.filter((leaving) => leaving !== each);
     this.forget(each.channel);
   }
 
+  /** Keys and the way by which the peer's messages find it. */
   private forget(channel: Channel): void {
     channel.wipe();
     this.sa.node.byLocalSpi.delete(spiKey(channel.localSpi));
   }
 
+  /** One timer for all: the earliest repetition or end. */
   private arm(): void {
     const times = this.leaving.map(({ forgetAt, resendAt }) => Math.min(forgetAt, resendAt ?? forgetAt));
     if (times.length === 0) this.sa.timers.clear('retired');

@@ -133,6 +133,7 @@ export class PeerSeries {
     for (const each of [...this.open]) this.drop(each);
   }
 
+  /** One timer for all series: the earliest end. */
   private arm(): void {
     const times = this.open.map(({ expireAt }) => expireAt).filter(Number.isFinite);
     if (times.length === 0) this.sa.timers.clear('followUp');

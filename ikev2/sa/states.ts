@@ -7,9 +7,12 @@
  *        └───────────close──────────┴─────────────close──────────┴──close──► closed ◄──close── deleting ◄─deleteSent
  */
 
+/** See the head of this file. */
 export type SaState = 'created' | 'initDone' | 'authenticating' | 'established' | 'deleting' | 'closed';
+/** What moves an IKE SA on. */
 export type SaInput = 'initCompleted' | 'authStarted' | 'authenticated' | 'rekeyed' | 'deleteSent' | 'close';
 
+/** The table: state, input, next state. What has no entry must not happen. */
 export const TRANSITIONS: Readonly<Record<SaState, Readonly<Partial<Record<SaInput, SaState>>>>> = {
   created: { initCompleted: 'initDone', close: 'closed' },
   initDone: { authStarted: 'authenticating', close: 'closed' },

@@ -33,10 +33,12 @@ export class TimerTable {
     this.announce(at);
   }
 
+  /** Not due any more; what was announced is dropped when its time comes. */
   clear(name: TimerName): void {
     this.due.delete(name);
   }
 
+  /** None is. */
   clearAll(): void {
     this.due.clear();
   }
@@ -56,6 +58,7 @@ export class TimerTable {
   }
 }
 
+/** A place in the heap. */
 interface Entry<T> {
   readonly at: number;
   readonly owner: T;
@@ -73,6 +76,7 @@ export class Agenda<T> {
     this.current = current;
   }
 
+  /** Remembers to look at `owner` at that time. */
   add(at: number, owner: T): void {
     const { heap } = this;
     let hole = heap.length;
@@ -104,6 +108,7 @@ export class Agenda<T> {
     return owners;
   }
 
+  /** The last entry takes the top's place and sinks to its own. */
   private removeTop(): void {
     const { heap } = this;
     const last = heap.pop();

@@ -86,6 +86,7 @@ function shortened(sent: Sent, maxLength: number): Sent {
   return { datagrams: refit(maxLength), refit };
 }
 
+/** The request that waits for its answer. */
 interface InFlight {
   readonly messageId: number;
   readonly exchange: number;
@@ -98,6 +99,7 @@ export class OwnExchange {
   private next = 0;
   private inFlight: InFlight | undefined;
 
+  /** Nothing waits for an answer, so that a request may go out. */
   get idle(): boolean {
     return this.inFlight === undefined;
   }
@@ -107,6 +109,7 @@ export class OwnExchange {
     return this.next;
   }
 
+  /** The request is out: its number is in use until {@link finish}. */
   start(exchange: number, sent: Sent): void {
     this.inFlight = { messageId: this.next, exchange, sent, transmissions: 1 };
   }

@@ -86,6 +86,7 @@ export function writeChain(writer: OctetWriter, payloads: readonly Payload[]): v
   });
 }
 
+/** The type's number as it stands in Next Payload. */
 function typeNumber(payload: Payload): number {
   return payload.type === 'Unknown' ? payload.payloadType : codecFor(payload).number;
 }

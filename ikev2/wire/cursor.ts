@@ -49,26 +49,32 @@ export class OctetReader {
     this.end = Math.min(end, bytes.length);
   }
 
+  /** Octets that are left. */
   get remaining(): number {
     return this.end - this.at;
   }
 
+  /** The next octet; `field` names it where it is missing. */
   u8(field: string): number {
     return this.uint(1, field);
   }
 
+  /** Two octets, network order. */
   u16(field: string): number {
     return this.uint(2, field);
   }
 
+  /** Three octets. */
   u24(field: string): number {
     return this.uint(3, field);
   }
 
+  /** Four octets. */
   u32(field: string): number {
     return this.uint(4, field);
   }
 
+  /** Eight octets. */
   u64(field: string): bigint {
     const high = this.uint(4, field);
     return (BigInt(high) << 32n) | BigInt(this.uint(4, field));
@@ -87,6 +93,7 @@ export class OctetReader {
     return this.bytes.subarray(start, this.end);
   }
 
+  /** Passes over octets, reserved ones for instance. */
   skip(length: number, field: string): void {
     this.advance(length, field);
   }
@@ -97,10 +104,12 @@ export class OctetReader {
     return new OctetReader(this.bytes, start, start + length);
   }
 
+  /** Breaks off at the present place. */
   fail(field: string, reason: string): never {
     throw new DecodeError(field, this.at, reason);
   }
 
+  /** The place where `length` octets begin, all of which are there. */
   private advance(length: number, field: string): number {
     if (length < 0 || length > this.remaining) {
       this.fail(field, `needs ${length} octets, ${this.remaining} are left`);

@@ -14,6 +14,7 @@ export function describePayloads(payloads: readonly Payload[]): string {
   return ['[', ...payloads.map(describePayload), ']'].join(' ');
 }
 
+/** Name, and for a notify its type. */
 function describePayload(payload: Payload): string {
   switch (payload.type) {
     case 'Nonce':

@@ -3,6 +3,7 @@
 import { attempt, OctetReader, type OctetWriter, type Result } from './cursor.ts';
 import type { IkeHeader, MessageHeader } from './types.ts';
 
+/** Octets of the fixed header. [RFC7296 3.1] */
 export const HEADER_LENGTH = 28;
 const NEXT_PAYLOAD_AT = 16;
 const LENGTH_AT = 24;
@@ -54,6 +55,7 @@ export function writeHeader(writer: OctetWriter, header: MessageHeader, nextPayl
     .u32(0);
 }
 
+/** Fills in the length of the whole message, header included, once it is known. */
 export function patchLength(writer: OctetWriter, length: number): void {
   writer.patchU32(LENGTH_AT, length);
 }

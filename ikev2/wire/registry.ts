@@ -3,6 +3,7 @@
  * TS 24.502 annex B. The sets are open: a number without a name prints as itself.
  */
 
+/** Exchange types. [RFC7296 3.1] */
 export const EXCHANGE = {
   IKE_SA_INIT: 34,
   IKE_AUTH: 35,
@@ -35,8 +36,10 @@ export const PAYLOAD = {
   SKF: 53,
 } as const;
 
+/** What an SPI is of. NONE stands in notifies that speak of no SA. [RFC7296 3.3.1] */
 export const PROTOCOL = { NONE: 0, IKE: 1, AH: 2, ESP: 3 } as const;
 
+/** Notify message types: errors below 16384, then states. From 8192 and from 40960 on they are for private use. [RFC7296 3.10.1] */
 export const NOTIFY = {
   UNSUPPORTED_CRITICAL_PAYLOAD: 1,
   INVALID_IKE_SPI: 4,
@@ -139,6 +142,7 @@ export const NOTIFY = {
 /** Notify types below this number report errors. [RFC7296 3.10.1] */
 export const FIRST_STATUS_NOTIFY = 16384;
 
+/** Transform types of RFC 7296 section 3.3.2; ADDKE1 to ADDKE7 are further key exchanges, in their order. [RFC9370 2.2.1] */
 export const TRANSFORM = {
   ENCR: 1,
   PRF: 2,
@@ -154,6 +158,7 @@ export const TRANSFORM = {
   ADDKE7: 12,
 } as const;
 
+/** Transform type 1, for IKE and ESP. */
 export const ENCR = {
   '3DES': 3,
   NULL: 11,
@@ -170,6 +175,7 @@ export const ENCR = {
   CHACHA20_POLY1305: 28,
 } as const;
 
+/** Transform type 2. */
 export const PRF = {
   HMAC_MD5: 1,
   HMAC_SHA1: 2,
@@ -180,6 +186,7 @@ export const PRF = {
   AES128_CMAC: 8,
 } as const;
 
+/** Transform type 3. */
 export const INTEG = {
   NONE: 0,
   HMAC_MD5_96: 1,
@@ -212,8 +219,10 @@ export const KE = {
   ML_KEM_1024: 37,
 } as const;
 
+/** Transform type 5: sequence numbers of 32 or of 64 bits. */
 export const ESN = { NO: 0, YES: 1 } as const;
 
+/** How the data of an AUTH payload are made. [RFC7296 3.8] */
 export const AUTH_METHOD = {
   RSA: 1,
   SHARED_KEY: 2,
@@ -229,6 +238,7 @@ export const AUTH_METHOD = {
 /** Hash algorithms of SIGNATURE_HASH_ALGORITHMS. [RFC7427 4] */
 export const SIGNATURE_HASH = { SHA1: 1, SHA2_256: 2, SHA2_384: 3, SHA2_512: 4, IDENTITY: 5 } as const;
 
+/** Form of an identity. [RFC7296 3.5] */
 export const ID_TYPE = {
   IPV4_ADDR: 1,
   FQDN: 2,
@@ -241,6 +251,7 @@ export const ID_TYPE = {
   NULL: 13,
 } as const;
 
+/** What a CERT payload holds; of these we take single X.509 certificates. [RFC7296 3.6] */
 export const CERT_ENCODING = {
   X509_SIGNATURE: 4,
   CRL: 7,
@@ -249,8 +260,10 @@ export const CERT_ENCODING = {
   RAW_PUBLIC_KEY: 15,
 } as const;
 
+/** Direction of a configuration payload; we know requests and replies. [RFC7296 3.15] */
 export const CFG_TYPE = { REQUEST: 1, REPLY: 2, SET: 3, ACK: 4 } as const;
 
+/** Configuration attributes. [RFC7296 3.15.1] */
 export const CP_ATTRIBUTE = {
   INTERNAL_IP4_ADDRESS: 1,
   INTERNAL_IP4_NETMASK: 2,
@@ -277,6 +290,7 @@ export const CP_ATTRIBUTE = {
   INTERNAL_DNSSEC_TA: 26,
 } as const;
 
+/** Form of a traffic selector. [RFC7296 3.13.1] */
 export const TS_TYPE = { IPV4_ADDR_RANGE: 7, IPV6_ADDR_RANGE: 8 } as const;
 
 /** Kinds of a PPK identity (RFC 8784 section 5.1). */

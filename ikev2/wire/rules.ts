@@ -9,6 +9,7 @@ import { IkeError } from './errors.ts';
 import { EXCHANGE, FIRST_STATUS_NOTIFY, NOTIFY, nameOf } from './registry.ts';
 import type { KnownPayload, Payload } from './types.ts';
 
+/** By the R flag. */
 export type Direction = 'request' | 'response';
 
 /** [least, most] of one payload type; types without a row are not allowed. */

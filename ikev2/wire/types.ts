@@ -25,6 +25,7 @@ export interface Notify {
   readonly data: Uint8Array;
 }
 
+/** `value` is empty in a request that leaves it to the peer. */
 export interface CpAttribute {
   readonly type: number;
   readonly value: Uint8Array;
@@ -58,33 +59,46 @@ export interface Proposal {
   readonly transforms: readonly Transform[];
 }
 
+/** What is offered, or the one proposal that was chosen. [RFC7296 3.3] */
 export type SaPayload = { readonly type: 'SA'; readonly proposals: readonly Proposal[] };
+/** One side's half of a key exchange; `method` is a transform id of type 4. [RFC7296 3.4] */
 export type KePayload = { readonly type: 'KE'; readonly method: number; readonly data: Uint8Array };
+/** [RFC7296 3.5] */
 export type IdPayload<T extends 'IDi' | 'IDr'> = { readonly type: T; readonly id: Identity };
+/** One certificate of a chain, the leaf in the first such payload. [RFC7296 3.6] */
 export type CertPayload = { readonly type: 'CERT'; readonly encoding: number; readonly data: Uint8Array };
+/** Authorities that the sender trusts. [RFC7296 3.7] */
 export type CertRequestPayload = {
   readonly type: 'CERTREQ';
   readonly encoding: number;
   readonly data: Uint8Array;
 };
+/** The sender's proof. [RFC7296 3.8] */
 export type AuthPayload = { readonly type: 'AUTH'; readonly method: number; readonly data: Uint8Array };
+/** [RFC7296 3.9] */
 export type NoncePayload = { readonly type: 'Nonce'; readonly data: Uint8Array };
+/** [RFC7296 3.10] */
 export type NotifyPayload = { readonly type: 'Notify' } & Notify;
+/** `spis` is empty for an IKE SA. [RFC7296 3.11] */
 export type DeletePayload = {
   readonly type: 'Delete';
   readonly protocol: number;
   readonly spis: readonly Uint8Array[];
 };
+/** [RFC7296 3.12] */
 export type VendorIdPayload = { readonly type: 'VendorId'; readonly data: Uint8Array };
+/** [RFC7296 3.13] */
 export type TsPayload<T extends 'TSi' | 'TSr'> = {
   readonly type: T;
   readonly selectors: readonly TrafficSelector[];
 };
+/** [RFC7296 3.15] */
 export type CpPayload = {
   readonly type: 'CP';
   readonly cfgType: number;
   readonly attributes: readonly CpAttribute[];
 };
+/** A whole EAP packet, from its code on. [RFC7296 3.16] */
 export type EapPayload = { readonly type: 'EAP'; readonly packet: Uint8Array };
 /** A payload type that the table does not know; `critical` decides whether the message must be refused. */
 export type UnknownPayload = {
@@ -113,7 +127,9 @@ export type Payload =
   | EapPayload
   | UnknownPayload;
 
+/** Names of all that may stand in a message. */
 export type PayloadName = Payload['type'];
+/** Payloads that have a codec. */
 export type KnownPayload = Exclude<Payload, UnknownPayload>;
 
 /** What the writer of a message chooses; the version defaults to 2.0. */
@@ -145,6 +161,7 @@ export interface EncryptedPart {
   readonly fragment?: { readonly number: number; readonly total: number };
 }
 
+/** A datagram as far as it can be read without keys: in IKE_SA_INIT its payloads, in all others where SK or SKF stands. */
 export interface DecodedMessage {
   readonly header: IkeHeader;
   /** The payloads in clear. */

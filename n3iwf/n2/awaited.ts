@@ -9,6 +9,7 @@ export type AwaitedAnswer = 'UEContextReleaseCommand' | 'PDUSessionResourceModif
 /** How long an answer may take, in ms. TS 38.413 sets no time: free5GC and Open5GS answer within a second. */
 export const answerWaitMs = 10_000;
 
+/** One answer that is due, until `at` in ms of the clock. */
 interface Wait {
   readonly ue: UeContext;
   readonly answer: AwaitedAnswer;

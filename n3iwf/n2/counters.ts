@@ -2,10 +2,12 @@
 export class N2Counters {
   private readonly counts = new Map<string, number>();
 
+  /** One more of it. */
   count(what: string): void {
     this.counts.set(what, this.of(what) + 1);
   }
 
+  /** So many up to now. */
   of(what: string): number {
     return this.counts.get(what) ?? 0;
   }

@@ -90,12 +90,14 @@ export class N2Link {
     this.dropTransport();
   }
 
+  /** What still comes from it is nobody's. */
   private dropTransport(): void {
     const { transport } = this;
     this.transport = undefined;
     transport?.close();
   }
 
+  /** Does what the association says, in its order. */
   private carryOut(outputs: readonly N2Output[]): void {
     for (const output of outputs) {
       if (output.kind === 'transmit') {
@@ -107,6 +109,7 @@ export class N2Link {
     }
   }
 
+  /** Passes an event on, after what it means for the transport. */
   private onEvent(event: N2Event): void {
     if (event.type === 'connectDue') void this.dial();
     else if (event.type === 'disconnectDue') this.dropTransport();
@@ -137,6 +140,7 @@ export class N2Link {
     this.ports.rearm();
   }
 
+  /** A message of the AMF, as it stood in its SCTP message. */
   private received(data: Uint8Array, stream: number): void {
     if (this.stopped) return;
     this.ports.tap(data, stream, false);

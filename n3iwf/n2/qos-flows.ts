@@ -37,12 +37,14 @@ function isDelayCritical(characteristics: QosFlowLevelQosParameters['qosCharacte
   return characteristics.choice === 'dynamic5qi' && characteristics.value.delayCritical === 'delay-critical';
 }
 
+/** What rules look at beside the flow itself. */
 interface Context {
   readonly requests: readonly FlowRequest[];
   readonly existing: Flows;
   readonly released: ReadonlySet<number>;
 }
 
+/** What a flow must be so that it is served, and the cause that it is refused with otherwise. */
 interface Rule {
   readonly cause: Cause;
   breaks(flow: FlowRequest, context: Context): boolean;

@@ -30,6 +30,7 @@ export function authorizeUe(node: Node, request: AuthorizeRequest): AuthorizeAns
   };
 }
 
+/** As operators write it in the configuration. */
 function identityText(data: Uint8Array): string {
   return new TextDecoder().decode(data);
 }

@@ -33,10 +33,12 @@ function names(leaf: X509Certificate, { type, data }: Identity): boolean {
   return false;
 }
 
+/** Not before its first day, nor after its last. */
 function inItsTime(certificate: X509Certificate, nowMs: number): boolean {
   return certificate.validFromDate.getTime() <= nowMs && nowMs <= certificate.validToDate.getTime();
 }
 
+/** By name and by signature. */
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }

@@ -3,7 +3,7 @@ import { sendInitialUeMessage, sendUplinkNas } from '../n2/procedures/nas-transp
 import type { Node } from '../node.ts';
 import type { UeContext } from '../ue/context.ts';
 import { refuseForCongestion } from './congestion.ts';
-import { sendEapToUe } from './eap-send.ts';
+import { sendEapSuccess, sendEapToUe } from './eap-send.ts';
 import { decodeEap5g, eapFailure } from './eap5g.ts';
 import { onEapAnswered } from './nas-delivery.ts';
 
@@ -38,6 +38,10 @@ type AnParameters = Parameters<typeof sendInitialUeMessage>[3];
 /** The first NAS message chooses the AMF; later ones go to it. A UE may answer with no NAS at all. */
 function onNas(node: Node, ue: UeContext, nasPdu: Uint8Array, an: AnParameters): void {
   const isFirst = ue.state === 'starting';
+  if (ue.waitingKey !== undefined) {
+    succeed(node, ue, nasPdu, ue.waitingKey);
+    return;
+  }
   if (!ue.advance('nasFromUe')) {
     fail(node, ue, `NAS message in state ${ue.state}`);
   } else if (isFirst) {
@@ -49,6 +53,15 @@ function onNas(node: Node, ue: UeContext, nasPdu: Uint8Array, an: AnParameters):
 }
 
 /** EAP-Failure: the IKE engine then ends the SA, and the UE with it. */
+/** The answer for which EAP-Success waited; what NAS it brings goes on to the AMF first. */
+function succeed(node: Node, ue: UeContext, nasPdu: Uint8Array, key: Uint8Array): void {
+  ue.waitingKey = undefined;
+  if (nasPdu.length > 0) sendUplinkNas(node, ue, nasPdu);
+  sendEapSuccess(node, ue, key);
+  key.fill(0);
+}
+
+/** EAP-Failure ends the IKE SA; the AMF hears of it by a release request, if it knows the UE at all. */
 function fail(node: Node, ue: UeContext, reason: string): void {
   node.log.warn({ ue: ue.id, reason }, 'EAP-5G ended without success');
   sendEapToUe(node, ue, eapFailure(ue.eapIdentifier));

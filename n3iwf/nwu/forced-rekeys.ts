@@ -78,6 +78,7 @@ export class ForcedRekeys {
     return established && (!keying.needsQuantumKeys || keying.takesFreshKeys(ikeSaId));
   }
 
+  /** The IKE SA first: Child SAs that rest on its keys are rekeyed under the new ones, at the next look. */
   private rekey(now: number, { ikeSaId, ikeSa, childSaIds }: AffectedSa): void {
     const { ports } = this;
     if (ikeSa) {
@@ -89,6 +90,7 @@ export class ForcedRekeys {
         ports.ike((engine, at) => engine.rekeyChildSa(at, ikeSaId, childSaId));
   }
 
+  /** Not again while the last attempt may still come to something. */
   private isTurnOf(now: number, id: number): boolean {
     const begun = this.begun.get(id);
     if (begun !== undefined && now - begun < retryMs) return false;

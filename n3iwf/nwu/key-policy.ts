@@ -2,8 +2,10 @@ import type { ChildProposalConfig, EndpointConfig, IkeProposalConfig } from '#ik
 
 /** How a QKD key enters the keys of the SAs. */
 export const ppkUses = ['rfc9867', 'rfc8784', 'qkd-ke', 'none'] as const;
+/** How QKD keys enter the keys of SAs: `ike.ppk` of the configuration. */
 export type PpkUse = (typeof ppkUses)[number];
 
+/** Values of `ike.policy`, the strictest first. */
 export const keyPolicies = [
   'qkd-required',
   'qkd-preferred',
@@ -14,6 +16,7 @@ export const keyPolicies = [
 /** What the SAs of UEs must rest on. */
 export type KeyPolicy = (typeof keyPolicies)[number];
 
+/** What one policy means. */
 interface Row {
   /** Of a UE that brings no quantum key, or one that our key manager does not have. */
   readonly ppk: EndpointConfig['ppk'];
@@ -67,6 +70,7 @@ export function applyChildKeyPolicy(
   return ppk === 'required' ? keyed : [...keyed, ...proposals];
 }
 
+/** A QKD key as the proposal's only key exchange, or after the one that it names. */
 function withChildKey({ ke, additional = [], ...proposal }: ChildProposalConfig): ChildProposalConfig {
   if (ke.length === 0) return { ...proposal, ke: ['qkd'] };
   return { ...proposal, ke, additional: [...additional, ['qkd']] };
@@ -91,6 +95,7 @@ function insistOnMlKem(proposal: IkeProposalConfig): IkeProposalConfig[] {
   return [{ ...proposal, additional: narrowed }];
 }
 
+/** What is left of the proposal; none where ML-KEM was all that it had. */
 function withoutMlKem({ additional: _, ...proposal }: IkeProposalConfig): IkeProposalConfig[] {
   const ke = proposal.ke.filter((name) => !isMlKem(name));
   return ke.length === 0 ? [] : [{ ...proposal, ke }];

@@ -133,6 +133,7 @@ export class KeyUses {
     return found;
   }
 
+  /** What is known of an IKE SA, from now on at the latest. */
   private of(ikeSaId: number): Uses {
     const known = this.sas.get(ikeSaId);
     if (known !== undefined) return known;
@@ -148,6 +149,7 @@ export class KeyUses {
   }
 }
 
+/** Each key once, whatever rests on it. */
 function everyKey({ pending, own, childSas }: Uses): Set<string> {
   return new Set([...own, ...pending, ...[...childSas.values()].flat()]);
 }

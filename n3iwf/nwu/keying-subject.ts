@@ -24,11 +24,13 @@ export function rankOfChildSa(node: Node, ue: UeContext | undefined, childSaId: 
   return rank(node, ue, session === undefined ? undefined : { session, qfis: use.qfis });
 }
 
+/** What an SA carries. */
 interface Traffic {
   readonly session: PduSession;
   readonly qfis: readonly number[];
 }
 
+/** The place of the UE's class, 0 for the first to get a key. */
 function rank(node: Node, ue: UeContext | undefined, traffic: Traffic | undefined): number {
   const who: KeyingSubject = ue === undefined ? {} : { ue: ue.identity };
   if (traffic === undefined) return node.keying.rankOf(who);

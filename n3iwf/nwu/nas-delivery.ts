@@ -44,11 +44,10 @@ const crossingMs = 2000;
  */
 function sendNasInEap(node: Node, ue: UeContext, nasPdu: Uint8Array): void {
   const { nasInEap, eapAnsweredMs } = ue;
-  const isWaiting = nasInEap !== undefined && eapAnsweredMs === undefined;
   const isFresh = eapAnsweredMs === undefined || node.now() - eapAnsweredMs < crossingMs;
   const earlier = nasInEap !== undefined && isFresh ? [nasInEap, ...ue.nasQueue] : ue.nasQueue;
   if (earlier.some((other) => Buffer.compare(other, nasPdu) === 0)) return;
-  if (isWaiting) {
+  if (ue.owesEapAnswer) {
     queueNas(node, ue, nasPdu);
     return;
   }
@@ -71,6 +70,7 @@ export function onNasOpened(node: Node, ue: UeContext): void {
   for (const nasPdu of ue.nasQueue.splice(0)) sendNasOnConnection(node, ue, nasPdu);
 }
 
+/** By the TCP connection, behind its length [TS24502 9.4]. */
 function sendNasOnConnection(node: Node, ue: UeContext, nasPdu: Uint8Array): void {
   node.journal.nas(ue.id, nasPdu, 'N3IWF');
   node.plane.sendNas(node.now(), ue.id, encodeNasEnvelope(nasPdu));

@@ -4,6 +4,7 @@ import { parseAddress } from '../userplane/address.ts';
 
 /** At which moment a UE was sent away: with its first message, or with its IKE SA up. */
 export const redirectMoments = ['initial', 'established'] as const;
+/** One of {@link redirectMoments}. */
 export type RedirectMoment = (typeof redirectMoments)[number];
 
 /** An IPv4 address or a host name, as the configuration has it. */

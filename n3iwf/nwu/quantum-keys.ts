@@ -51,6 +51,7 @@ export function onSharedSecretRequested(
   else fetchKey(node, ikeSaId, decoder.decode(keyId), 'AUTH', (found) => answer(found?.secret));
 }
 
+/** The key of that ID, from our own KME. What is no UUID, or comes without a KME, is none. */
 function fetchKey(
   node: Node,
   ikeSaId: number,
@@ -99,6 +100,7 @@ function drawKey(node: Node, ikeSaId: number, give: (found: FoundKey | undefined
   else awaitKey(node, ikeSaId, 'PPK', node.keys.obtain(node.identity.ueSaeId), give);
 }
 
+/** Gives the key on when it comes; meanwhile the engine's set-up timer runs, so a KME that never answers ends the UE alone. */
 function awaitKey(
   node: Node,
   ikeSaId: number,
@@ -123,6 +125,7 @@ function awaitKey(
   );
 }
 
+/** Lends the key to the engine, which copies it, and wipes ours. */
 function useReply(
   node: Node,
   ikeSaId: number,

@@ -171,6 +171,7 @@ class FlowChange {
     for (const qfi of this.granted) if (!carried.has(qfi)) this.fail(qfi, refused);
   }
 
+  /** Waits for the UE's word on one exchange; a session that has gone meanwhile, or another under its number, calls all off. */
   private awaitDecision(tag: string, accepted: () => void): void {
     const { ue, session } = this;
     this.tags.add(tag);
@@ -185,6 +186,7 @@ class FlowChange {
     });
   }
 
+  /** Back to how it was: Child SAs that were granted for this change go. */
   private abandon(cause: Cause): void {
     const { ue, session, granted } = this;
     this.end();
@@ -195,6 +197,7 @@ class FlowChange {
     this.decided({ cause });
   }
 
+  /** The UE agreed to all: now packets take the new way, and what carries nothing any more goes. */
   private finish(): void {
     const { node, ue, session } = this;
     const layout = this.layout();
@@ -206,17 +209,20 @@ class FlowChange {
     this.decided({ flows: this.wanted, failed: this.failed });
   }
 
+  /** Off the books first, so that their Deletes are not taken for the UE's. */
   private remove(childSaIds: readonly number[]): void {
     for (const id of childSaIds) this.session.childSaIds.delete(id);
     removeChildSas(this.node, this.ue, childSaIds, true);
   }
 
+  /** Nothing is awaited any more. */
   private end(): void {
     this.isOver = true;
     for (const tag of this.tags) this.ue.sessionChanges.delete(tag);
   }
 }
 
+/** Whether a Child SA would carry something else than it does. */
 function isOther(use: SessionChildSa['use'], plan: ChildSaPlan): boolean {
   const isSame = use.qfis.length === plan.qfis.length && plan.qfis.every((qfi) => use.qfis.includes(qfi));
   return !isSame || use.dscp !== plan.dscp;

@@ -49,6 +49,7 @@ export function nameOfIdentity(identity: Uint8Array): UeName | undefined {
   return named.ok ? named.value : undefined;
 }
 
+/** PLMN, AMF and TMSI. */
 function guti(reader: OctetReader): UeName {
   const plmn = plmnDigits(reader.take(3, 'PLMN'));
   const region = hex(reader.take(1, 'AMF region'));
@@ -56,6 +57,7 @@ function guti(reader: OctetReader): UeName {
   return { text: `5g-guti-${plmn}-${region}${setAndPointer}-${hex(reader.take(4, '5G-TMSI'))}` };
 }
 
+/** With the null scheme the SUPI itself; else no more of it than tells UEs apart. */
 function suci(reader: OctetReader): UeName {
   const plmn = plmnDigits(reader.take(3, 'PLMN'));
   reader.skip(2, 'routing indicator');

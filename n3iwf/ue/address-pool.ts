@@ -9,6 +9,7 @@ const prefixLengths: Readonly<Record<number, readonly [least: number, most: numb
   16: [32, 126],
 };
 
+/** Addresses from `firstOffset` to `lastOffset` behind `base`. */
 interface Range {
   /** The address that offsets count from. */
   readonly base: Uint8Array;
@@ -97,6 +98,7 @@ export class AddressPool {
     return this.numbers.used - this.reservedCount + this.fixedInUse.size;
   }
 
+  /** `base` plus `offset`, carried from octet to octet. */
   private addressOf(offset: number): Uint8Array {
     const address = Uint8Array.from(this.base);
     for (let at = address.length - 1, rest = offset; at >= 0 && rest > 0; at--) {
@@ -113,16 +115,19 @@ export class AddressPool {
   }
 }
 
+/** As an offset; undefined where it is none that a pool can have. */
 function distance(from: Uint8Array, to: Uint8Array): number | undefined {
   if (from.length !== to.length) return undefined;
   const offset = toBigInt(to) - toBigInt(from);
   return offset >= 0n && offset < BigInt(mostAddresses) ? Number(offset) : undefined;
 }
 
+/** Network order. */
 function toBigInt(octets: Uint8Array): bigint {
   return octets.reduce((sum, octet) => sum * 256n + BigInt(octet), 0n);
 }
 
+/** `first-last`, both of the same family. */
 function rangeOf(pool: string): Range {
   const [base, last] = pool.split('-').map((text) => parseAddress(text.trim()));
   const lastOffset = base === undefined || last === undefined ? undefined : distance(base, last);
@@ -131,6 +136,7 @@ function rangeOf(pool: string): Range {
   return { base, firstOffset: 0, lastOffset, prefixLength: base.length * 8 };
 }
 
+/** `network/length`, without the addresses at both ends. */
 function prefixOf(pool: string): Range {
   const [network = '', length = ''] = pool.split('/');
   const octets = parseAddress(network);

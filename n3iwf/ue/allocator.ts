@@ -36,6 +36,7 @@ export class NumberAllocator {
     return this.taken.size;
   }
 
+  /** On to the next, and round at the end. */
   private step(): void {
     this.next = this.next === this.last ? this.first : this.next + 1;
   }

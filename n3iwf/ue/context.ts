@@ -119,6 +119,8 @@ export class UeContext {
   nasInEap: Uint8Array | undefined;
   /** When the UE answered that request, in ms of the clock; undefined while it has not. */
   eapAnsweredMs: number | undefined;
+  /** K_N3IWF that came while the UE had not answered that request: EAP-Success waits for it, and zeroes this. */
+  waitingKey: Uint8Array | undefined;
   /** Downlink NAS that came before the UE could take it, in EAP or on its NAS connection, oldest first. */
   readonly nasQueue: Uint8Array[] = [];
   nasConnected = false;
@@ -172,6 +174,17 @@ export class UeContext {
   /** RAN-UE-NGAP-ID is this node's own number for the UE. */
   get ranUeNgapId(): number {
     return this.id;
+  }
+
+  /** The UE holds an EAP request that it has not answered: there is nothing else that it could be sent in EAP. */
+  get owesEapAnswer(): boolean {
+    return this.nasInEap !== undefined && this.eapAnsweredMs === undefined;
+  }
+
+  /** Zeroes the key that will not be used any more. */
+  forgetKey(): void {
+    this.waitingKey?.fill(0);
+    this.waitingKey = undefined;
   }
 
   /** Takes the table's step for `input`; false when it has none. */

@@ -41,6 +41,7 @@ const asked = {
 
 type Family = keyof typeof asked;
 
+/** The network of one family. */
 interface Side {
   readonly family: Family;
   readonly pool: AddressPool;
@@ -81,6 +82,7 @@ export class InnerNetwork {
     return wanted.length === 0 ? 'notAsked' : 'exhausted';
   }
 
+  /** Of the servers those that were asked for. */
   private serverAttributes(types: ReadonlySet<number>): CpAttribute[] {
     return (['dns', 'pCscf'] as const).flatMap((kind) =>
       this.servers[kind]
@@ -114,6 +116,7 @@ export class InnerNetwork {
     return this.sideOf(inner)?.own;
   }
 
+  /** By the octets of an address. */
   private sideOf(inner: Uint8Array): Side | undefined {
     return this.sides.find(({ family }) => family === inner.length);
   }
@@ -126,6 +129,7 @@ export class InnerNetwork {
 
 const keyOf = (inner: Uint8Array): string => inner.join('.');
 
+/** The pool of a family, which must fit its address. */
 function side(family: Family, pool: string, address: string, fixed: ReadonlyMap<string, string>): Side {
   const own = requireAddress(address);
   const ofFamily = new Map([...fixed].filter(([, text]) => requireAddress(text).length === family));
@@ -135,6 +139,7 @@ function side(family: Family, pool: string, address: string, fixed: ReadonlyMap<
   return { family, pool: made, own };
 }
 
+/** IPv4: address and netmask. IPv6: address and prefix length in one. [RFC7296 3.15.1] */
 function addressAttributes(family: Family, pool: AddressPool, inner: Uint8Array): CpAttribute[] {
   if (family === 4)
     return [

@@ -19,15 +19,18 @@ export class UeRegistry {
     this.ids = new NumberAllocator(firstId, maxRanUeNgapId);
   }
 
+  /** The next RAN-UE-NGAP-ID; undefined when all are taken. {@link remove} gives it back. */
   allocateId(): number | undefined {
     return this.ids.allocate();
   }
 
+  /** Found by both numbers from now on. */
   add(ue: UeContext): void {
     this.byId.set(ue.id, ue);
     this.byIkeSa.set(ue.ikeSaId, ue);
   }
 
+  /** Void for one that is gone already. */
   remove(ue: UeContext): void {
     if (!this.byId.delete(ue.id)) return;
     this.byIkeSa.delete(ue.ikeSaId);
@@ -42,14 +45,17 @@ export class UeRegistry {
     this.byIkeSa.set(ikeSaId, ue);
   }
 
+  /** By the engine's handle. */
   ofIkeSa(ikeSaId: number): UeContext | undefined {
     return this.byIkeSa.get(ikeSaId);
   }
 
+  /** By RAN-UE-NGAP-ID. */
   ofId(id: number): UeContext | undefined {
     return this.byId.get(id);
   }
 
+  /** Contexts of all states. */
   get size(): number {
     return this.byId.size;
   }

@@ -116,6 +116,7 @@ function respond(sa: IkeSa, admitted: Admitted, half: OwnHalf | undefined): void
   if (additional.length === 0) complete([], undefined);
 }
 
+/** Keys the SA; the peer, which began, sends first and may do so at once. [RFC7296 2.8] */
 function establish(
   sa: IkeSa,
   { suite, proposal, admission, nonceInitiator, ppk, old, payloads }: Admitted,
@@ -215,6 +216,7 @@ function kePayload({ method, publicValue }: KeyAnswer): Payload {
   return { type: 'KE', method, data: publicValue };
 }
 
+/** As for any other method that cannot be had: the peer may propose again without. */
 function unknownKey(): IkeError {
   return new IkeError('the QKD key that the peer names is not known', NOTIFY.NO_PROPOSAL_CHOSEN);
 }

@@ -79,6 +79,7 @@ function checkIdle(sa: IkeSa): void {
   throw new IkeError('an exchange is under way', NOTIFY.TEMPORARY_FAILURE);
 }
 
+/** Our half, or INVALID_KE_PAYLOAD with the group that we want. [RFC7296 1.3] */
 function ownHalf(sa: IkeSa, name: keyof typeof KE_ALGORITHMS, payloads: readonly Payload[]) {
   const { id } = KE_ALGORITHMS[name];
   const ke = find(payloads, 'KE');

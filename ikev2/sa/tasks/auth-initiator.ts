@@ -189,6 +189,7 @@ export class InitiatorAuthentication {
     if (code !== EAP_CODE.SUCCESS && code !== EAP_CODE.REQUEST) throw authenticationFailed('EAP failed');
   }
 
+  /** The owner's response to the packet that it got. */
   private waitForEap(sa: IkeSa): void {
     sa.wait('eap', (answer) => {
       if ('refuse' in answer) return sa.close('local', 'EAP was given up');
@@ -260,6 +261,7 @@ export class InitiatorAuthentication {
     return makeAuth(keymat, inputs, this.ownCredential(), accepts);
   }
 
+  /** What the profile says that we prove ourselves by, once it is at hand. */
   private ownCredential(): Credential {
     const { localAuth, certificate } = this.profile;
     if (localAuth === 'certificate' && certificate !== undefined) return { kind: 'certificate', certificate };

@@ -65,6 +65,7 @@ export class CreateChildTask implements FreshTask {
     this.rounds = new KeyRounds(offeredConfigs(sa));
   }
 
+  /** The first round goes in CREATE_CHILD_SA, the others in IKE_FOLLOWUP_KE. */
   get exchange(): number {
     return this.rounds.underWay ? EXCHANGE.IKE_FOLLOWUP_KE : EXCHANGE.CREATE_CHILD_SA;
   }
@@ -74,6 +75,7 @@ export class CreateChildTask implements FreshTask {
     return this.rounds.underWay && this.rekeyed === child;
   }
 
+  /** The next round; none for a Child SA that has gone, or that the peer has replaced, while this waited its turn. */
   build(sa: IkeSa): Payload[] | undefined {
     const { rekeyed, request } = this;
     const isGone = rekeyed !== undefined && sa.children.get(rekeyed.id) !== rekeyed;
@@ -94,6 +96,10 @@ export class CreateChildTask implements FreshTask {
     ];
   }
 
+  /**
+   * Either settles what the SA will be and goes on with its key exchanges, or makes it. Of an answer that cannot be used the
+   * peer has to be told where it has made the SA by it.
+   */
   process(sa: IkeSa, payloads: readonly Payload[]): void {
     const error = findError(payloads);
     if (error !== undefined) {
@@ -118,6 +124,7 @@ export class CreateChildTask implements FreshTask {
     }
   }
 
+  /** The IKE SA ended, or there was no key for it. */
   abandon(sa: IkeSa, reason: string): void {
     this.fail(sa, reason);
   }
@@ -146,6 +153,7 @@ export class CreateChildTask implements FreshTask {
     return this.agreed;
   }
 
+  /** One round more. */
   private goOn(payloads: readonly Payload[]): Agreed | Error {
     return this.rounds.take(payloads) ?? this.agreed ?? new Error('nothing was agreed on');
   }
@@ -234,6 +242,7 @@ export class CreateChildTask implements FreshTask {
     reportChildFailure(sa, reason, request.tag, notifyType, rekeyed?.id);
   }
 
+  /** What the request held: keys, SPI, and the old Child SA, with which something else may be begun. */
   private release(sa: IkeSa): void {
     this.ppks.wipe();
     this.rounds.wipe();

@@ -30,6 +30,7 @@ export function answerFollowUp(sa: IkeSa, payloads: readonly Payload[]): void {
   }
 }
 
+/** Checks that it is the round that is due, for something that is still there, and answers with our half. */
 function answerRound(sa: IkeSa, series: Series, payloads: readonly Payload[]): void {
   const step = series.steps[0];
   const ke = find(payloads, 'KE');
@@ -54,6 +55,7 @@ function answerRound(sa: IkeSa, series: Series, payloads: readonly Payload[]): v
   );
 }
 
+/** Either waits for the next round or makes the SA: the answer goes first, as the SA may change the keys under it. */
 function finishRound(sa: IkeSa, series: Series, answer: KeyAnswer, key: PpkIdentity | undefined): void {
   const { method, publicValue, secret } = answer;
   series.steps.shift();
@@ -79,10 +81,12 @@ function checkReplaced(sa: IkeSa, { agreement: { replaces } }: Series): void {
   if (replaces.busy === 'deleting') throw new IkeError('the Child SA is going', NOTIFY.TEMPORARY_FAILURE);
 }
 
+/** For a link that is unknown, used or forgotten: the peer begins anew. [RFC9370 2.2.4] */
 function stateNotFound(): IkeError {
   return new IkeError('IKE_FOLLOWUP_KE continues nothing', NOTIFY.STATE_NOT_FOUND);
 }
 
+/** The series ends with it: without this key its SA cannot be. */
 function lackingKey(sa: IkeSa, series: Series): IkeError {
   sa.series.forget(series);
   return new IkeError('the QKD key that the peer names is not known', NOTIFY.NO_PROPOSAL_CHOSEN);

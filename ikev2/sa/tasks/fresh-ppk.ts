@@ -83,6 +83,7 @@ export function requestFresh(sa: IkeSa, task: FreshTask): void {
   });
 }
 
+/** Several may be offered; where none was agreed on for each SA, none is asked for. */
 function obtainPpks(sa: IkeSa, task: FreshTask): void {
   if (!sa.freshPpks) {
     sa.request(task);
@@ -94,6 +95,7 @@ function obtainPpks(sa: IkeSa, task: FreshTask): void {
   });
 }
 
+/** The task waits outside the queue meanwhile: others go on. */
 function ask(sa: IkeSa, task: FreshTask, resume: (answers: readonly PpkAnswer[]) => void): void {
   const cancel = () => task.abandon?.(sa, 'the IKE SA closed before there was a key');
   sa.ppks.ask(EXCHANGE.CREATE_CHILD_SA, undefined, resume, cancel, task.purpose);

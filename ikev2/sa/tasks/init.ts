@@ -174,6 +174,7 @@ export class InitTask implements Task {
     this.keyExchange = createKeyExchange(first, (length) => sa.node.random(length));
   }
 
+  /** The same octets each time but for the cookie and the group, so that a cookie stays right. [RFC7296 2.6] */
   build(sa: IkeSa): Payload[] {
     const { profile, node } = sa;
     return [
@@ -189,14 +190,20 @@ export class InitTask implements Task {
     ];
   }
 
+  /** The last one counts: AUTH signs the request that was answered. [RFC7296 2.15] */
   sent(datagram: Uint8Array): void {
     this.requestOctets = datagram;
   }
 
+  /** Never called: {@link processInit} is. */
   process(): void {
     throw new Error('IKE_SA_INIT responses come in clear');
   }
 
+  /**
+   * A response that nobody signed: a cookie or another group is tried, a refusal waited upon, and the first one that fits all
+   * is taken. What fits nothing leaves the exchange open for a better one. [RFC7296 2.21.1]
+   */
   processInit(sa: IkeSa, datagram: Uint8Array, message: DecodedMessage): void {
     const { payloads } = message;
     const cookie = findNotify(payloads, NOTIFY.COOKIE);
@@ -303,6 +310,7 @@ function speaksIntermediate(payloads: readonly Payload[]): boolean {
   return findNotify(payloads, NOTIFY.INTERMEDIATE_EXCHANGE_SUPPORTED) !== undefined;
 }
 
+/** Of a node or of a profile. */
 type TranscriptConfig = { readonly transcriptAuth?: TranscriptAuth } | undefined;
 
 /** What this side announces. [draft-ikev2-downgrade-prevention notify] */
@@ -310,14 +318,17 @@ function transcriptNotifies(own: TranscriptConfig): Payload[] {
   return provesItself(own) ? [notify(NOTIFY.IKE_SA_INIT_FULL_TRANSCRIPT_AUTH)] : [];
 }
 
+/** This side's word, whatever the peer does. */
 function provesItself(own: TranscriptConfig): boolean {
   return (own?.transcriptAuth ?? 'off') !== 'off';
 }
 
+/** The peer's word. */
 function provesTranscript(payloads: readonly Payload[]): boolean {
   return findNotify(payloads, NOTIFY.IKE_SA_INIT_FULL_TRANSCRIPT_AUTH) !== undefined;
 }
 
+/** Both sides' word: each can tell alone, so nobody on the way can take it from one of them unseen. */
 function agreesOnTranscript(own: TranscriptConfig, payloads: readonly Payload[]): boolean {
   return provesItself(own) && provesTranscript(payloads);
 }
@@ -384,6 +395,7 @@ function commonNotifies(sa: IkeSa, force: boolean, fragments: boolean): Payload[
   ];
 }
 
+/** 0 where fragments are turned off. */
 function datagramSize(sa: IkeSa): number {
   return sa.node.config.datagramSize ?? DEFAULT_DATAGRAM;
 }
@@ -435,6 +447,7 @@ export function reportKeys(sa: IkeSa, keymat: Keymat): void {
   sa.emit({ type: 'ikeKeysDerived', ikeSaId: sa.id, spiInitiator, spiResponder, ...keys, ...names });
 }
 
+/** Two octets. */
 function uint16(value: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(value >> 8, value);
 }

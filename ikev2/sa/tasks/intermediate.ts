@@ -76,6 +76,7 @@ export class InitiatorIntermediate {
     else this.done();
   }
 
+  /** Without a PPK that was agreed on, an optional one, the rest goes on as if there had been none. [RFC9867 3.1] */
   private obtainPpks(sa: IkeSa): void {
     this.ppkOpen = false;
     sa.ppks.ask(EXCHANGE_TYPE, undefined, (answers) => {
@@ -88,6 +89,7 @@ export class InitiatorIntermediate {
     });
   }
 
+  /** The next key exchange, or after the last one an exchange of its own for what is left: PPK, methods. */
   private send(sa: IkeSa): void {
     const step = this.steps.shift();
     if (step?.ke === 'qkd') {
@@ -113,6 +115,7 @@ export class InitiatorIntermediate {
     });
   }
 
+  /** Queues it; its octets are made when it goes out, as IntAuth counts them in that order. */
   private exchange(sa: IkeSa): void {
     sa.request({
       exchange: EXCHANGE_TYPE,
@@ -121,6 +124,7 @@ export class InitiatorIntermediate {
     });
   }
 
+  /** KE in front, then the PPKs that are offered. IntAuth takes the message in under the keys that seal it. [RFC9242 3.3.2] */
   private build(sa: IkeSa): Payload[] {
     const { channel, keymat } = sa;
     const { keyExchange } = this;
@@ -134,6 +138,7 @@ export class InitiatorIntermediate {
     return payloads;
   }
 
+  /** The answer counts for IntAuth under the old keys; what it agrees on changes them for all that follows. [RFC9242 3.3.2] */
   private process(sa: IkeSa, payloads: readonly Payload[], { firstPayload, inner }: Opened): void {
     const error = findError(payloads);
     if (error !== undefined) {
@@ -155,6 +160,7 @@ export class InitiatorIntermediate {
     this.start(sa);
   }
 
+  /** SK(n) of the round; undefined in an exchange without one. */
   private agreedSecret(payloads: readonly Payload[]): Uint8Array | undefined {
     const { keyExchange } = this;
     const ke = find(payloads, 'KE');
@@ -166,6 +172,7 @@ export class InitiatorIntermediate {
     return secret.value;
   }
 
+  /** The PPK that the responder took, by its name. */
   private agreedPpk(sa: IkeSa, payloads: readonly Payload[]): NamedPpk | undefined {
     if (this.offered.length === 0) return undefined;
     const taken = takenPpk(this.offered, payloads);
@@ -215,6 +222,7 @@ export class ResponderIntermediate {
     });
   }
 
+  /** PPKs are looked at once, with the last key exchange: before it nobody knows under which keys they are confirmed. [RFC9867 3.1.1] */
   private settlePpk(
     sa: IkeSa,
     payloads: readonly Payload[],
@@ -228,6 +236,10 @@ export class ResponderIntermediate {
     chooseCandidate(sa, EXCHANGE_TYPE, candidates, (secret) => keymat.ppkConfirmation(secret), finish);
   }
 
+  /**
+   * The answer still goes under the keys of its request; then they change. Where the owner took its time, nothing has
+   * happened in between, as the initiator sends nothing else meanwhile.
+   */
   private respond(
     sa: IkeSa,
     { firstPayload, inner }: Opened,

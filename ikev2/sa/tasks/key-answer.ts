@@ -30,6 +30,7 @@ export function answerKey(
   goOn(answer.value);
 }
 
+/** The key of that ID, from the owner; a key is used once, so a repeated request must not come here twice: the window sees to it. */
 function findKey(
   sa: IkeSa,
   exchange: number,

@@ -132,6 +132,7 @@ export class KeyRounds<C extends IkeProposalConfig | ChildProposalConfig> {
     this.steps = [];
   }
 
+  /** What is still to come, and the link under which the peer keeps the series. [RFC9370 2.2.4] */
   private follow(steps: readonly AdditionalKe[], payloads: readonly Payload[]): Error | undefined {
     this.steps = [...steps];
     const link = findNotify(payloads, NOTIFY.ADDITIONAL_KEY_EXCHANGE)?.data;
@@ -143,6 +144,7 @@ export class KeyRounds<C extends IkeProposalConfig | ChildProposalConfig> {
     return undefined;
   }
 
+  /** The secret of a round whose answer is of the method that was asked for. */
   private agree(ke: AdditionalKeName, payloads: readonly Payload[]): Uint8Array | Error {
     const { half } = this;
     const answer = find(payloads, 'KE');
@@ -155,6 +157,7 @@ export class KeyRounds<C extends IkeProposalConfig | ChildProposalConfig> {
     return secret.value;
   }
 
+  /** A fresh half; for `qkd` that of the key which the owner handed in. */
   private begin(sa: IkeSa, ke: AdditionalKeName): OwnHalf {
     if (ke !== 'qkd') return { ...createKeyExchange(ke, (length) => sa.node.random(length)), ke };
     const half = this.key === undefined ? undefined : qkdExchange(this.key.identity.data, this.key.secret);

@@ -22,6 +22,7 @@ export interface NamedPpk {
 /** What a key proves by: eight octets, from Keymat. */
 export type Confirm = (secret: Uint8Array) => Uint8Array;
 
+/** One offer of the peer. */
 interface Candidate {
   readonly identity: PpkIdentity;
   readonly confirmation: Uint8Array;

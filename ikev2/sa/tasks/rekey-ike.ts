@@ -48,10 +48,12 @@ export class RekeyIkeTask implements FreshTask {
     this.nonce = Uint8Array.from(sa.node.random(NONCE_LENGTH));
   }
 
+  /** The first round goes in CREATE_CHILD_SA, the others in IKE_FOLLOWUP_KE. */
   get exchange(): number {
     return this.rounds.underWay ? EXCHANGE.IKE_FOLLOWUP_KE : EXCHANGE.CREATE_CHILD_SA;
   }
 
+  /** The next round; none on an SA that the peer has replaced while this waited its turn. */
   build(sa: IkeSa): Payload[] | undefined {
     // The peer has replaced it meanwhile.
     if (sa.state !== 'established' || sa.channel !== this.replaced) {
@@ -67,6 +69,10 @@ export class RekeyIkeTask implements FreshTask {
     ];
   }
 
+  /**
+   * A refusal, or an answer that fits nothing before the last round, leaves the old SA as it is. After the last round the peer
+   * has gone over to the new one, so there is no way back.
+   */
   process(sa: IkeSa, payloads: readonly Payload[]): void {
     const error = findError(payloads);
     if (error !== undefined) {
@@ -123,6 +129,7 @@ export class RekeyIkeTask implements FreshTask {
     return this.agreed;
   }
 
+  /** One round more. */
   private goOn(payloads: readonly Payload[]): Agreed | Error {
     return this.rounds.take(payloads) ?? this.agreed ?? new Error('nothing was agreed on');
   }
@@ -145,6 +152,7 @@ export class RekeyIkeTask implements FreshTask {
     return true;
   }
 
+  /** Derives the new keys and decides which SA stays. */
   private complete(sa: IkeSa, { suite, inputs, ppk }: Agreed): void {
     const { first = NO_OCTETS, further, key } = this.rounds.secrets;
     const ours = rekeyedChannel(sa, true, { suite, inputs, secret: first, further, ppk, key });
@@ -175,6 +183,7 @@ export class RekeyIkeTask implements FreshTask {
     if (rival !== undefined) sa.beside.retire(rival.channel);
   }
 
+  /** Tries the peer's group once, else leaves things as they are. */
   private refused(sa: IkeSa, { notifyType, data }: NotifyPayload): void {
     const isFirst = this.agreed === undefined;
     if (isFirst && notifyType === NOTIFY.INVALID_KE_PAYLOAD && this.rounds.retry(sa, data)) {
@@ -193,6 +202,7 @@ export class RekeyIkeTask implements FreshTask {
     sa.reject(reason, sa.remote);
   }
 
+  /** Secrets of rounds and PPKs, used or not. */
   private wipe(): void {
     this.ppks.wipe();
     this.rounds.wipe();

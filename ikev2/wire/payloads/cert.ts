@@ -4,6 +4,7 @@ import { PAYLOAD } from '../registry.ts';
 import type { AuthPayload, CertPayload, CertRequestPayload } from '../types.ts';
 import type { PayloadCodec } from './codec.ts';
 
+/** Encoding, data: with encoding 4 the DER of one certificate. */
 export const certCodec: PayloadCodec<CertPayload> = {
   number: PAYLOAD.CERT,
   name: 'CERT',
@@ -19,6 +20,7 @@ export const certRequestCodec: PayloadCodec<CertRequestPayload> = {
   encode: (writer, { encoding, data }) => void writer.u8(encoding).bytes(data),
 };
 
+/** Method, three reserved octets, data whose form the method gives. */
 export const authCodec: PayloadCodec<AuthPayload> = {
   number: PAYLOAD.AUTH,
   name: 'AUTH',

@@ -6,6 +6,10 @@ import { LIMITS, type PayloadCodec } from './codec.ts';
 
 const TYPE_MASK = 0x7fff;
 
+/**
+ * Type, three reserved octets, then attributes of type (one reserved bit in front), length and value. An attribute of no octets
+ * asks for a value. [RFC7296 3.15.1]
+ */
 export const cpCodec: PayloadCodec<CpPayload> = {
   number: PAYLOAD.CP,
   name: 'CP',

@@ -4,6 +4,7 @@ import { PAYLOAD } from '../registry.ts';
 import type { KePayload, NoncePayload } from '../types.ts';
 import type { PayloadCodec } from './codec.ts';
 
+/** Method, two reserved octets, the value. Its length is judged by who knows the method. */
 export const keCodec: PayloadCodec<KePayload> = {
   number: PAYLOAD.KE,
   name: 'KE',
@@ -15,6 +16,7 @@ export const keCodec: PayloadCodec<KePayload> = {
   encode: (writer, { method, data }) => void writer.u16(method).u16(0).bytes(data),
 };
 
+/** 16 to 256 octets. */
 export const nonceCodec: PayloadCodec<NoncePayload> = {
   number: PAYLOAD.Nonce,
   name: 'Nonce',

@@ -4,6 +4,7 @@ import { PAYLOAD, PROTOCOL } from '../registry.ts';
 import type { DeletePayload, NotifyPayload, VendorIdPayload } from '../types.ts';
 import { LIMITS, type PayloadCodec } from './codec.ts';
 
+/** Protocol, size of the SPI, type, SPI, data. Of unknown types nothing more is known, and nothing is demanded. */
 export const notifyCodec: PayloadCodec<NotifyPayload> = {
   number: PAYLOAD.Notify,
   name: 'Notify',
@@ -19,6 +20,10 @@ export const notifyCodec: PayloadCodec<NotifyPayload> = {
   },
 };
 
+/**
+ * Protocol, size and number of SPIs, SPIs. An IKE SA is deleted by the message that says so, without an SPI; the SPIs of
+ * Child SAs are those at which the sender receives. [RFC7296 1.4.1]
+ */
 export const deleteCodec: PayloadCodec<DeletePayload> = {
   number: PAYLOAD.Delete,
   name: 'Delete',
@@ -39,6 +44,7 @@ export const deleteCodec: PayloadCodec<DeletePayload> = {
   },
 };
 
+/** Any octets. */
 export const vendorIdCodec: PayloadCodec<VendorIdPayload> = {
   number: PAYLOAD.VendorId,
   name: 'VendorId',

@@ -11,6 +11,16 @@ const MORE_TRANSFORMS = 3;
 const KEY_LENGTH = 14;
 const SHORT_FORM = 0x8000;
 
+/**
+ * Proposals of transforms of attributes, each a substructure that begins with whether another one follows, a reserved octet and
+ * its length:
+ *
+ *     SA ── Proposal 1 (number, protocol, SPI size, count, SPI) ── Transform (type, reserved, id) ── Key Length
+ *        │                                                      └─ Transform …
+ *        └─ Proposal 2 …
+ *
+ * Whether another one follows must agree with the counts; where it does not, the sender has lost its way.
+ */
 export const saCodec: PayloadCodec<SaPayload> = {
   number: PAYLOAD.SA,
   name: 'SA',
@@ -22,6 +32,7 @@ export const saCodec: PayloadCodec<SaPayload> = {
   },
 };
 
+/** All of them, at least one. */
 function decodeProposals(body: OctetReader): Proposal[] {
   const proposals: Proposal[] = [];
   let more = true;
@@ -34,6 +45,7 @@ function decodeProposals(body: OctetReader): Proposal[] {
   return proposals;
 }
 
+/** One, of exactly as many transforms as it says. */
 function decodeProposal(body: OctetReader): Proposal {
   const number = body.u8('Proposal Num');
   const protocol = body.u8('Protocol ID');
@@ -51,6 +63,7 @@ function decodeProposal(body: OctetReader): Proposal {
   return { number, protocol, spi, transforms };
 }
 
+/** One; of its attributes the key length alone means something to us. */
 function decodeTransform(body: OctetReader): Transform {
   const type = body.u8('Transform Type');
   body.skip(1, 'RESERVED');
@@ -73,6 +86,7 @@ function decodeAttributes(body: OctetReader, plain: Transform): Transform {
   return transform;
 }
 
+/** Whether another substructure follows this one: 0, or the number of its kind. [RFC7296 3.3.1] */
 function readMore(body: OctetReader, moreValue: number, field: string): boolean {
   const last = body.u8(`${field} Last Substruc`);
   if (last !== LAST && last !== moreValue) body.fail(`${field} Last Substruc`, `is ${last}`);
@@ -86,6 +100,7 @@ function readBody(body: OctetReader, field: string): OctetReader {
   return body.sub(length - 4, field);
 }
 
+/** Lengths are filled in behind. */
 function encodeProposal(writer: OctetWriter, proposal: Proposal, last: boolean): void {
   const start = writer.length;
   writer
@@ -100,6 +115,7 @@ function encodeProposal(writer: OctetWriter, proposal: Proposal, last: boolean):
   writer.patchU16(start + 2, writer.length - start);
 }
 
+/** Key Length has the short form: its value stands in place of a length. [RFC7296 3.3.5] */
 function encodeTransform(writer: OctetWriter, { type, id, keyLength }: Transform, last: boolean): void {
   writer.u8(last ? LAST : MORE_TRANSFORMS).u8(0);
   writer.u16(keyLength === undefined ? 8 : 12);

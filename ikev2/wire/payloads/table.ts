@@ -12,6 +12,7 @@ import { tsiCodec, tsrCodec } from './ts.ts';
 
 type CodecTable = { readonly [K in KnownPayload['type']]: PayloadCodec<Extract<KnownPayload, { type: K }>> };
 
+/** By the name that stands in `type` of a decoded payload. SK and SKF are no rows: they are `wire/sealed.ts`. */
 export const PAYLOAD_CODECS: CodecTable = {
   SA: saCodec,
   KE: keCodec,

@@ -19,7 +19,9 @@ function tsCodec<T extends 'TSi' | 'TSr'>(name: T): PayloadCodec<TsPayload<T>> {
   };
 }
 
+/** Traffic from the exchange's initiator. */
 export const tsiCodec: PayloadCodec<TsPayload<'TSi'>> = tsCodec('TSi');
+/** Traffic to the exchange's initiator. */
 export const tsrCodec: PayloadCodec<TsPayload<'TSr'>> = tsCodec('TSr');
 
 /** Selectors of unknown types are left out: they cannot be chosen. [RFC7296 3.13.1] */

@@ -59,6 +59,7 @@ export class Amf {
     return gone;
   }
 
+  /** From now on some UEs are turned away, by what the AMF says. */
   startOverload(ies: MessageIes<'OverloadStart'>): void {
     this.overload = overloadOf(ies);
   }
@@ -74,6 +75,7 @@ export class Amf {
     return this.ready && !this.retired && this.served.some(({ guami }) => this.serves(guami) !== undefined);
   }
 
+  /** `plmn` as hexadecimal digits of its three octets. */
   supportsPlmn(plmn: string): boolean {
     return this.plmns.has(plmn);
   }
@@ -85,6 +87,7 @@ export class Amf {
     return requested.filter((key) => sets.some((set) => set.has(key))).length;
   }
 
+  /** Takes over what the message has, and leaves the rest as it was. */
   private learn(facts: SetupFacts | UpdatedFacts): void {
     this.name = facts.amfName ?? this.name;
     this.capacity = facts.relativeAmfCapacity ?? this.capacity;
@@ -102,6 +105,7 @@ export class Amf {
   }
 }
 
+/** Without a stand-in there is no field for it. */
 function servedGuami(guami: Guami, backupAmf: string | undefined): ServedGuami {
   return backupAmf === undefined ? { guami } : { guami, backupAmf };
 }

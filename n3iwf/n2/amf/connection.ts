@@ -153,6 +153,7 @@ export class AmfConnection {
     return tnl;
   }
 
+  /** What one association tells; to the node all of them are one interface. */
   private onEvent(tnl: Tnl, event: N2Event): void {
     switch (event.type) {
       case 'setupCompleted':

@@ -45,6 +45,7 @@ function byDefault(cause: RRCEstablishmentCause): boolean {
   return cause !== 'emergency' && !priority.has(cause);
 }
 
+/** What the AMF asks for, and of how many in a hundred; without a number of all. */
 function limitOf(response: Response | undefined, percent: number | undefined): Limit {
   const action = response?.choice === 'overloadAction' ? response.value : undefined;
   return {

@@ -21,6 +21,7 @@ export interface AmfWish {
 /** The AMF for a UE, or why there is none. `congestion`: there are some, but too busy for this UE. */
 export type Selection = { readonly amf: Amf } | { readonly none: 'unreachable' | 'congestion' };
 
+/** One step of the choice: those of the candidates that fit better. */
 type Narrowing = (candidates: readonly Amf[], wish: AmfWish) => readonly Amf[];
 
 const withGuami =
@@ -51,6 +52,7 @@ function backupsOf(candidates: readonly Amf[], guami: Guami): readonly Amf[] {
   return candidates.filter(({ name }) => names.includes(name));
 }
 
+/** A step that leaves nobody counts for nothing. */
 function narrow(candidates: readonly Amf[], step: Narrowing, wish: AmfWish): readonly Amf[] {
   const left = step(candidates, wish);
   return left.length > 0 ? left : candidates;
@@ -76,12 +78,14 @@ export function selectAmf(amfs: readonly Amf[], wish: AmfWish, draw: () => numbe
   return { amf: weighted(narrowAll(admitting, wish), draw()) };
 }
 
+/** All steps in their order, the weightiest first. */
 function narrowAll(candidates: readonly Amf[], wish: AmfWish): readonly Amf[] {
   let left = candidates;
   for (const step of narrowings) left = narrow(left, step, wish);
   return left;
 }
 
+/** One of them, by chance with the capacities as weights; `draw` is from 0 up to 1. */
 function weighted(candidates: readonly Amf[], draw: number): Amf {
   const weightOf = ({ capacity }: Amf) => Math.max(capacity, 1);
   let rest = draw * candidates.reduce((sum, amf) => sum + weightOf(amf), 0);

@@ -1,7 +1,6 @@
 import type { Cause, InitialContextSetupRequest } from '#ngap';
 import type { Node } from '../../node.ts';
-import { sendEapToUe } from '../../nwu/eap-send.ts';
-import { eapSuccess } from '../../nwu/eap5g.ts';
+import { sendEapSuccess } from '../../nwu/eap-send.ts';
 import { queueNas, sendNasToUe } from '../../nwu/nas-delivery.ts';
 import type { ContextSetup, SessionInContext, UeContext } from '../../ue/context.ts';
 import { guamiOfNgap } from '../amf/guami.ts';
@@ -45,7 +44,9 @@ function continueAttached(node: Node, ue: UeContext, nasPdu: Uint8Array | undefi
 /** EAP-Success with the MSK; NAS of the request waits for the connection that the UE then makes. */
 function authenticate(node: Node, ue: UeContext, { nasPdu, securityKey }: InitialContextSetupRequest): void {
   if (nasPdu !== undefined) queueNas(node, ue, nasPdu);
-  sendEapToUe(node, ue, eapSuccess(ue.eapIdentifier), securityKey.bits);
+  // An AMF need not wait for the UE's answer to what it sent before; EAP has to [RFC3748 2].
+  if (ue.owesEapAnswer) ue.waitingKey = Uint8Array.from(securityKey.bits);
+  else sendEapSuccess(node, ue, securityKey.bits);
 }
 
 /**
@@ -74,6 +75,7 @@ function sessionRequest(item: SessionInContext) {
   return { pduSessionId, nasPdu, sNssai, transfer };
 }
 
+/** One result for each session; nothing for a UE that the AMF has let go meanwhile. */
 function sendResponse(node: Node, ue: UeContext, results: readonly SessionResult[]): void {
   const report = ue.contextSetup?.report;
   ue.contextSetup = undefined;

@@ -58,6 +58,7 @@ function wishOf(an: AnParameters, nas: InitialNas, cause: AmfWish['cause']): Amf
   };
 }
 
+/** As NGAP has it: bit strings in place of numbers. */
 function sTmsi({ amfSetId, amfPointer, tmsi }: TemporaryIdentity) {
   return { amfSetId: numberToBits(amfSetId, 10), amfPointer: numberToBits(amfPointer, 6), fiveGTmsi: tmsi };
 }

@@ -6,6 +6,7 @@ import type { Report } from '../report.ts';
 
 type Request = MessageIes<'UEContextModificationRequest'>;
 
+/** A cause, and when it applies; the first that does is the answer. */
 interface Refusal {
   readonly cause: Cause;
   applies(ue: UeContext, ies: Request): boolean;
