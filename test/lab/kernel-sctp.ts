@@ -165,7 +165,7 @@ async function run(): Promise<void> {
   await until('core', () => core.output().includes('listening'), 20);
   const node = start('n3iwf', [], 'run', '-c', files.n3iwf());
   const accepted = () => node.output().split('accepted NG Setup').length - 1;
-  await until('NG Setup', () => accepted() > 0, 20, node);
+  await until('NG Setup', () => accepted() > 0, 20);
   console.log('NG Setup over kernel SCTP with two local addresses: ok');
   await attach('attach with both paths');
   ip('link', 'set', 'path1', 'down');
@@ -178,7 +178,7 @@ async function run(): Promise<void> {
   core.child.kill('SIGKILL');
   await until('the core is gone', () => core.child.exitCode !== null || core.child.signalCode !== null, 10);
   core = startCore();
-  await until('NG Setup again', () => accepted() > before, 60, node);
+  await until('NG Setup again', () => accepted() > before, 60);
   console.log('NG Setup again after the core was killed: ok');
   await attach('attach after the restart');
   node.child.kill('SIGTERM');
