@@ -14,6 +14,7 @@ test(
       'systemctl start waits until the node serves: ok',
       'it is no root, has one capability, and its secrets are for it alone: ok',
       'a UE attaches with keys of the KME and pings: ok',
+      'n3iwf trace takes what crosses the service for that UE: ok',
       'systemctl reload changes what may change, the UE pings on: ok',
       'a node that stalls is ended and started again: ok',
       'a UE attaches after that: ok',

@@ -169,10 +169,21 @@ async function attach(step: string): Promise<Running> {
 /** Pings that were answered so far. */
 const answered = (ue: Running) => ue.output().match(/^ping \d+: [\d.]+ ms/gm)?.length ?? 0;
 
-/** `n3iwf status` of the service, asked by root over the socket in its own folder. */
-function nodeStatus(machine: SystemdMachine): { readonly name: string; readonly ues: object } {
+/** A command of `n3iwf` by root, over the socket in the service's own folder. */
+function ask(machine: SystemdMachine, ...words: readonly string[]): string {
   const program = ['/opt/qn3iwf/node_modules/.bin/node', '/opt/qn3iwf/n3iwf/main.ts'];
-  return JSON.parse(machine.run(...program, 'status', '--json', '-c', configFile));
+  return machine.run(...program, ...words, '-c', configFile);
+}
+
+/** The packets of one UE that is pinging. */
+function trace(machine: SystemdMachine): void {
+  const file = '/root/ue.pcap';
+  const words = ['--pcap', file, '--seconds', '3', '--json'];
+  const told = JSON.parse(ask(machine, 'trace', `imsi-${subscriber.imsi}`, ...words));
+  const octets = Number(machine.run('stat', '--format', '%s', file));
+  // A ping and its answer pass as ESP and as GTP-U; each packet has 16 octets of its own and those of the file are 24.
+  demand('packets', told.packets >= 4 && octets > 24 + told.packets * (16 + 84), { told, octets });
+  said('n3iwf trace takes what crosses the service for that UE');
 }
 
 /** A new name is taken, and the UE stays. */
@@ -182,7 +193,7 @@ async function reload(machine: SystemdMachine, ue: Running): Promise<void> {
   machine.run('systemctl', 'reload', unit);
   const journal = () => machine.journal(unit);
   await settled('the reload', () => journal().includes('the configuration is reloaded'), 60);
-  demand('new name', nodeStatus(machine).name === 'renamed-by-reload', journal());
+  demand('new name', JSON.parse(ask(machine, 'status', '--json')).name === 'renamed-by-reload', journal());
   const before = answered(ue);
   await until('pings go on', () => answered(ue) > before + 2, 60, ue);
   const active = () => machine.property(unit, 'ActiveState') === 'active';
@@ -251,6 +262,7 @@ try {
   whatItMayDo(machine, onlyLowPorts);
   said('it is no root, has one capability, and its secrets are for it alone');
   const first = await attach('a UE attaches with keys of the KME and pings');
+  trace(machine);
   await reload(machine, first);
   await stall(machine);
   first.child.kill('SIGKILL');
