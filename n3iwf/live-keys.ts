@@ -83,6 +83,7 @@ export const restartKeys = {
   'qkd.keyEncryptionKey': 'keys that wait are sealed with it',
   'qkd.maxKeyAgeMs': 'the store has it from its beginning',
   'qkd.audit': 'a record is one chain',
+  'qkd.retention': 'the store has it from its beginning',
   'qkd.tamperFile': 'it is watched from the beginning',
   'timers.inactivityMs': 'UEs are watched by it from the beginning',
   control: 'the socket is open',
