@@ -18,12 +18,19 @@ import type { PlanePorts } from './types.ts';
 /** UEs whose sessions end in one turn when a path is lost: thousands may have tunnels there. */
 const uesAtOnce = 50;
 
+/** Answers to strangers in one period: UPFs that have lost many sessions are told of each within seconds. */
+const answersAtMost = 100;
+const answerPeriodMs = 100;
+
 /** The node's end of GTP-U but for user packets: echo, error indications, end markers. */
 export class N3Side {
   private readonly addresses: N3Addresses;
   private readonly tables: PlaneTables;
   private readonly paths: PathSupervisor | undefined;
   private readonly ports: PlanePorts;
+  /** Since when answers are counted, ms, and how many there were. */
+  private answersSince = Number.NEGATIVE_INFINITY;
+  private answers = 0;
 
   /** Without `paths` none is watched; peers' echo requests are answered all the same. */
   constructor(
@@ -47,7 +54,7 @@ export class N3Side {
   ): DropCause | undefined {
     switch (type) {
       case GTPU_TYPE.ECHO_REQUEST:
-        this.send(encodeEchoResponse(sequence), remote, this.addresses.named(local));
+        this.answer(now, encodeEchoResponse(sequence), remote, this.addresses.named(local));
         return undefined;
       case GTPU_TYPE.ECHO_RESPONSE:
         this.paths?.answered(now, remote.address, sequence);
@@ -100,17 +107,22 @@ export class N3Side {
   }
 
   /** Answers a user packet for a tunnel that is not here: to port 2152, whatever port it came from [TS29281 4.4.2]. */
-  refuseTunnel(teid: number, { address }: SocketAddress, local: string): void {
+  refuseTunnel(now: number, teid: number, { address }: SocketAddress, local: string): void {
     const at = this.addresses.named(local);
-    this.send(encodeErrorIndication(teid, at.octets), { address, port: GTPU_PORT }, at);
+    this.answer(now, encodeErrorIndication(teid, at.octets), { address, port: GTPU_PORT }, at);
   }
 
   /** Answers a packet with an extension header that must be comprehended [TS29281 5.2.1]. */
-  refuseExtension(sequence: number, remote: SocketAddress, local: string): void {
-    this.send(encodeSupportedExtensions(sequence), remote, this.addresses.named(local));
+  refuseExtension(now: number, sequence: number, remote: SocketAddress, local: string): void {
+    this.answer(now, encodeSupportedExtensions(sequence), remote, this.addresses.named(local));
   }
 
-  private send(datagram: Uint8Array, remote: SocketAddress, local: N3Address): void {
-    this.ports.sendGtpu(datagram, remote, 0, local.text);
+  /** What anybody can bring about, by a packet with another's address too, goes out so often only. */
+  private answer(now: number, datagram: Uint8Array, remote: SocketAddress, local: N3Address): void {
+    if (now - this.answersSince >= answerPeriodMs || now < this.answersSince) {
+      this.answersSince = now;
+      this.answers = 0;
+    }
+    if (++this.answers <= answersAtMost) this.ports.sendGtpu(datagram, remote, 0, local.text);
   }
 }

@@ -221,7 +221,9 @@ export class UserspacePlane {
     // only what comes inside UDP may have been moved by a NAT [RFC7296 2.23]
     if (opened.newest && remote.port !== 0 && sa.udpEncapsulation) sa.remote = remote;
     if (sa.waitsFor !== undefined) this.tables.heard(sa);
-    const cause = this.receivePacket(now, sa, opened.payload, tos);
+    // tunnel mode, of the family of the UE's address: nothing else is carried [RFC4303 2.6]
+    const isTunnelled = opened.nextHeader === sa.ue.node.nextHeader;
+    const cause = isTunnelled ? this.receivePacket(now, sa, opened.payload, tos) : 'malformedInner';
     if (cause !== undefined) this.drop(cause, sa.ue);
   }
 
@@ -270,8 +272,10 @@ export class UserspacePlane {
     }
     const message = decoded.value;
     if (message.incomprehensible !== undefined) {
-      this.n3.refuseExtension(message.sequence ?? 0, remote, local);
+      this.n3.refuseExtension(now, message.sequence ?? 0, remote, local);
       this.drop('unknownExtension', undefined);
+    } else if (message.container?.direction === 'uplink') {
+      this.drop('unexpectedGtpu', undefined); // what a UPF sends says "downlink" [TS38415 5.5]
     } else if (message.type === GTPU_TYPE.G_PDU) {
       const { qfi, rqi } = message.container ?? withoutContainer;
       this.receiveDownlink(now, message.teid, qfi, rqi, message.payload, remote, tos, local);
@@ -296,7 +300,7 @@ export class UserspacePlane {
     const session = this.tables.byTeid.get(teid);
     if (session === undefined) {
       this.drop('unknownTeid', undefined);
-      this.n3.refuseTunnel(teid, remote, local);
+      this.n3.refuseTunnel(now, teid, remote, local);
       return;
     }
     const named = qfi < 0 ? session.firstQfi : qfi;

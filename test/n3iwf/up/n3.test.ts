@@ -240,6 +240,40 @@ describe('the node on N3', () => {
     expect(node.n3Events).toHaveLength(1);
   });
 
+  it('[TS29281 7.3.1] answers strangers a hundred times in 100 ms at the most, whatever they ask, and drops and counts all', () => {
+    const node = new Node();
+    const stranger = { address: '198.51.100.66', port: 2152 };
+    const unknown = (now: number) => node.plane.receiveGtpu(now, encodeGpdu(0xabcd, down, empty), stranger);
+    const echo = (now: number) =>
+      node.plane.receiveGtpu(now, encodeGtpu(GTPU_TYPE.ECHO_REQUEST, 0, 5, empty), stranger);
+    for (let i = 0; i < 150; i++) unknown(1000);
+    for (let i = 0; i < 50; i++) echo(1099);
+    expect(node.gtpu).toHaveLength(100);
+    expect(node.drops).toHaveLength(150);
+    echo(1100);
+    expect(node.gtpu).toHaveLength(101);
+    // a clock that is set back does not silence the node
+    echo(500);
+    expect(node.gtpu).toHaveLength(102);
+  });
+
+  it('[TS38415 5.5] a packet down that says "up" is dropped, and so is one of a type that there is not', () => {
+    const node = new Node();
+    const ue = new FakeUe(node, 1);
+    session(node, 4, UPF.address, 0x777);
+    ue.tunnel({ kind: 'pduSession', pduSessionId: 4, qfis: [5], isDefault: true });
+    const packet = (type: number) => {
+      const octets = encodeGpdu(0x104, down, Uint8Array.of(1));
+      octets[13] = type << 4;
+      node.plane.receiveGtpu(0, octets, UPF);
+    };
+    for (let type = 1; type < 16; type++) packet(type);
+    expect(node.drops).toEqual(Array(15).fill(['unexpectedGtpu', undefined]));
+    expect(node.esp).toEqual([]);
+    packet(0);
+    expect(node.esp).toHaveLength(1);
+  });
+
   it('[TS29281 7.3.2] end markers are counted for their session, and dropped for none', () => {
     const node = new Node();
     new FakeUe(node, 1);

@@ -515,6 +515,17 @@ describe('drops', () => {
     expect(node.drops).toEqual([['noConnection', 1]]);
   });
 
+  it('[RFC4303 2.6] ESP that carries anything else than an IP packet of the family of the UE is dropped', () => {
+    const node = new Node();
+    const { ue, data } = attached(node, 1);
+    const packet = encodeIp(ue.inner, UP, IP_PROTOCOL.GRE, encodeGre(5, Uint8Array.of(1)));
+    for (const nextHeader of [0, IP_PROTOCOL.TCP, IP_PROTOCOL.IPV6, IP_PROTOCOL.GRE, 255])
+      node.plane.receiveEsp(0, ue.seal(data, packet, nextHeader), NODE, ue.remote);
+    expect(node.drops).toEqual(Array(5).fill(['malformedInner', 1]));
+    node.plane.receiveEsp(0, ue.seal(data, packet, IP_PROTOCOL.IPV4), NODE, ue.remote);
+    expect(node.gtpu).toHaveLength(1);
+  });
+
   it('a dummy packet is no drop', () => {
     const node = new Node();
     const { ue, data } = attached(node, 1);
