@@ -22,6 +22,8 @@ interface Unacknowledged {
 }
 
 const mss = 1300;
+/** What a peer is sent at a time if it asks for less: segments of no octets would never end, those of one hardly. */
+const leastMss = 88;
 const receiveWindow = 65535;
 const initialRtoMs = 200;
 const maxRtoMs = 8000;
@@ -184,7 +186,7 @@ export class TcpConnection {
 
   private learn(segment: TcpSegment): void {
     this.peerWindow = segment.window;
-    this.peerMss = Math.min(mss, segment.maximumSegmentSize ?? 536);
+    this.peerMss = Math.min(mss, Math.max(leastMss, segment.maximumSegmentSize ?? 536)); // [RFC9293 3.7.1]
   }
 
   /**

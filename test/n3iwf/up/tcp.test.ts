@@ -187,6 +187,23 @@ describe('two ends of a connection', () => {
 });
 
 /** A client end whose peer is the test. */
+describe('a peer that asks for segments too small to be of use', () => {
+  it.each([0, 1, 87, 88])(
+    '[RFC9293 3.7.1] of %i octets: gets 88 at a time, and all of it',
+    (maximumSegmentSize) => {
+      const end = new End();
+      const ends = { localPort: 20_000, remotePort: 5 };
+      const fields = { sourcePort: 5, destinationPort: 20_000, window: 65_535, data: new Uint8Array(0) };
+      const syn = { ...fields, sequence: 100, acknowledgment: 0, flags: TCP_FLAG.SYN, maximumSegmentSize };
+      const connection = TcpConnection.accept(0, ends, 900, syn, end.ports);
+      connection.send(0, new Uint8Array(1000).fill(7));
+      connection.receive(0, { ...fields, sequence: 101, acknowledgment: 901, flags: TCP_FLAG.ACK });
+      const sizes = end.sent.map(({ data }) => data.length).filter((length) => length > 0);
+      expect(sizes).toEqual([...Array(11).fill(88), 32]);
+    },
+  );
+});
+
 function opened(): { end: End; connection: TcpConnection; segment(fields: Partial<TcpSegment>): TcpSegment } {
   const end = new End();
   const connection = TcpConnection.connect(0, { localPort: 5, remotePort: 6 }, 1000, end.ports);
