@@ -50,7 +50,7 @@ export class Readiness {
   forget(fd: number): void {
     if (!this.watched.delete(fd)) return;
     this.control(EPOLL_CTL_DEL, fd, 0);
-    if (this.watched.size === 0) this.control(EPOLL_CTL_MOD, this.alarm, EPOLLOUT);
+    if (this.watched.size === 0) this.wake();
   }
 
   private open(): void {
@@ -58,6 +58,13 @@ export class Readiness {
     this.epoll = libc().epollCreate(EPOLL_CLOEXEC);
     this.alarm = libc().eventfd(0, EFD_NONBLOCK_CLOEXEC);
     this.control(EPOLL_CTL_ADD, this.alarm, 0);
+    // a process that exits waits for its threads: the one that sleeps would keep it for ever
+    process.once('exit', () => this.wake());
+  }
+
+  /** Takes the sleeping thread back. */
+  private wake(): void {
+    this.control(EPOLL_CTL_MOD, this.alarm, EPOLLOUT);
   }
 
   private control(operation: number, fd: number, events: number): void {

@@ -81,4 +81,24 @@ describe('readiness and the life of a process', () => {
     expect(await ended).toBe(0);
     expect(output).toBe('ready\n');
   });
+
+  it('lets a process exit, or fail, while something is watched', async () => {
+    const module = new URL('../../../n3iwf/io/udp.ts', import.meta.url).href;
+    const ends = ['process.exit(7)', "throw new Error('no more')", 'setImmediate(() => process.exit(7))'];
+    const statuses = ends.map((end) => {
+      const script = `
+        const { UdpSocket } = await import(${JSON.stringify(module)});
+        await UdpSocket.open({ address: '127.0.0.1', port: 0 }, () => {});
+        setTimeout(() => { ${end}; }, 100);`;
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' });
+      const limit = setTimeout(() => child.kill('SIGKILL'), 40_000);
+      return new Promise((resolve) =>
+        child.on('close', (status) => {
+          clearTimeout(limit);
+          resolve(status);
+        }),
+      );
+    });
+    expect(await Promise.all(statuses)).toEqual([7, 1, 7]);
+  }, 60_000);
 });
