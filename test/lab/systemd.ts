@@ -144,13 +144,14 @@ function start(machine: SystemdMachine): void {
 function whatItMayDo(machine: SystemdMachine, capabilities: string): void {
   const status = processStatus(machine);
   const shown = [...status];
-  demand('a user of its own', Number(status.get('Uid')?.split('\t')[0]) > 60_000, shown);
+  const uid = status.get('Uid')?.split('\t')[0] ?? '';
+  demand('a user of its own', Number(uid) > 60_000, shown);
   for (const set of ['CapEff', 'CapPrm', 'CapBnd', 'CapAmb'])
     demand(set, status.get(set) === capabilities, shown);
   demand('no new privileges', status.get('NoNewPrivs') === '1', shown);
   demand('filter of system calls', status.get('Seccomp') === '2', shown);
-  const socket = machine.run('stat', '--format', '%a %U', '/run/n3iwf', '/var/lib/private/n3iwf');
-  demand('its folders', /^750 n3iwf\n700 n3iwf$/.test(socket.trim()), socket);
+  const folders = machine.run('stat', '--format', '%a %u', '/run/n3iwf', '/var/lib/private/n3iwf').trim();
+  demand('its folders', folders === `750 ${uid}\n700 ${uid}`, folders);
   for (const secret of ['sae.key', 'kek']) {
     const asNobody = ['setpriv', '--reuid=65534', '--clear-groups', 'cat'];
     for (const place of ['/etc/n3iwf', `/run/credentials/${unit}`])
