@@ -102,6 +102,7 @@ describe('who may do what', () => {
     await stage.giveToken('a token of somebody else');
     await shown('#notice', /token is missing or wrong/);
     await stage.page.getByRole('dialog').waitFor();
+    await shown('#state', 'waits for its token');
     // What was under way is refused, too; then it asks nothing until it is given another one.
     let asked = 0;
     stage.page.on('request', () => asked++);

@@ -51,6 +51,7 @@ async function repeat(everyMs, once) {
       // A refusal of the token before the present one is of no interest any more.
       if (isRefused && error.status === 401 && given === tokenGiven) {
         mayAsk = given.promise;
+        byId('state').textContent = 'waits for its token';
         askForToken();
       }
     }
