@@ -151,6 +151,12 @@ it.each(folderPages)(
   },
 );
 
+it('every guide stands in the index of the guides', () => {
+  const listed = linksOf(read('deploy/guides/README.md')).map(({ path }) => `deploy/guides/${path}`);
+  const guides = globSync('deploy/guides/*.md', { cwd: root });
+  expect(guides.filter((guide) => !guide.endsWith('/README.md') && !listed.includes(guide))).toEqual([]);
+});
+
 it('every guide stands in the list of README', () => {
   const listed = linksOf(read('README.md')).map(({ path }) => path);
   const guides = globSync('deploy/guides/*.md', { cwd: root });
