@@ -250,8 +250,7 @@ export class Gateway implements Node {
   }
 
   /**
-   * Other rules from now on, for what is to come: SAs that stand, addresses that are given and sessions that are up stay as
-   * they are. What is left out stays, too.
+   * Other rules for what is to come: what stands stays as it is, and so does what is left out.
    *
    * @throws RangeError for an inner network that is none; then nothing has changed
    */

@@ -1,5 +1,6 @@
 /** Views of one UE: its SAs from the journal's book, its sessions from its context, its traffic from the user plane. */
 import type { Gateway } from '../gateway.ts';
+import { hexOf } from '../hex.ts';
 import { type ChildEntry, type IkeEntry, keyModeOf } from '../journal/sa-book.ts';
 import { isGuaranteed } from '../n2/qos-flows.ts';
 import type { PduSession, UeContext } from '../ue/context.ts';
@@ -38,7 +39,6 @@ export function secondsSince(at: number, { now }: ViewTime): number {
   return Math.max(0, Math.floor((now - at) / 1000));
 }
 
-const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
 const hex32 = (value: number): string => value.toString(16).padStart(8, '0');
 const socketText = ({ address, port }: { address: string; port: number }): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
@@ -93,8 +93,8 @@ export function ueDetailView(gateway: ViewedGateway, ue: UeContext, time: ViewTi
 export function ikeSaView(sa: IkeEntry, time: ViewTime): IkeSaView {
   return {
     ikeSa: sa.ikeSaId,
-    spiInitiator: hex(sa.spiInitiator),
-    spiResponder: hex(sa.spiResponder),
+    spiInitiator: hexOf(sa.spiInitiator),
+    spiResponder: hexOf(sa.spiResponder),
     local: socketText(sa.local),
     peer: socketText(sa.remote),
     nat: sa.nat,

@@ -1,5 +1,6 @@
 /** Checks of sockets, interfaces and AMFs. */
 import type { Config } from '../config.ts';
+import { hexOf } from '../hex.ts';
 import { plmnOctets } from '../n2/plmn.ts';
 import { ngSetupRequest } from '../n2/setup.ts';
 import { type Finding, failure, good, skipped, warning } from './finding.ts';
@@ -177,5 +178,3 @@ function judgeSetup(amf: string, outcome: NgSetupOutcome, { n2 }: Config): Findi
     ];
   return [good(`${amf}: ${amfName} accepted NG Setup`)];
 }
-
-const hexOf = (octets: Uint8Array) => Buffer.from(octets).toString('hex');

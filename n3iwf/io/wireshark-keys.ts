@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChildKeys, ChildSa, EspSuite, IkeEvent } from '#ikev2';
+import { hexOf } from '../hex.ts';
 
 type IkeKeys = Extract<IkeEvent, { type: 'ikeKeysDerived' }>;
 
@@ -50,8 +51,6 @@ const preferences = [
  */
 export const authTableName = 'ikev2_auth_keys';
 
-const hex = (octets: Uint8Array) => Buffer.from(octets).toString('hex');
-
 /**
  * A folder that Wireshark and tshark can use as their configuration folder (WIRESHARK_CONFIG_DIR): with it they open
  * the IKE messages and ESP packets of a capture. The files hold keys in clear: for the lab.
@@ -77,9 +76,9 @@ export class WiresharkKeys {
     const integrity = ikeIntegrity[keys.integ];
     if (encryption === undefined || integrity === undefined) return;
     const { spiInitiator, spiResponder, skEi, skEr, skAi, skAr } = keys;
-    const spis = [hex(spiInitiator), hex(spiResponder)];
-    appendFileSync(this.authFile, `${[...spis, keys.prf, hex(keys.skPi), hex(keys.skPr)].join(',')}\n`);
-    const cells = [...spis, hex(skEi), hex(skEr), `"${encryption}"`, hex(skAi), hex(skAr)];
+    const spis = [hexOf(spiInitiator), hexOf(spiResponder)];
+    appendFileSync(this.authFile, `${[...spis, keys.prf, hexOf(keys.skPi), hexOf(keys.skPr)].join(',')}\n`);
+    const cells = [...spis, hexOf(skEi), hexOf(skEr), `"${encryption}"`, hexOf(skAi), hexOf(skAr)];
     const line = `${[...cells, `"${integrity}"`].join(',')}\n`;
     // A PPK of IKE_AUTH changes SK_p alone.
     if (line !== this.lastIkeLine) appendFileSync(this.ikeFile, line);
@@ -94,7 +93,7 @@ export class WiresharkKeys {
   private direction(suite: EspSuite, keys: ChildKeys, spi: number): void {
     const encryption = espEncryption[suite.encr];
     if (encryption === undefined) return;
-    const key = (octets: Uint8Array) => (octets.length === 0 ? '' : `0x${hex(octets)}`);
+    const key = (octets: Uint8Array) => (octets.length === 0 ? '' : `0x${hexOf(octets)}`);
     const spiText = `0x${spi.toString(16).padStart(8, '0')}`;
     const cells = [
       'IPv4',

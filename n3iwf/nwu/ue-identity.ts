@@ -1,5 +1,6 @@
 /** What a UE calls itself in its first NAS message, as text for operators: its SUPI where it is in clear. */
 import { attempt, OctetReader } from '#ikev2';
+import { hexOf } from '../hex.ts';
 
 /** A UE's name. `supi` is there only when the UE told it: by a SUCI of the null scheme. */
 export interface UeName {
@@ -14,8 +15,6 @@ const nullScheme = 0;
 const filler = 0x0f;
 /** Octets in front of the scheme output: type, PLMN, routing indicator, scheme, key of the home network. */
 const mostTail = 4;
-
-const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
 
 /** Digits two to an octet, the low half first, up to the filler. */
 const digits = (octets: Uint8Array): string =>
@@ -42,7 +41,7 @@ export function nameOfIdentity(identity: Uint8Array): UeName | undefined {
     const first = reader.u8('identity type');
     const type = first & 0x07;
     if (type === identityTypes.guti) return guti(reader);
-    if (type === identityTypes.sTmsi) return { text: `5g-s-tmsi-${hex(reader.take(6, '5G-S-TMSI'))}` };
+    if (type === identityTypes.sTmsi) return { text: `5g-s-tmsi-${hexOf(reader.take(6, '5G-S-TMSI'))}` };
     if (type !== identityTypes.suci || ((first >>> 4) & 0x07) !== formats.imsi) return undefined;
     return suci(reader);
   });
@@ -52,9 +51,9 @@ export function nameOfIdentity(identity: Uint8Array): UeName | undefined {
 /** PLMN, AMF and TMSI. */
 function guti(reader: OctetReader): UeName {
   const plmn = plmnDigits(reader.take(3, 'PLMN'));
-  const region = hex(reader.take(1, 'AMF region'));
-  const setAndPointer = hex(reader.take(2, 'AMF set and pointer'));
-  return { text: `5g-guti-${plmn}-${region}${setAndPointer}-${hex(reader.take(4, '5G-TMSI'))}` };
+  const region = hexOf(reader.take(1, 'AMF region'));
+  const setAndPointer = hexOf(reader.take(2, 'AMF set and pointer'));
+  return { text: `5g-guti-${plmn}-${region}${setAndPointer}-${hexOf(reader.take(4, '5G-TMSI'))}` };
 }
 
 /** With the null scheme the SUPI itself; else no more of it than tells UEs apart. */
@@ -65,7 +64,7 @@ function suci(reader: OctetReader): UeName {
   const key = reader.u8('key of the home network');
   const output = reader.take(reader.remaining, 'scheme output');
   if (scheme !== nullScheme)
-    return { text: `suci-${plmn}-${scheme}-${key}-..${hex(output.subarray(-mostTail))}` };
+    return { text: `suci-${plmn}-${scheme}-${key}-..${hexOf(output.subarray(-mostTail))}` };
   const supi = `imsi-${plmn}${digits(output)}`;
   return { text: supi, supi };
 }

@@ -17,6 +17,7 @@ import {
   type PrfName,
   provesEvidence,
 } from '#ikev2';
+import { hexOf } from '../hex.ts';
 
 /** What an IKE SA's keys prove with, at one moment of its set-up. */
 export interface AuthKeys {
@@ -96,12 +97,12 @@ export class AuthChecker {
       )
     )
       return 'open';
-    const spiI = hex(header.spiInitiator);
+    const spiI = hexOf(header.spiInitiator);
     const setUp = this.setUps.get(spiI) ?? newSetUp();
     if (this.setUps.size < mostSetUps) this.setUps.set(spiI, setUp);
     const side: Side = header.initiator ? 'initiator' : 'responder';
     if (header.exchange === EXCHANGE.IKE_SA_INIT) setUp.sent[side] = message;
-    const rows = this.keys.get(`${spiI} ${hex(header.spiResponder)}`) ?? [];
+    const rows = this.keys.get(`${spiI} ${hexOf(header.spiResponder)}`) ?? [];
     if (header.exchange === EXCHANGE.IKE_INTERMEDIATE) link(setUp, side, message, rows);
     if (header.exchange !== EXCHANGE.IKE_AUTH) return 'open';
     for (const payload of payloads) learn(setUp, side, payload);
@@ -209,8 +210,4 @@ function provedMessage({ sent }: SetUp, side: Side): Uint8Array | undefined {
 /** The nonce of an IKE_SA_INIT message. */
 function nonceOf(message: OpenedMessage | undefined): Uint8Array | undefined {
   return message?.payloads.find((payload) => payload.type === 'Nonce')?.data;
-}
-
-function hex(octets: Uint8Array): string {
-  return Buffer.from(octets).toString('hex');
 }

@@ -11,6 +11,7 @@ import {
   openPlaintext,
   type Payload,
 } from '#ikev2';
+import { hexOf } from '../hex.ts';
 import type { AuthChecker } from './auth-check.ts';
 import type { CapturedDatagram } from './datagrams.ts';
 import { type KeyTable, spiPairKey } from './key-table.ts';
@@ -145,8 +146,8 @@ export class CaptureReader {
     return {
       kind: 'ike',
       ...placeOf(datagram),
-      spiInitiator: hex(header.value.spiInitiator),
-      spiResponder: hex(header.value.spiResponder),
+      spiInitiator: hexOf(header.value.spiInitiator),
+      spiResponder: hexOf(header.value.spiResponder),
       exchange: nameOf('exchange', exchange),
       direction: header.value.response ? 'response' : 'request',
       fromInitiator: header.value.initiator,
@@ -175,12 +176,12 @@ export class CaptureReader {
   /** Says whether the same octets were sent before, and whether a response has its request in the capture. */
   private remember(datagram: CapturedDatagram, header: IkeHeader, data: Uint8Array): string[] {
     const notes: string[] = [];
-    const octets = `${flowOf(datagram)} ${hex(data.subarray(0, 64))} ${hex(data.subarray(-16))}`;
+    const octets = `${flowOf(datagram)} ${hexOf(data.subarray(0, 64))} ${hexOf(data.subarray(-16))}`;
     if (this.seen.has(octets)) notes.push('sent again');
     if (this.seen.size < mostRemembered) this.seen.add(octets);
     const { spiInitiator, messageId, exchange, response, initiator } = header;
     const asked = (fromInitiator: boolean) =>
-      `${hex(spiInitiator)} ${exchange} ${messageId} ${fromInitiator}`;
+      `${hexOf(spiInitiator)} ${exchange} ${messageId} ${fromInitiator}`;
     if (!response && this.requests.size < mostRemembered) this.requests.add(asked(initiator));
     else if (response && !this.requests.has(asked(!initiator)))
       notes.push('its request is not in the capture');
@@ -197,7 +198,7 @@ export class CaptureReader {
   private encrypted(header: IkeHeader, data: Uint8Array, message: DecodedMessage): Content {
     const { fragment, innerFirstPayload = 0 } = message.encrypted ?? {};
     const part = fragment === undefined ? '' : `fragment ${fragment.number} of ${fragment.total}, `;
-    const pairs = this.keys.get(spiPairKey(hex(header.spiInitiator), hex(header.spiResponder))) ?? [];
+    const pairs = this.keys.get(spiPairKey(hexOf(header.spiInitiator), hexOf(header.spiResponder))) ?? [];
     const tried = pairs.map((pair) =>
       openPlaintext(data, message, header.initiator ? pair.initiator : pair.responder),
     );
@@ -226,7 +227,7 @@ export class CaptureReader {
     piece: { number: number; total: number; inner: Uint8Array; firstPayload: number },
   ): { inner: Uint8Array; firstPayload: number } | undefined {
     const { spiInitiator, spiResponder, messageId, initiator, response } = header;
-    const key = [hex(spiInitiator), hex(spiResponder), messageId, initiator, response].join(' ');
+    const key = [hexOf(spiInitiator), hexOf(spiResponder), messageId, initiator, response].join(' ');
     const known = this.fragments.get(key);
     const fragments: Fragments =
       known?.total === piece.total ? known : { total: piece.total, parts: new Map(), firstPayload: 0 };
@@ -270,8 +271,8 @@ function unreadable(datagram: CapturedDatagram, data: Uint8Array, verdict: Verdi
   return {
     kind: 'ike',
     ...placeOf(datagram),
-    spiInitiator: hex(data.subarray(0, 8)),
-    spiResponder: hex(data.subarray(8, 16)),
+    spiInitiator: hexOf(data.subarray(0, 8)),
+    spiResponder: hexOf(data.subarray(8, 16)),
     exchange: nameOf('exchange', data[18] ?? 0),
     direction: 'request',
     fromInitiator: true,
@@ -295,8 +296,4 @@ function placeOf({ frame, timeMs, from, to }: CapturedDatagram) {
 function flowOf({ from, to }: CapturedDatagram): string {
   const ends = [`${from.address} ${from.port}`, `${to.address} ${to.port}`].sort();
   return ends.join(' ');
-}
-
-function hex(octets: Uint8Array): string {
-  return Buffer.from(octets).toString('hex');
 }

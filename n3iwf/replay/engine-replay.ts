@@ -17,6 +17,7 @@ import {
   PAYLOAD,
   type Payload,
 } from '#ikev2';
+import { hexOf } from '../hex.ts';
 import type { CapturedDatagram } from './datagrams.ts';
 import { isEngineInput, type Outcome, outputsOf, type RecordEntry } from './engine-record.ts';
 import type { ReadingCipher } from './reading-cipher.ts';
@@ -172,7 +173,7 @@ class Replay {
     const place = `message ${this.compared}`;
     if (this.signs && isFragmentOfAuth(message) && isFragmentOfAuth(expected)) return;
     if (ours === undefined || theirs === undefined)
-      throw new Difference(`${place}: ${hex(message)} instead of ${hex(expected)}`);
+      throw new Difference(`${place}: ${hexOf(message)} instead of ${hexOf(expected)}`);
     const names = describePayloads(ours);
     if (names !== describePayloads(theirs))
       throw new Difference(`${place}: ${names} instead of ${describePayloads(theirs)}`);
@@ -189,7 +190,7 @@ class Replay {
     if (!decoded.ok) return undefined;
     const { header, encrypted, payloads } = decoded.value;
     if (encrypted === undefined) return payloads;
-    const pair = this.ciphers.get(hex(header.spiInitiator) + hex(header.spiResponder));
+    const pair = this.ciphers.get(hexOf(header.spiInitiator) + hexOf(header.spiResponder));
     const cipher = header.initiator ? pair?.initiator : pair?.responder;
     const opened = cipher === undefined ? undefined : openPlaintext(message, decoded.value, cipher);
     if (opened?.ok !== true || encrypted.fragment !== undefined) return undefined;
@@ -208,7 +209,7 @@ class Replay {
     integ: string;
   }): void {
     const suite = { encr: event.encr as EncrName, integ: event.integ as IntegName };
-    this.ciphers.set(hex(event.spiInitiator) + hex(event.spiResponder), {
+    this.ciphers.set(hexOf(event.spiInitiator) + hexOf(event.spiResponder), {
       initiator: createCipher(suite, event.skEi, event.skAi),
       responder: createCipher(suite, event.skEr, event.skAr),
     });
@@ -282,8 +283,4 @@ function textOf(payload: Payload | undefined): string {
   return JSON.stringify(payload, (_, value: unknown) =>
     value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
   );
-}
-
-function hex(octets: Uint8Array): string {
-  return Buffer.from(octets).toString('hex');
 }

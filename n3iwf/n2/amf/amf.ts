@@ -1,5 +1,6 @@
 import type { MessageIes } from '#ngap';
-import { type Guami, guamiOfNgap, hexOf, sameGuami } from './guami.ts';
+import { hexOf } from '../../hex.ts';
+import { type Guami, guamiOfNgap, sameGuami } from './guami.ts';
 import { type Overload, overloadOf } from './overload.ts';
 import { type SliceKey, sliceOfNgap } from './slices.ts';
 

@@ -1,4 +1,5 @@
 import type { BitString, Guami as NgapGuami } from '#ngap';
+import { hexOf } from '../../hex.ts';
 import type { Guami as AnGuami } from '../../nwu/an-parameters.ts';
 
 /** A GUAMI as this node compares it: PLMN in hexadecimal of its three octets, the rest as numbers [TS23003 2.10.1]. */
@@ -21,11 +22,6 @@ export function numberToBits(value: number, length: number): BitString {
   const shifted = value * 2 ** (octets * 8 - length);
   const bits = Uint8Array.from({ length: octets }, (_, at) => (shifted / 256 ** (octets - 1 - at)) & 0xff);
   return { bits, length };
-}
-
-/** Two lower-case hexadecimal digits for each octet. */
-export function hexOf(octets: Uint8Array): string {
-  return octets.reduce((text, octet) => text + octet.toString(16).padStart(2, '0'), '');
 }
 
 /** The GUAMI of an NGAP message. */

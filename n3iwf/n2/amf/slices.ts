@@ -1,6 +1,6 @@
 import type { SNssai as NgapSNssai } from '#ngap';
+import { hexOf } from '../../hex.ts';
 import type { SNssai as UeSNssai } from '../../nwu/an-parameters.ts';
-import { hexOf } from './guami.ts';
 
 /** A slice as text to compare: `1` or `1-010203`. SD FFFFFF means that there is none [TS23003 28.4.2]. */
 export type SliceKey = string;

@@ -1,10 +1,11 @@
 import type { DownlinkNASTransport } from '#ngap';
+import { hexOf } from '../../hex.ts';
 import type { Node } from '../../node.ts';
 import type { AnParameters } from '../../nwu/an-parameters.ts';
 import { decodeInitialNas, type InitialNas, type TemporaryIdentity } from '../../nwu/initial-nas.ts';
 import { sendNasToUe } from '../../nwu/nas-delivery.ts';
 import type { UeContext } from '../../ue/context.ts';
-import { guamiOfUe, hexOf, numberToBits } from '../amf/guami.ts';
+import { guamiOfUe, numberToBits } from '../amf/guami.ts';
 import type { AmfWish } from '../amf/selection.ts';
 import { sliceOfUe } from '../amf/slices.ts';
 import { rrcEstablishmentCause } from '../establishment-cause.ts';
