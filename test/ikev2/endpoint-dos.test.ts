@@ -199,3 +199,70 @@ describe('timers', () => {
     expect(inside(pair).node.agenda.heap.length).toBe(before);
   });
 });
+
+describe('a flood of garbage', () => {
+  /** Octets at random, headers of exchanges that nobody began, and first requests that are broken. */
+  function* garbage(pair: Pair, count: number) {
+    const random = seededRandom(11);
+    const first = [...requests(pair, 1)][0]!;
+    for (let i = 0; i < count; i++) {
+      const octets = Uint8Array.from(first);
+      if (i % 3 === 0) yield random(1 + (i % 400));
+      else if (i % 3 === 1) {
+        octets.set(random(16));
+        octets[18] = 34 + (i % 12);
+        yield octets;
+      } else {
+        octets[28 + (i % (octets.length - 28))]! ^= 1 + (i % 255);
+        octets.set(random(8));
+        yield octets;
+      }
+    }
+  }
+
+  it('is counted, answered at a bounded rate, and leaves nothing but what cookies bound', () => {
+    const pair = new Pair({ config: { halfOpen: { cookiesAbove: 0 } } });
+    let answers = 0;
+    let told = 0;
+    let cookies = 0;
+    for (const octets of garbage(pair, 20_000)) {
+      for (const output of pair.node.receive(0, octets, pair.nodeAddress, pair.ueAddress)) {
+        if (output.kind === 'event') told++;
+        else if (isCookie(output.data)) cookies++;
+        else answers++;
+      }
+    }
+    expect(kept(pair)).toEqual(NOTHING);
+    expect(pair.node.deadline()).toBeUndefined();
+    // Ten to strangers and a thousand refusals in a second, whatever comes.
+    expect(answers).toBeLessThanOrEqual(1_010);
+    expect(told).toBeGreaterThan(10_000);
+    expect(cookies).toBeGreaterThan(0);
+    pair.attach();
+    expect(pair.events('ue', 'childSaEstablished')).toHaveLength(1);
+  });
+
+  it('[RFC7296 2.4] does not touch an IKE SA that stands, whatever names its SPIs', () => {
+    const pair = new Pair().attach();
+    const [sa] = [...pair.node.ikeSas()];
+    const random = seededRandom(12);
+    for (let i = 0; i < 5_000; i++) {
+      const octets = random(28 + (i % 200));
+      octets.set(sa!.spiInitiator);
+      octets.set(sa!.spiResponder, 8);
+      octets.set([46, 0x20, 35 + (i % 10), i % 2 === 0 ? 8 : 0x28, 0, 0, 0, i % 4], 16);
+      new DataView(octets.buffer).setUint32(24, octets.length);
+      if (octets.length > 32) new DataView(octets.buffer).setUint16(30, octets.length - 28);
+      expect(transmits(pair.node.receive(i, octets, pair.nodeAddress, pair.ueAddress))).toEqual([]);
+    }
+    pair.take('ue', pair.ue.checkLiveness(0, pair.ueSa));
+    pair.run();
+    expect(pair.events('ue', 'livenessConfirmed')).toHaveLength(1);
+  });
+});
+
+function isCookie(data: Uint8Array): boolean {
+  const message = decodeMessage(data);
+  const [first] = message.ok ? message.value.payloads : [];
+  return first?.type === 'Notify' && first.notifyType === NOTIFY.COOKIE;
+}
