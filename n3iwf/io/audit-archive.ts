@@ -2,7 +2,6 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import {
   type AuditArchive,
   type AuditBase,
@@ -95,9 +94,15 @@ async function openSegment(path: string, first: number): Promise<AuditSegment> {
   return { base: { size: first - 1, hash: new Uint8Array(0), peaks: [] }, pages: () => pagesOf(path, first) };
 }
 
-/** Lines of a file, read as they are taken. */
-function linesOf(path: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
+/** By line feeds alone: what else ends a line for a reader of text may stand in an event. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = '';
+  for await (const piece of createReadStream(path, 'utf8')) {
+    const lines = `${rest}${String(piece)}`.split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }
 
 /** Rows in pages, so that a large segment is never in memory as a whole. */

@@ -9,12 +9,14 @@ import { readYaml } from '../../../n3iwf/cli/configuration-file.ts';
 import {
   openCheckpointer,
   openKeyStorage,
+  openRotation,
   readKeyEncryptionKey,
   readKeyPolicy,
 } from '../../../n3iwf/cli/key-storage.ts';
 import { runCli } from '../../../n3iwf/cli/program.ts';
 import { readConfig } from '../../../n3iwf/config.ts';
-import { FakeClock, FakeKme, random } from '../../qkd/store/fixtures.ts';
+import { linkEvents } from '../../../qkd/store/audit.ts';
+import { FakeClock, FakeKme, keyIdOf, random } from '../../qkd/store/fixtures.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'books-'));
 const at = (name: string) => join(folder, name);
@@ -35,7 +37,10 @@ afterEach(() => vi.restoreAllMocks());
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A configuration over a store of its own, with the checkpoints and keys that commands look for. */
-function configured(more = ''): {
+function configured(
+  more = '',
+  audit = '',
+): {
   readonly path: string;
   readonly store: string;
   readonly checkpoints: string;
@@ -50,7 +55,7 @@ function configured(more = ''): {
   const own = [
     `  store: ${store}`,
     `  keyEncryptionKey: { file: ${at(`${name}.kek`)} }`,
-    `  audit: { signingKey: ${at(`${name}.pem`)}, checkpoints: ${checkpoints}, everyEvents: 2 }`,
+    `  audit: { signingKey: ${at(`${name}.pem`)}, checkpoints: ${checkpoints}, everyEvents: 2${audit && `, ${audit}`} }`,
     more,
   ];
   writeFileSync(at(`${name}.yaml`), example.replace(/^ {2}store: .*$/m, own.join('\n')));
@@ -159,6 +164,53 @@ describe('n3iwf keys, where the books were tampered with', () => {
 });
 
 describe('n3iwf keys, and a store that is at its end', () => {
+  it('audit find: prints the events of one key, plainly or by what stands for it', async () => {
+    writeFileSync(at('id-secret'), '5b'.repeat(32));
+    const hidden = `keyIds: hashed, keyIdSecret: { file: ${at('id-secret')} }`;
+    for (const audit of ['', hidden]) {
+      const { path, store } = configured('', audit);
+      await worked(path);
+      const database = new DatabaseSync(store);
+      const rows = database.prepare('SELECT event FROM audit').all();
+      database.close();
+      expect(rows.some(({ event }) => String(event).includes(keyIdOf(1)))).toBe(audit === '');
+      printed = [];
+      expect(await runCli(['keys', 'audit', 'find', '-c', path, '--key', keyIdOf(1).toUpperCase()])).toBe(0);
+      const events = printed.map((line) => JSON.parse(line) as { event: string });
+      expect(events.map(({ event }) => event)).toEqual(['delivered', 'in-use']);
+      expect(await runCli(['keys', 'audit', 'verify', '-c', path])).toBe(0);
+      expect(await runCli(['keys', 'audit', 'find', '-c', path, '--key', keyIdOf(99)])).toBe(1);
+      expect(await runCli(['keys', 'audit', 'find', '-c', path, '--key', '17'])).toBe(2);
+    }
+  });
+
+  it('audit verify and find: read segments, of the configuration or of folders that are named', async () => {
+    const folder = at(`segments${number}`);
+    const { path } = configured('', `archive: { folder: ${folder}, segmentRows: 100 }`);
+    const { qkd } = readConfig(readYaml(path), path);
+    const storage = await openKeyStorage(qkd!.store);
+    const events = Array.from({ length: 250 }, (_, index) => ({
+      atMs: index,
+      event: 'burnt',
+      keyIds: [keyIdOf(index)],
+    }));
+    await storage.commit([], (_done, last) => linkEvents(last, events, undefined));
+    const rotation = openRotation(qkd!, storage, () => 300, openCheckpointer(qkd!, storage));
+    expect([await rotation?.turn(), await rotation?.turn()]).toEqual([true, false]);
+    await storage.close();
+    const verify = (...words: string[]) => runCli(['keys', 'audit', 'verify', '-c', path, ...words]);
+    expect(await verify()).toBe(0);
+    expect(lastPrinted()).toMatchObject({ status: 'ok', first: 1, rows: 251, segments: 1, checkpoints: 1 });
+    expect(await runCli(['keys', 'audit', 'find', '-c', path, '--key', keyIdOf(5)])).toBe(0);
+    expect(lastPrinted()).toMatchObject({ event: 'burnt', seq: 6 });
+    expect(await verify('--archive', at('nowhere'))).toBe(1);
+    expect(lastPrinted()).toMatchObject({ status: 'broken', row: 1, problem: 'gap' });
+    const file = join(folder, 'audit-000000000001-000000000100.log');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"at":41,', '"at":42,'));
+    expect(await verify('--archive', folder)).toBe(1);
+    expect(lastPrinted()).toMatchObject({ status: 'broken', row: 42, problem: 'changed' });
+  });
+
   it('destroy-epoch: ends what waits under its key, for good', async () => {
     const { path, store } = configured();
     await worked(path);

@@ -223,6 +223,24 @@ describe('further faults of paths and key managers', () => {
   });
 });
 
+describe('a key store that cannot be used', () => {
+  it.each([
+    ['damaged', 'it is damaged: row 7', 'keep the file for inspection'],
+    ['full', 'disk is full', 'make room'],
+    ['busy', 'database is locked', 'end what else holds it'],
+    ['unreachable', 'connect ECONNREFUSED', 'see that the database server runs'],
+    ['failed', 'unable to open database file', 'see that its folder is there'],
+  ] as const)('is named with what to do: %s', async (fault, reason, remedy) => {
+    const { first, findings, status } = await diagnosed({
+      lookAtStore: async () => ({ ok: false, fault, reason }),
+    });
+    expect(first).toMatch(/^FAIL key store: /);
+    expect(first).toContain(reason);
+    expect(JSON.stringify(findings.find(({ check }) => check === 'key store'))).toContain(remedy);
+    expect(status).toBe(1);
+  });
+});
+
 describe('further faults', () => {
   it('takes a check that breaks as a finding, and goes on', async () => {
     const { findings } = await diagnosed({

@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 import fc from 'fast-check';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type KeyRow, KeyStore, MemoryKeyStorage, Secret, verifyAudit } from '#qkd';
+import { ENDED_STATES, type KeyRow, KeyStore, MemoryKeyStorage, Secret, verifyAudit } from '#qkd';
 import { PostgresKeyStorage } from '../../../n3iwf/io/postgres-key-storage.ts';
 import { FakeKme, keyIdOf } from '../../qkd/store/fixtures.ts';
 import { crashRounds } from '../../support/crash-rounds.ts';
@@ -126,6 +126,29 @@ describe('the PostgreSQL key storage of several nodes', () => {
 });
 
 describe('databases that the PostgreSQL key storage cannot use', () => {
+  it('makes its form of the one before, and keeps what is in it; a look changes nothing', async () => {
+    const url = fresh();
+    expect(await PostgresKeyStorage.examine(url)).toBeUndefined();
+    const storage = await PostgresKeyStorage.open(url);
+    const key: KeyRow = { ...waiting(1), state: 'retired', sealed: undefined };
+    await storage.commit([{ do: 'insert', rows: [key] }], () => []);
+    await storage.close();
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    await client.query(
+      'SET search_path = qn3iwf; DROP INDEX keys_ended, keys_used; DROP TABLE tombstones, pruned, incidents, audit_base; UPDATE form SET form = 1',
+    );
+    await client.end();
+    expect(await PostgresKeyStorage.examine(url)).toBe(1);
+    const upgraded = await PostgresKeyStorage.open(url);
+    expect(await PostgresKeyStorage.examine(url)).toBe(2);
+    expect(await upgraded.commit([{ do: 'prune', where: { states: ENDED_STATES } }], () => [])).toEqual([
+      [key],
+    ]);
+    expect([await upgraded.find(key.keyId), await upgraded.wasPruned(key.keyId)]).toEqual([undefined, true]);
+    await upgraded.close();
+  });
+
   it('refuses a database of another form', async () => {
     const url = fresh();
     const storage = await PostgresKeyStorage.open(url);

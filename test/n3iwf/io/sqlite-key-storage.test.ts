@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type KeyRow, MemoryKeyStorage } from '#qkd';
+import { ENDED_STATES, type KeyRow, MemoryKeyStorage } from '#qkd';
+import { selectionSql } from '../../../n3iwf/io/key-selection-sql.ts';
 import { SqliteKeyStorage } from '../../../n3iwf/io/sqlite-key-storage.ts';
 import { crashRounds } from '../../support/crash-rounds.ts';
 import { attempt, change, view } from './storage-model.ts';
@@ -89,6 +90,48 @@ describe('the SQLite key storage and files that it cannot use', () => {
     database.exec('PRAGMA user_version = 99');
     database.close();
     expect(() => new SqliteKeyStorage(path)).toThrow('its form is 99, not 3');
+  });
+
+  it('makes its form of the one before, and keeps what is in it', () => {
+    const path = fresh();
+    const storage = new SqliteKeyStorage(path);
+    const key: KeyRow = {
+      keyId: 'k',
+      peer: 'p',
+      role: 'slave',
+      state: 'retired',
+      sealed: undefined,
+      epoch: 'e',
+      receivedAtMs: 1,
+      changedAtMs: 1,
+    };
+    storage.commit([{ do: 'insert', rows: [key] }], () => []);
+    storage.close();
+    const old = new DatabaseSync(path);
+    old.exec(
+      'DROP INDEX keys_ended; DROP INDEX keys_used; DROP TABLE tombstones; DROP TABLE pruned; DROP TABLE incidents; DROP TABLE audit_base; PRAGMA user_version = 2',
+    );
+    old.close();
+    const upgraded = new SqliteKeyStorage(path);
+    expect(upgraded.find('k')).toEqual(key);
+    expect(upgraded.commit([{ do: 'prune', where: { states: ENDED_STATES } }], () => [])).toEqual([[key]]);
+    expect([upgraded.find('k'), upgraded.wasPruned('k')]).toEqual([undefined, true]);
+    upgraded.close();
+  });
+
+  it('finds what is due to leave by an index', () => {
+    const path = fresh();
+    new SqliteKeyStorage(path).close();
+    const database = new DatabaseSync(path);
+    for (const [states, index] of [
+      [ENDED_STATES, 'keys_ended'],
+      [['delivered', 'in-use'], 'keys_used'],
+    ] as const) {
+      const { text, values } = selectionSql({ states, changedBeforeMs: 5, limit: 10 }, () => '?');
+      const plan = database.prepare(`EXPLAIN QUERY PLAN SELECT * FROM keys WHERE ${text}`).all(...values);
+      expect(JSON.stringify(plan)).toContain(index);
+    }
+    database.close();
   });
 
   it('refuses a damaged database', () => {
