@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { exitCodes, OperatorError } from '../errors.ts';
 import { monotonicMs } from '../io/machine.ts';
 import type { Log } from '../log.ts';
+import { settledInTurns } from './in-turns.ts';
 import { decided, labKeying } from './lab-config.ts';
 import { LabNetwork } from './lab-network.ts';
 import type { GivenLabOptions, LabOptions, LabSummary } from './lab-options.ts';
@@ -93,7 +94,7 @@ async function runUes(
   const runners = await Promise.all(Array.from({ length: options.ues }, (_, index) => network.openUe(index)));
   const told = (text: string) => progress.step(text);
   const stage = async (alive: readonly LabUeRunner[], act: (runner: LabUeRunner) => Promise<void>) => {
-    const outcomes = await settledInTurns(alive, act);
+    const outcomes = await settledInTurns(alive, mostAtOnce, act);
     for (const outcome of outcomes) {
       if (outcome.status === 'rejected')
         summary.errors.push(String(outcome.reason?.message ?? outcome.reason));
@@ -122,23 +123,6 @@ async function runUes(
   }
   // Nobody reads a hundred such lines behind a table of a run with a schedule.
   await stage(alive, (runner) => runner.detach(schedule === undefined ? told : () => {}));
-}
-
-/** Does `act` for each, at most {@link mostAtOnce} at a time; outcomes are in the order of the list. */
-async function settledInTurns<T>(
-  list: readonly T[],
-  act: (item: T) => Promise<void>,
-): Promise<PromiseSettledResult<void>[]> {
-  const outcomes: PromiseSettledResult<void>[] = [];
-  let next = 0;
-  const worker = async () => {
-    for (let at = next++; at < list.length; at = next++) {
-      const [outcome] = await Promise.allSettled([act(list[at] as T)]);
-      outcomes[at] = outcome;
-    }
-  };
-  await Promise.all(Array.from({ length: mostAtOnce }, worker));
-  return outcomes;
 }
 
 /** Attaches the UEs, throttles the link by the schedule, and judges what was seen. Gives the UEs that are still there. */

@@ -1,6 +1,10 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
 import type { LabSummary } from '../../n3iwf/cli/lab-options.ts';
+
+// Each command is a process that reads all of the sources, and then waits for UEs: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const main = fileURLToPath(new URL('../../n3iwf/main.ts', import.meta.url));
 
