@@ -103,24 +103,24 @@ describe('several nodes', () => {
 
 const { HELM: helm } = process.env;
 
+const scratch = mkdtempSync(join(tmpdir(), 'helm-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+const network = { enabled: true };
+const global = { n2network: network, n3network: network, nwunetwork: network };
+const nodes = [interfaces(11), { ...interfaces(12), configuration: { n2: { n3iwfId: 200 } } }];
+const three = { global, n3iwf: { replicaCount: 3 }, nodes };
+
+function rendered(change: object) {
+  const path = join(scratch, 'values.yaml');
+  writeFileSync(path, stringify(change));
+  const line = ['template', 'x', folder, '-f', path];
+  const { stdout, stderr } = spawnSync(helm ?? '', line, { encoding: 'utf8', timeout: 60_000 });
+  const documents = parseAllDocuments(stdout).map((each) => each.toJS() as Manifest | null);
+  return { stderr, documents: documents.filter((each) => each !== null) };
+}
+
 // helm is in no package of Debian: whoever has it says where
 describe.runIf(helm !== undefined)('rendered by helm', () => {
-  const scratch = mkdtempSync(join(tmpdir(), 'helm-'));
-  afterAll(() => rmSync(scratch, { recursive: true }));
-  const network = { enabled: true };
-  const global = { n2network: network, n3network: network, nwunetwork: network };
-  const nodes = [interfaces(11), { ...interfaces(12), configuration: { n2: { n3iwfId: 200 } } }];
-  const three = { global, n3iwf: { replicaCount: 3 }, nodes };
-
-  function rendered(change: object) {
-    const path = join(scratch, 'values.yaml');
-    writeFileSync(path, stringify(change));
-    const line = ['template', 'x', folder, '-f', path];
-    const { stdout, stderr } = spawnSync(helm ?? '', line, { encoding: 'utf8', timeout: 60_000 });
-    const documents = parseAllDocuments(stdout).map((each) => each.toJS() as Manifest | null);
-    return { stderr, documents: documents.filter((each) => each !== null) };
-  }
-
   test('three nodes have their own addresses, IDs and names, and each other to send UEs to', () => {
     const { documents, stderr } = rendered(three);
     expect(stderr).toBe('');

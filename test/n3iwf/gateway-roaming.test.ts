@@ -60,7 +60,9 @@ describe('a UE that roams', () => {
     expect(sentTo.get(elsewhere)?.filter(({ to }) => to.port === 0).length).toBeGreaterThan(1);
     expect(world.ue.events.map(({ type }) => type)).toContain('sessionDown');
   });
+});
 
+describe('a UE that roams to or from a NAT', () => {
   it('[RFC4555 3.5] has ESP inside UDP where there is a NAT now, and outside of it again where there is none', async () => {
     const nat = { address: '203.0.113.1', port: 61_000 };
     const { world, sentTo } = await attached({

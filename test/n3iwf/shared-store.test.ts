@@ -130,7 +130,9 @@ describe('two nodes on one store', () => {
     await expectRekeyed(one, ofOne);
     await expectRekeyed(two, ofTwo);
   }, 60_000);
+});
 
+describe('two nodes on one store that both hear of it, or neither', () => {
   it('both rekey when both saw the alarm at the same time', async () => {
     const [one, two] = await both();
     const [ofOne, ofTwo] = [keysOf(one), keysOf(two)];
@@ -222,7 +224,9 @@ describe('an incident in a shared store', () => {
     await holder.end();
     expect((await quarantining).used.toSorted()).toEqual(keyIds.toSorted());
   }, 30_000);
+});
 
+describe('an incident in a shared store that is busy or away', () => {
   it('catches keys that a node wrote down in the same moment', async () => {
     const [first, second] = nodes;
     await first.store.quarantine(0, first.store.now() + 60_000, 'incident 7');

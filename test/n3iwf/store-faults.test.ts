@@ -143,7 +143,9 @@ describe('a node whose key store fails under it', () => {
       expect(await rekeyed(world)).toBe(2);
     },
   );
+});
 
+describe('a node whose key store is written over or cut', () => {
   it.each(['qkd-preferred', 'qkd-required'] as const)(
     'by a file that is written over notices it, gives no key any more, and goes on by its policy: %s',
     async (policy) => {

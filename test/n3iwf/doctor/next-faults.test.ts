@@ -45,10 +45,10 @@ async function diagnosed(faults: Partial<Machine>, config: Config = configWith()
   return { findings, first: reportText(findings)[0] ?? '', status: exitOf(findings) };
 }
 
-describe('the certificate that UEs see', () => {
-  const chainOf = (issued: IssuedCertificate) =>
-    filesOf({ [certificate.chain]: issued.pem.certificate, [certificate.key]: issued.pem.privateKey });
+const chainOf = (issued: IssuedCertificate) =>
+  filesOf({ [certificate.chain]: issued.pem.certificate, [certificate.key]: issued.pem.privateKey });
 
+describe('the certificate that UEs see, by its names', () => {
   it('of the right name, with its key and an authority that UEs have, is in order', async () => {
     const files = filesOf({
       [certificate.chain]: node.pem.certificate,
@@ -75,7 +75,9 @@ describe('the certificate that UEs see', () => {
     const { first } = await diagnosed(chainOf(bare), withCertificate());
     expect(first).toMatch(/does not name ike\.identity .*but no alternative name at all/);
   });
+});
 
+describe('the certificate that UEs see, by its key and chain', () => {
   it('whose private key is that of another, or none', async () => {
     const chain = { [certificate.chain]: node.pem.certificate };
     const wrong = await diagnosed(
@@ -192,7 +194,9 @@ describe('this machine', () => {
     expect((await diagnosed({}, range, { ...plan, ues: 9 })).first).toMatch(/has 8 addresses for 9 UEs/);
     expect((await diagnosed({}, range, { ...plan, ues: 8 })).status).toBe(0);
   });
+});
 
+describe('this machine and what the process may do', () => {
   it('does not let this process read what is named', async () => {
     const keyEncryptionKey = { file: '/etc/n3iwf/kek' };
     const config = configWith({ qkd: { keyEncryptionKey }, admin: { tokenFile: '/etc/n3iwf/token' } });

@@ -83,7 +83,7 @@ async function failureOf(transport: KmeHttpsTransport): Promise<KmeTransportErro
   return error;
 }
 
-describe('the KME over HTTPS, and who may ask it', () => {
+describe('connections to the KME over HTTPS', () => {
   it('[ETSI014 5.1] knows the SAE by its certificate on each request of one connection', async () => {
     const { kme, listener } = await kmeA();
     const client = new Etsi014Client(transportTo(listener.url), { keySizeBits: 256 });
@@ -118,7 +118,9 @@ describe('the KME over HTTPS, and who may ask it', () => {
     expect(head).toMatch(/^HTTP\/1.1 200 /);
     expect(head).toMatch(/^keep-alive: timeout=60\r$/im);
   });
+});
 
+describe('the KME over HTTPS, and who may ask it', () => {
   it('answers 401 to an SAE that its certificate names and the KME does not know', async () => {
     const { listener } = await kmeA();
     const { pem } = await authority.issue({ commonName: 'mallory', dnsNames: ['sae-a'] });
