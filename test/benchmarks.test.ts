@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { run as attach } from './bench/attach.ts';
 import { run as handshake } from './bench/handshake.ts';
+import { type Measured, rowsOf } from './bench/kernel-plane.ts';
 import { run as modes } from './bench/modes.ts';
 
 // Not what they measure, which is nobody's to judge here: that they still run and say what they promise.
@@ -15,6 +16,24 @@ test('bench handshake: one value for each run and suite', () => {
     expect(values).toHaveLength(3);
     expect(values).toContain(median);
   }
+});
+
+test('bench kernel-plane: of the time for a packet that of its ends is taken off, and medians are compared', () => {
+  const measured = (plane: Measured['plane'], direction: Measured['direction'], rates: readonly number[]) =>
+    rates.map((perSecond) => ({ plane, direction, octets: 64, perSecond }));
+  const rows = rowsOf([
+    ...measured('userspace', 'direct', [1, 100_000, 999_999]),
+    ...measured('userspace', 'up', [50_000, 10, 90_000]),
+    ...measured('userspace', 'down', [20_000]),
+    ...measured('kernel', 'up', [25_000]),
+    ...measured('kernel', 'down', [50_000]),
+  ]);
+  expect(rows.map(({ name, perSecond, nodeUs, ratio }) => [name, perSecond, nodeUs, ratio])).toEqual([
+    ['userspace, up', 50_000, 10, 1],
+    ['kernel, up', 25_000, 30, 3],
+    ['userspace, down', 20_000, 40, 1],
+    ['kernel, down', 50_000, 10, 0.25],
+  ]);
 });
 
 test('bench modes: each mode comes to a Child SA and a rekey, with the round trips of its standard', async () => {

@@ -7,9 +7,16 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export function runUnderUml(
   program: string,
   limitSeconds: number,
+  more: readonly string[] = [],
 ): Promise<{ readonly status: number | null; readonly done: readonly string[]; readonly output: string }> {
   return new Promise((resolve, reject) => {
-    const argv = ['test/lab/uml-run.sh', String(limitSeconds), process.execPath, `test/lab/${program}`];
+    const argv = [
+      'test/lab/uml-run.sh',
+      String(limitSeconds),
+      process.execPath,
+      `test/lab/${program}`,
+      ...more,
+    ];
     const child = spawn('bash', argv, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     const collect = (data: Buffer) => {
