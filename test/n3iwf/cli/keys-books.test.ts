@@ -163,7 +163,7 @@ describe('n3iwf keys, where the books were tampered with', () => {
   });
 });
 
-describe('n3iwf keys, and a store that is at its end', () => {
+describe('n3iwf keys, and a record in segments', () => {
   it('audit find: prints the events of one key, plainly or by what stands for it', async () => {
     writeFileSync(at('id-secret'), '5b'.repeat(32));
     const hidden = `keyIds: hashed, keyIdSecret: { file: ${at('id-secret')} }`;
@@ -210,7 +210,9 @@ describe('n3iwf keys, and a store that is at its end', () => {
     expect(await verify('--archive', folder)).toBe(1);
     expect(lastPrinted()).toMatchObject({ status: 'broken', row: 42, problem: 'changed' });
   });
+});
 
+describe('n3iwf keys, and a store that is at its end', () => {
   it('destroy-epoch: ends what waits under its key, for good', async () => {
     const { path, store } = configured();
     await worked(path);

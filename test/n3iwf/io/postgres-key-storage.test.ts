@@ -125,7 +125,7 @@ describe('the PostgreSQL key storage of several nodes', () => {
   }, 60_000);
 });
 
-describe('databases that the PostgreSQL key storage cannot use', () => {
+describe('forms of database of the PostgreSQL key storage', () => {
   it('makes its form of the one before, and keeps what is in it; a look changes nothing', async () => {
     const url = fresh();
     expect(await PostgresKeyStorage.examine(url)).toBeUndefined();
@@ -159,7 +159,9 @@ describe('databases that the PostgreSQL key storage cannot use', () => {
     await client.end();
     await expect(PostgresKeyStorage.open(url)).rejects.toThrow('its form is 99, not 2');
   });
+});
 
+describe('databases that the PostgreSQL key storage cannot use', () => {
   it('says which database it cannot reach, and not the password', async () => {
     const opening = PostgresKeyStorage.open('postgres://user:secret@127.0.0.1:1/keys');
     await expect(opening).rejects.toMatchObject({

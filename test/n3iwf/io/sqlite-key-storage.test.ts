@@ -73,7 +73,7 @@ describe('the SQLite key storage', () => {
   });
 });
 
-describe('the SQLite key storage and files that it cannot use', () => {
+describe('files that the SQLite key storage takes, or leaves as they are', () => {
   it.each([
     ['text', 'this is no database, only text that is long enough to be taken for one'.repeat(20)],
     ['a cut header', 'SQLite format 3\0'],
@@ -133,7 +133,9 @@ describe('the SQLite key storage and files that it cannot use', () => {
     }
     database.close();
   });
+});
 
+describe('the SQLite key storage and files that it cannot use', () => {
   it('refuses a damaged database', () => {
     const path = fresh();
     const storage = new SqliteKeyStorage(path);
