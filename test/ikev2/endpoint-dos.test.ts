@@ -154,7 +154,7 @@ describe('fragments of strangers', () => {
     const pair = new Pair({ silent: true, config: { halfOpen: generous, timers: { halfOpen: 90_000 } } });
     const filler: Payload = { type: 'VendorId', data: new Uint8Array(30_000) };
     let most = 0;
-    for (let i = 0; i < 700; i++) {
+    for (let i = 0; i < 560; i++) {
       pair.connect({ localAuth: 'eap', remoteAuth: 'eap-only' });
       pair.step();
       pair.step();

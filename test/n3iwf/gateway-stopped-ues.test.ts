@@ -25,7 +25,7 @@ describe.each([
   { auth: 'qkd', ppk: 'rfc8784' },
   { auth: 'qkd', ppk: 'rfc9867' },
 ] as const)('1,000 UEs that stop after each of their messages in turn, $auth and $ppk', ({ auth, ppk }) => {
-  it('leave nothing behind', { timeout: 240_000 }, async () => {
+  it('leave nothing behind', { timeout: 600_000 }, async () => {
     const rounds = 1_000 / 3 / uesOfOneWorld;
     for (let round = 0; round < rounds; round++) {
       const channel = stopping(round * uesOfOneWorld, 24);
