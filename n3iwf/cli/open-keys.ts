@@ -69,6 +69,8 @@ function kept(config: QkdConfig, { store, source, storage, auditIdKey }: KeptPar
     checkpointer?.follow(atOnce).catch(failed('no checkpoint of the audit record'));
   const upkeep = setInterval(() => {
     void store.maintain();
+    // What a damaged store says is neither signed nor taken out of it.
+    if (isDamaged(store)) return;
     void checkpoint(false);
     void rotation?.turn().catch(failed('the audit record stays as long as it is'));
   }, upkeepMs);
@@ -79,10 +81,15 @@ function kept(config: QkdConfig, { store, source, storage, auditIdKey }: KeptPar
     close: async () => {
       clearInterval(upkeep);
       store.close();
-      await checkpoint(true);
+      if (!isDamaged(store)) await checkpoint(true);
       await storage.close();
       await source.close();
       auditIdKey?.wipe();
     },
   };
+}
+
+/** Damage that is final for the process, not a single row that did not open. */
+function isDamaged({ trouble }: KeyStore): boolean {
+  return trouble !== undefined && trouble.reason === 'storage-damaged' && !trouble.usable;
 }
