@@ -4,6 +4,7 @@ import { ID_TYPE, parseEspProposal, parseIkeProposal, type ResponderAuth, type R
 import type { CoreConfig, Refusal, Subscriber, UeConfig } from '#peers';
 import { takesQuantumKeys } from '#qkd';
 import { parseDocument } from '../config.ts';
+import { OperatorError } from '../errors.ts';
 import type { TestAuthority } from '../io/test-authority.ts';
 import { keyingSchema, keyingSettingsOf } from '../keying-settings.ts';
 import type { KeyingSettings } from '../keying-watch.ts';
@@ -76,6 +77,18 @@ export function decided(given: GivenLabOptions): LabOptions {
     poolKeys: options.poolKeys ?? Math.max(40, 3 * options.ues),
     keying: { horizonSeconds: rekeyEvery, ...options.keying },
   };
+}
+
+/**
+ * What cannot go together. @throws OperatorError N3IWF_E_CONFIG where a schedule takes keys away that the way of keying
+ * does not draw anew for each SA, or cannot do without.
+ */
+export function checkLabOptions({ linkSchedule, ppk }: LabOptions): void {
+  if (linkSchedule === undefined || ppk === 'rfc9867') return;
+  throw new OperatorError(
+    'N3IWF_E_CONFIG',
+    `--link-schedule wants --ppk rfc9867, where rekeys take fresh keys and can go on without; it is ${ppk}`,
+  );
 }
 
 /** What the node's policy controller takes. @throws OperatorError N3IWF_E_CONFIG for what `qkd.keying` would not take */

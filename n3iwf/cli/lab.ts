@@ -3,7 +3,7 @@ import { exitCodes, OperatorError } from '../errors.ts';
 import { monotonicMs } from '../io/machine.ts';
 import type { Log } from '../log.ts';
 import { settledInTurns } from './in-turns.ts';
-import { decided, labKeying } from './lab-config.ts';
+import { checkLabOptions, decided, labKeying } from './lab-config.ts';
 import { LabNetwork } from './lab-network.ts';
 import type { GivenLabOptions, LabOptions, LabSummary } from './lab-options.ts';
 import { LabProgress, linkLines, summaryLines } from './lab-report.ts';
@@ -71,7 +71,9 @@ function hintsFor(options: LabOptions): string[] {
 
 async function run(options: LabOptions, summary: LabSummary, progress: LabProgress, log: Log): Promise<void> {
   const schedule = options.linkSchedule === undefined ? undefined : linkScheduleOf(options.linkSchedule);
-  labKeying(options); // what is wrong is told before anything is started
+  // What is wrong is told before anything is started.
+  checkLabOptions(options);
+  labKeying(options);
   const network = await LabNetwork.start(options, log, (text) => progress.step(text));
   try {
     await runUes(options, schedule, network, summary, progress);

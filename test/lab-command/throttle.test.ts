@@ -70,6 +70,8 @@ test('with a policy that refuses SAs without a quantum key, a link that is gone 
 test.each([
   [['--link-schedule', '0s fast'], 2, /"0s fast" has no rate/],
   [['--link-schedule', '0s 0', '--keying', 'hold=2'], 2, /hold/],
+  [['--link-schedule', '0s 0', '--ppk', 'qkd-ke'], 2, /wants --ppk rfc9867/],
+  [['--link-schedule', '0s 0', '--policy', 'pqc-only'], 2, /it is none/],
   [['--keying', 'holdSeconds'], 1, /must be of the form holdSeconds=5/],
 ])('%j is refused before anything is started', async (options, wanted, text) => {
   const { status, stdout, stderr } = await runCommand('lab', '--once', ...options);
