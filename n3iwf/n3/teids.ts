@@ -20,8 +20,10 @@ export interface TeidPorts {
 export class Teids {
   private readonly ports: TeidPorts;
   private readonly taken = new Set<number>();
-  /** When each may be used again, in the order in which they came back. */
-  private readonly resting = new Map<number, number>();
+  private readonly resting = new Set<number>();
+  /** Those that rest with the time from which they may be used, in order, from `head` on; what is before is over. */
+  private queue: { readonly teid: number; readonly until: number }[] = [];
+  private head = 0;
 
   constructor(ports: TeidPorts) {
     this.ports = ports;
@@ -42,7 +44,9 @@ export class Teids {
 
   /** Gives one back; what was not given out is left alone. */
   release(teid: number): void {
-    if (this.taken.delete(teid)) this.resting.set(teid, this.ports.now() + restMs);
+    if (!this.taken.delete(teid)) return;
+    this.resting.add(teid);
+    this.queue.push({ teid, until: this.ports.now() + restMs });
   }
 
   /** How many are given out. */
@@ -51,9 +55,13 @@ export class Teids {
   }
 
   private wake(now: number): void {
-    for (const [teid, until] of this.resting) {
-      if (until > now && this.resting.size <= mostResting) return;
-      this.resting.delete(teid);
+    for (let first = this.queue[this.head]; first !== undefined; first = this.queue[++this.head]) {
+      if (first.until > now && this.queue.length - this.head <= mostResting) break;
+      this.resting.delete(first.teid);
     }
+    // cut seldom, and by half at least: each entry is moved once at the most on the average
+    if (this.head <= this.queue.length / 2) return;
+    this.queue = this.queue.slice(this.head);
+    this.head = 0;
   }
 }
