@@ -49,6 +49,10 @@ const needs = {
     met: () => runs('busybox'),
     otherwise: 'busybox is not installed (Debian package busybox-static)',
   },
+  'apt-get': {
+    met: () => runs('apt-get'),
+    otherwise: 'apt-get is not there, which fetches the kernel of the emulated machine',
+  },
   cpio: { met: () => runs('cpio'), otherwise: 'cpio is not installed (Debian package cpio)' },
   wpa_supplicant: {
     met: () => runs('wpa_supplicant'),

@@ -1,4 +1,4 @@
-// needs: qemu-system-x86_64, busybox, cpio, hostapd, wpa_supplicant, dnsmasq, iw, nft
+// needs: qemu-system-x86_64, apt-get, busybox, cpio, hostapd, wpa_supplicant, dnsmasq, iw, nft
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
