@@ -53,13 +53,13 @@ afterAll(() => server.stop());
 beforeEach(async () => {
   url = server.database(`shared${databases++}`);
   nodes = [await node(1), await node(1_000_000)];
-});
+}, 60_000);
 afterEach(async () => {
   for (const { store, storage } of nodes) {
     store.close();
     await storage.close();
   }
-});
+}, 60_000);
 
 /** A node with one attached UE, and what carries incidents out at it. */
 interface Serving {
@@ -203,7 +203,7 @@ describe('an incident in a shared store', () => {
     await first.store.quarantine(0, first.store.now() + 1, 'incident 5: drill');
     await vi.waitFor(() => expect(told).toEqual([`${keyId}: incident 5: drill`]), { timeout: 20_000 });
     stop();
-  }, 30_000);
+  }, 60_000);
 
   it('waits for keys that another transaction holds, and misses none', async () => {
     const [first, second] = nodes;
@@ -218,12 +218,12 @@ describe('an incident in a shared store', () => {
         const { rows } = await holder.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
         expect(rows).toHaveLength(1);
       },
-      { timeout: 4000, interval: 20 },
+      { timeout: 20_000, interval: 20 },
     );
     await holder.query('COMMIT');
     await holder.end();
     expect((await quarantining).used.toSorted()).toEqual(keyIds.toSorted());
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('an incident in a shared store that is busy or away', () => {
@@ -235,7 +235,7 @@ describe('an incident in a shared store that is busy or away', () => {
     const [incident] = await second.store.othersIncidents();
     expect(incident).toEqual({ incident: 'incident 7', peer: undefined, used: [late], distrusted: [late] });
     expect((await second.storage.find(late))?.state).toBe('quarantined');
-  });
+  }, 60_000);
 
   it('is found after the database was away, and before it only by nodes that were there', async () => {
     const [first, second] = nodes;
@@ -284,12 +284,12 @@ describe('pruning a shared store', () => {
         const { rows } = await holder.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
         expect(rows).toHaveLength(1);
       },
-      { timeout: 4000, interval: 20 },
+      { timeout: 20_000, interval: 20 },
     );
     await holder.query('COMMIT');
     await holder.end();
     expect(await again).toEqual([[]]);
     expect(await second.storage.find(keyId)).toBeUndefined();
     expect(await second.storage.wasPruned(keyId)).toBe(true);
-  }, 30_000);
+  }, 60_000);
 });
