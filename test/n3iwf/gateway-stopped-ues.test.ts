@@ -3,7 +3,7 @@ import { census, grown } from '../support/census.ts';
 import { World, type WorldOptions } from '../support/world.ts';
 
 /** Histories of bounded length, and counters by name. */
-const history = ['.journal.', '.log', '.n2Counters', '.teids.resting'];
+const history = ['.journal.', '.log', '.n2Counters', '.teids.resting', '.teids.queue'];
 const n3iwf = '192.0.2.1';
 const uesOfOneWorld = 50;
 
