@@ -183,7 +183,7 @@ const median = (values: readonly number[]) =>
 
 /** Runs every mode `runs` times in turns, `count` handshakes each, after one turn to warm up. */
 export async function run(options: { runs?: number; count?: number } = {}): Promise<ModeResult[]> {
-  const { runs = 7, count = 100 } = options;
+  const { runs = 15, count = 50 } = options;
   const authority = await TestAuthority.create();
   const modes = await Promise.all(
     MODES.map(async (mode) => ({ mode, options: await optionsOf(mode, authority), runs: [] as Sums[] })),

@@ -12,15 +12,15 @@ const rounds = 7;
 const perRound = 10_000;
 
 /**
- * Median over rounds of one call's time on this thread's core, after one round to warm up. Waiting for a core that
+ * Median over rounds of one call's CPU time, after one round to warm up. Waiting for a core that
  * others use is not in it.
  */
 function medianUs(work: () => unknown): number {
   const times: number[] = [];
   for (let round = 0; round <= rounds; round++) {
-    const start = process.threadCpuUsage();
+    const start = process.cpuUsage();
     for (let i = 0; i < perRound; i++) work();
-    const { user, system } = process.threadCpuUsage(start);
+    const { user, system } = process.cpuUsage(start);
     if (round > 0) times.push((user + system) / perRound);
   }
   times.sort((a, b) => a - b);
