@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, test, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { SimulatedCore } from '#peers';
 import { coreSchema } from '../../n3iwf/cli/core.ts';
 import { type RunningKmes, startKmes } from '../../n3iwf/cli/kme.ts';
 import { readKmeConfig } from '../../n3iwf/cli/kme-config.ts';
@@ -15,12 +14,10 @@ import { shellConfigOf } from '../../n3iwf/cli/shell-config.ts';
 import { runUe, ueSchema } from '../../n3iwf/cli/ue.ts';
 import { parseDocument } from '../../n3iwf/config.ts';
 import { variableOf } from '../../n3iwf/config-reference.ts';
-import { monotonicMs, randomOctets } from '../../n3iwf/io/machine.ts';
-import { MemoryAssociation } from '../../n3iwf/io/sctp-memory.ts';
-import { UdpSocket } from '../../n3iwf/io/udp.ts';
-import { WakeTimer } from '../../n3iwf/io/wake-timer.ts';
+import type { MemoryAssociation } from '../../n3iwf/io/sctp-memory.ts';
 import { silentLog } from '../../n3iwf/log.ts';
 import { GatewayShell } from '../../n3iwf/shell.ts';
+import { openLoopbackCore } from '../support/loopback-core.ts';
 import { NodeFolder } from '../support/node-process.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -174,38 +171,15 @@ async function openCore(folder: string, subscriber: object, n2: object): Promise
     own[0] === undefined ? { ...n2, subscribers: [subscriber] } : (parse(text(own[0])) as object);
   const at = { n2: { addresses: [host(2)] }, n3: { address: host(2) } };
   const settings = parseDocument(coreSchema, { ...document, ...at }, `${folder}/core.yaml`);
-  const [far, near] = MemoryAssociation.pair();
-  const sockets: UdpSocket[] = [];
-  const core = new SimulatedCore(
+  const { far, close } = await openLoopbackCore(
     {
       ...settings,
       ...{ amfName: 'amf', amfRegionId: 0xca, amfSetId: 1016, amfPointer: 0 },
       subscribers: settings.subscribers.map((each) => ({ ...each, sqn: 32 })),
     },
     host(2),
-    {
-      random: randomOctets,
-      sendN2: (stream, data) => near.send(stream, data),
-      sendGtpu: (datagram, remote) => sockets[0]?.send(datagram, remote),
-      event: () => {},
-      now: monotonicMs,
-    },
   );
-  const timer = new WakeTimer(core, monotonicMs);
-  sockets.push(
-    await UdpSocket.open({ address: host(2), port: gtpuPort }, (data, remote) => {
-      core.receiveGtpu(data, remote);
-      timer.rearm();
-    }),
-  );
-  near.onMessage((data) => {
-    core.receiveN2(data);
-    timer.rearm();
-  });
-  closers.push(
-    () => timer.stop(),
-    () => sockets[0]?.close(),
-  );
+  closers.push(close);
   return far;
 }
 

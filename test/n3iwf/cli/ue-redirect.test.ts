@@ -6,15 +6,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { ID_TYPE, parseEspProposal, parseIkeProposal } from '#ikev2';
-import { SimulatedCore } from '#peers';
+import type { SimulatedCore } from '#peers';
 import { runUe } from '../../../n3iwf/cli/ue.ts';
 import { drain } from '../../../n3iwf/drain.ts';
-import { monotonicMs, randomOctets } from '../../../n3iwf/io/machine.ts';
-import { MemoryAssociation } from '../../../n3iwf/io/sctp-memory.ts';
-import { UdpSocket } from '../../../n3iwf/io/udp.ts';
-import { WakeTimer } from '../../../n3iwf/io/wake-timer.ts';
+import type { MemoryAssociation } from '../../../n3iwf/io/sctp-memory.ts';
 import { silentLog } from '../../../n3iwf/log.ts';
 import { GatewayShell } from '../../../n3iwf/shell.ts';
+import { openLoopbackCore } from '../../support/loopback-core.ts';
 
 const plmn = { mcc: '208', mnc: '93' };
 const slice = { sst: 1, sd: '010203' };
@@ -41,9 +39,7 @@ const must = <T>(parsed: { ok: true; value: T } | { ok: false; error: string }):
 
 /** A core with its UPF at `upf`, heard at the other end of an association. */
 async function openCore(upf: string): Promise<{ core: SimulatedCore; far: MemoryAssociation }> {
-  const [far, near] = MemoryAssociation.pair();
-  const sockets: UdpSocket[] = [];
-  const core = new SimulatedCore(
+  const { core, far, close } = await openLoopbackCore(
     {
       plmn,
       amfName: 'amf',
@@ -57,29 +53,8 @@ async function openCore(upf: string): Promise<{ core: SimulatedCore; far: Memory
       dnn: 'internet',
     },
     upf,
-    {
-      random: randomOctets,
-      sendN2: (stream, data) => near.send(stream, data),
-      sendGtpu: (datagram, remote) => sockets[0]?.send(datagram, remote),
-      event: () => {},
-      now: monotonicMs,
-    },
   );
-  const timer = new WakeTimer(core, monotonicMs);
-  sockets.push(
-    await UdpSocket.open({ address: upf, port: gtpuPort }, (data, remote) => {
-      core.receiveGtpu(data, remote);
-      timer.rearm();
-    }),
-  );
-  near.onMessage((data) => {
-    core.receiveN2(data);
-    timer.rearm();
-  });
-  closers.push(
-    () => timer.stop(),
-    () => sockets[0]?.close(),
-  );
+  closers.push(close);
   return { core, far };
 }
 
