@@ -178,7 +178,7 @@ function ask(machine: SystemdMachine, ...words: readonly string[]): string {
 
 /** The packets of one UE that is pinging. */
 function trace(machine: SystemdMachine): void {
-  const file = '/root/ue.pcap';
+  const file = '/run/ue.pcap';
   const words = ['--pcap', file, '--seconds', '3', '--json'];
   const told = JSON.parse(ask(machine, 'trace', `imsi-${subscriber.imsi}`, ...words));
   const octets = Number(machine.run('stat', '--format', '%s', file));
